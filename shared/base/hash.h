@@ -1,0 +1,13 @@
+// hash.h - SipHash-2-4 (Aumasson, Bernstein 2012): keyed hash for dispatch, tables and short MACs.
+// CRC-32C for record checksums. Any thread, pure.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct hash_key {
+	uint64_t k[2];
+};
+
+uint64_t hash_sip(const struct hash_key *key, const void *data, size_t len);
+uint32_t hash_crc32c(uint32_t seed, const void *data, size_t len);

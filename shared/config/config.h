@@ -1,0 +1,132 @@
+// config.h - the configuration as both daemons and the CLI see it: one YAML file, checked as a whole.
+//
+// A struct config is immutable after config_load(); a reload loads a new one and swaps the pointer.
+// Strings are owned by the config's arena. Names are resolved to indexes here, once.
+#pragma once
+
+#include "base/addr.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONFIG_NAME_MAX      31 // realm, trunk and device names: letters, digits, - and _
+#define CONFIG_REALMS_MAX    64
+#define CONFIG_TRUNKS_MAX    4096
+#define CONFIG_ROUTES_MAX    4096
+#define CONFIG_LISTENERS_MAX 16 // per realm
+#define CONFIG_MEDIA_MAX     16 // media addresses per realm
+#define CONFIG_DEVICES_MAX   16
+#define CONFIG_HOSTS_MAX     8  // per trunk
+#define CONFIG_MATCH_MAX     16 // address prefixes per trunk
+
+enum config_transport { CONFIG_UDP };
+enum config_latching { CONFIG_LATCH_STRICT, CONFIG_LATCH_LEARN };
+enum config_port_kind { CONFIG_PORT_XDP, CONFIG_PORT_PACKET, CONFIG_PORT_MEMIF, CONFIG_PORT_RING,
+	CONFIG_PORT_NULL };
+enum config_checksum { CONFIG_CHECKSUM_TRUSTED, CONFIG_CHECKSUM_RECOMPUTE };
+
+struct config_listener {
+	enum config_transport transport;
+	struct addr addr; // bound address; what Via and Contact show
+};
+
+struct config_realm {
+	const char *name;
+	struct config_listener listeners[CONFIG_LISTENERS_MAX];
+	uint32_t listener_count;
+	struct ip media[CONFIG_MEDIA_MAX];  // owned by this realm alone
+	uint32_t media_count;
+	uint16_t port_min, port_max;        // media ports, inclusive; port_min even
+	struct ip advertise;                // shown in SDP instead of the media address; unset = same
+	int device;                         // index into devices, -1 only without dataplane
+	uint16_t vlan;                      // 0 = untagged
+	uint8_t dscp;                       // of media sent into the realm, 0..63
+	enum config_latching latching;
+	bool is_trusted;                    // identity headers believed (RFC 3325)
+};
+
+struct config_device {
+	const char *name;
+	enum config_port_kind kind;
+	const char *interface;              // Linux interface (xdp, packet); socket path (memif)
+	enum config_checksum checksum;
+};
+
+struct config_trunk {
+	const char *name;
+	uint32_t realm;                     // index
+	struct addr hosts[CONFIG_HOSTS_MAX];// tried in this order
+	uint32_t host_count;
+	struct ip_prefix match[CONFIG_MATCH_MAX]; // sources that are this trunk; empty = its hosts
+	uint32_t match_count;
+	uint32_t calls_max;                 // concurrent calls, 0 = no limit
+};
+
+struct config_route {
+	int from_realm;                     // index, -1 = any
+	int from_trunk;                     // index, -1 = any
+	struct span to;                     // user part pattern: literal, or with a trailing *; empty = any
+	struct span from;                   // same for the caller
+	uint32_t trunk;                     // destination, index
+	struct span strip, prefix;          // rewrite of the called user: remove strip, then add prefix
+	uint32_t line;                      // in the file, for `muga why`
+};
+
+struct config_dataplane {
+	uint32_t cores[16];                 // CPU of each lane
+	uint32_t lanes;                     // >= 1
+	bool is_hugepages;                  // false = --no-huge
+	uint32_t memory_mb;                 // EAL memory
+};
+
+struct config_limits {
+	uint32_t calls_max;                 // over all workers
+	uint32_t transactions_max;
+	uint32_t quarantine_ms;
+	uint32_t orphan_timeout_ms;
+	uint32_t ring_timeout_ms;           // longest time an INVITE may go unanswered
+};
+
+struct config {
+	const char *node_id;
+	uint32_t workers;
+	const char *run_dir;                // pid files, admin socket; default /run/muga
+	const char *shm_dir;                // segment files; default: run_dir/shm
+	struct span secret;                 // cluster key material; empty = random per start
+	bool is_log_json;
+	uint32_t log_level;                 // enum log_level
+	struct config_realm realms[CONFIG_REALMS_MAX];
+	uint32_t realm_count;
+	struct config_device devices[CONFIG_DEVICES_MAX];
+	uint32_t device_count;
+	struct config_trunk *trunks;        // [trunk_count]
+	uint32_t trunk_count;
+	struct config_route *routes;        // [route_count], first match wins
+	uint32_t route_count;
+	struct config_dataplane dataplane;
+	struct config_limits limits;
+	void *owner;                        // arena and file name; config.c only
+};
+
+// One mistake: what, where, and what was expected.
+struct config_error {
+	char file[128];
+	uint32_t line, column;   // 1-based, of the offending key or value
+	char key[64];            // dotted path: "realms.public.media.ports"
+	char message[256];       // "expected a port range like 20000-60000, found \"abc\""
+};
+
+// Loads, checks everything, fills *out. On errors returns -EINVAL with up to `errors_max` mistakes in
+// errors[] and their number in *error_count, and changes nothing else. -ENOENT etc. for the file.
+int config_load(const char *path, struct config **out, struct config_error *errors,
+	uint32_t errors_max, uint32_t *error_count);
+void config_free(struct config *config);
+// Every key with type, range, default, live or restart, and help, from the schema table.
+void config_print_schema(FILE *out);
+
+int config_find_realm(const struct config *config, struct span name); // index or -1
+int config_find_trunk(const struct config *config, struct span name);
+// The media address ids of the shared segment follow the configuration: realm by realm, in order.
+uint32_t config_media_address_count(const struct config *config);

@@ -1,0 +1,95 @@
+// flow_table.h - publish, look up, replace and retire flows; allocate ports and slots.
+//
+// Writer side: one struct flow_writer per signaling worker, used by that worker's thread only. It owns
+// blocks of 256 ports per media address and of 256 slots, so each index slot has one writer.
+// Reader side: lanes, between two quiescent states (epoch.h).
+//
+// Life of a port: free -> reserved -> published (generation 1, 2, ...) -> retired (index cleared)
+// -> grace (all lanes passed) -> quarantine (seconds) -> free.
+#pragma once
+
+#include "shm/flow.h"
+#include "shm/segment.h"
+
+struct flow_writer;
+
+struct flow_writer_params {
+	const struct shm_map *signaling; // writable
+	const struct shm_map *media;     // may be replaced: flow_writer_set_media()
+	uint32_t worker;                 // 0..workers-1
+	uint32_t workers;
+	uint32_t quarantine_ms;          // ports rest this long after the grace period
+	uint32_t orphan_timeout_ms;      // adopted flows without media for this long are retired
+};
+
+// One leg's pair of ports: RTP on the even port, RTCP on port + 1. Both have a slot and a state.
+struct flow_pair {
+	uint16_t media_address;
+	uint16_t port;                // even
+	uint32_t cfg_slot[2];         // currently published or reserved slots, [1] is RTCP's
+	uint32_t state_index[2];
+	uint64_t incarnation;         // of both ports
+	uint32_t generation[2];       // last published, 0 = reserved only
+};
+
+struct flow_counters {
+	uint64_t reserved, published, replaced, retired, reclaimed;
+	uint64_t refused_ports, refused_slots; // reservations refused
+	uint32_t ports_free, ports_used, ports_resting, slots_free;
+	uint32_t orphans;             // adopted from an earlier instance, not claimed by a call
+	uint64_t orphans_retired;
+};
+
+// Takes over what an earlier instance left: live = reachable from the index; everything else rests for a
+// full grace period and quarantine first; torn or impossible records are unpublished and counted. Flows
+// found alive are orphans. NULL: out of memory.
+struct flow_writer *flow_writer_new(const struct flow_writer_params *params, uint64_t now_ms);
+void flow_writer_free(struct flow_writer *writer);
+// After media came back with a new file: used from the next call on.
+void flow_writer_set_media(struct flow_writer *writer, const struct shm_map *media);
+
+// Reserves an even port, its odd neighbour, two slots and two states. media_shard 0..63 pins the call's
+// shard, -1 takes the fullest free one. 0, -ENOSPC: no ports on that address, -ENOMEM: no slots left.
+// O(1), also at 99 % occupancy.
+int flow_pair_reserve(struct flow_writer *writer, uint16_t media_address, int media_shard,
+	struct flow_pair *out);
+// Publishes or replaces the record of port + which (0 RTP, 1 RTCP). The caller fills kind, latch, remote,
+// peer, dscp, limits and call fields of *cfg; identity, generation, state and checksum are set here.
+// 0, or -ENOMEM: no slot for the new generation (the old one stays in force).
+int flow_publish(struct flow_writer *writer, struct flow_pair *pair, uint32_t which,
+	const struct flow_cfg *cfg);
+// Unpublishes both ports and hands everything to grace and quarantine. `pair` is dead afterwards.
+// Reserved-only pairs may be retired too.
+void flow_pair_retire(struct flow_writer *writer, struct flow_pair *pair);
+
+// Moves what is ready from grace to quarantine to free, retires orphans that fell silent. Called once
+// per worker loop turn; bounded work per call.
+void flow_writer_run(struct flow_writer *writer, uint64_t now_ms);
+void flow_writer_counters(const struct flow_writer *writer, struct flow_counters *out);
+
+// The state of a pair's port as media wrote it; NULL if media never touched this incarnation or is absent.
+const struct flow_state *flow_state_of(const struct flow_writer *writer, const struct flow_pair *pair,
+	uint32_t which);
+// The latched source, or false.
+bool flow_latch_read(const struct flow_state *state, struct flow_latch *out);
+
+// Reader side -----------------------------------------------------------------------------------------
+
+struct flow_view {
+	const _Atomic uint32_t *index; // [addresses * SHM_PORTS], contiguous
+	const struct flow_cfg *cfg;
+	uint32_t addresses;
+	uint32_t flows;
+};
+
+void flow_view_init(struct flow_view *view, const struct shm_map *signaling);
+
+// Borrowed until the next quiescent state; NULL: no flow on that port, or the slot is out of range.
+static inline const struct flow_cfg *flow_lookup(const struct flow_view *view, uint32_t address,
+	uint16_t port)
+{
+	// acquire: pairs with the release store in flow_publish()
+	uint32_t slot = atomic_load_explicit(&view->index[address * SHM_PORTS + port],
+		memory_order_acquire);
+	return slot < view->flows ? &view->cfg[slot] : NULL;
+}

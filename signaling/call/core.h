@@ -1,0 +1,52 @@
+// core.h - the signaling core of one worker: parse -> transaction -> call -> route -> offer/answer.
+//
+// One struct core per worker, used by that worker's thread only (or by the simulator). Pure in the sense
+// of env.h. Nothing here blocks.
+#pragma once
+
+#include "call/env.h"
+
+struct core;
+
+struct core_params {
+	uint32_t worker;           // index; `workers` and the shard map decide what it owns
+	uint32_t workers;
+	uint32_t calls_max;        // of this worker: slab limits, 503 beyond
+	uint32_t transactions_max;
+	struct hash_key key;       // cluster key: shards, tokens, tags, branches
+	uint64_t now_ms;
+};
+
+// A datagram or one framed stream message, as it came.
+struct core_message {
+	listener_id listener;
+	struct addr source;
+	struct span data;          // borrowed during the call
+};
+
+// NULL: out of memory.
+struct core *core_new(const struct core_params *params);
+// Retires nothing: flows of living calls stay in the segment (orphans of the next instance).
+void core_free(struct core *core);
+
+void core_receive(struct core *core, struct core_env *env, const struct core_message *message);
+// Fires due timers. Call each turn.
+void core_run_timers(struct core *core, struct core_env *env);
+// When core_run_timers() must be called at the latest; UINT64_MAX = never.
+uint64_t core_next_timer_ms(const struct core *core);
+
+// Ends every call with BYE or an error answer (drain, simulator's end).
+void core_hangup_all(struct core *core, struct core_env *env);
+
+// Counters of this core (call/core_metric.def), readable from other threads with metric_read().
+const struct core_metrics *core_metrics(const struct core *core);
+
+// `muga show calls`: walks the calls in use. Owner thread only. *cursor starts at 0; false at the end.
+struct call_info; // call/summary.h
+bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info *out);
+
+// Dispatch, by whoever receives a message: the shard (0..1023) from the Call-ID alone. A Call-ID that we
+// made carries its shard under a MAC, any other is hashed with the cluster key. Scans only as far as the
+// Call-ID header. False: no Call-ID found (then shard 0's owner answers 400 or drops).
+#define CORE_SHARDS 1024u
+bool core_scan_shard(const struct hash_key *key, struct span message, uint32_t *shard);

@@ -1,0 +1,63 @@
+// env.h - everything the pure core may see of the world, and everything it may ask of it.
+//
+// signaling/sip and signaling/call own no socket, clock, thread or Redis handle. They are functions
+// (state, event, env) -> state + entries in the outbox. worker.c (real) and tests/sim (false clock, lossy
+// network) fill the env and carry out the outbox, in order.
+#pragma once
+
+#include "base/addr.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "base/span.h"
+#include "config/config.h"
+#include "shm/flow_table.h"
+
+#include <stdint.h>
+
+// Names an ask, so that a late answer can be recognised, dropped and counted.
+struct ask_id {
+	uint64_t call_token;
+	uint32_t generation;
+	uint32_t number;
+};
+
+// The SIP listener a message came in by or leaves by: realm index << 8 | listener index in the realm.
+typedef uint32_t listener_id;
+
+static inline listener_id listener_make(uint32_t realm, uint32_t listener)
+{
+	return realm << 8 | listener;
+}
+
+enum outbox_kind {
+	OUTBOX_SEND,     // a SIP message to a numeric target
+	OUTBOX_CALL_END, // a call is over: log line and `muga show calls --ended`
+};
+
+struct outbox_send {
+	listener_id listener;
+	struct addr target;
+	struct span data; // owned by the outbox's arena until it is flushed
+};
+
+struct call_summary; // call/summary.h
+
+struct outbox_entry {
+	enum outbox_kind kind;
+	struct ask_id ask;
+	union {
+		struct outbox_send send;
+		const struct call_summary *call_end; // in the outbox's arena
+	};
+};
+
+struct outbox; // call/outbox.h: bounded list and arena, emptied by the conductor after each turn
+
+struct core_env {
+	uint64_t now_ms;             // monotonic, one value for the whole turn
+	uint64_t unix_ms;
+	struct rng *rng;
+	const struct config *config; // snapshot, borrowed for this turn
+	struct flow_writer *flows;   // port pool and this worker's part of the flow table
+	struct outbox *outbox;
+};
