@@ -101,12 +101,10 @@ struct flow_state {
 	_Atomic uint32_t ssrc;
 	_Atomic uint32_t rate_tokens;             // policing bucket
 	_Atomic uint32_t payload_type;            // of the last RTP packet, 0..127
-	_Atomic uint32_t clock_rate;              // Hz assumed for jitter
-	uint32_t spare1;
+	_Atomic uint64_t forwarded;               // left by the peer
 
-	// line 2: what became of them
-	alignas(64) _Atomic uint64_t forwarded;   // left by the peer
-	_Atomic uint64_t rtcp_packets;
+	// line 2: what is rare
+	alignas(64) _Atomic uint64_t rtcp_packets;
 	_Atomic uint64_t dropped_source;          // wrong source
 	_Atomic uint64_t dropped_rate;
 	_Atomic uint64_t dropped_other;           // malformed, no peer, held
@@ -115,6 +113,8 @@ struct flow_state {
 	_Atomic uint32_t remote_jitter;           // from the far end's last RTCP report block about us
 	_Atomic uint32_t remote_lost;             // cumulative loss it reported, 24 bits
 	_Atomic uint32_t remote_fraction;         // 0..255
+	_Atomic uint32_t clock_rate;              // Hz assumed for jitter
+	_Atomic uint32_t remote_hash;             // of the signaled remote that the latch belongs to
 };
 _Static_assert(sizeof(struct flow_state) == 192, "three lines; a change bumps SHM_ABI");
 

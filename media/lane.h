@@ -1,0 +1,89 @@
+// lane.h - what the stages of one lane work on. The lane's thread owns it; others only read counters.
+//
+// lane.c (the loop around the stages: receive, handover rings, kernel path, hints, idle back-off, epoch)
+// fills it before the first burst and changes view, addresses and ports only between bursts.
+#pragma once
+
+#include "address_map.h"
+#include "burst.h"
+#include "header_cache.h"
+#include "nexthop.h"
+#include "shm/event.h"
+#include "shm/flow_table.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LANE_PORTS_MAX  32
+#define LANE_EVENTS_MAX 128
+
+// writer: the lane. Readers: control thread, telemetry (relaxed).
+struct lane_counters {
+	alignas(64) _Atomic uint64_t received;    // packets given to classify
+	_Atomic uint64_t forwarded;               // taken by an egress port
+	_Atomic uint64_t forwarded_octets;        // frame bytes of these
+	_Atomic uint64_t exceptions;              // not media (verdict EXCEPTION), whatever became of them
+	_Atomic uint64_t handovers;               // belong to another lane
+	_Atomic uint64_t headers_built;           // slow path of rewrite
+	_Atomic uint64_t latched;                 // sources locked
+	_Atomic uint64_t events_lost;             // lane->events was full
+	_Atomic uint64_t dropped[DROP_REASON_COUNT];
+};
+
+// Takes up to `count` mbufs to egress queue `queue`; returns how many, the rest stays the caller's.
+typedef uint16_t (*port_send_fn)(void *context, struct rte_mbuf **mbufs, uint16_t count);
+
+// One egress queue of this lane, with what waits for the end of the burst.
+struct lane_port {
+	port_send_fn send;        // NULL: no such port
+	void *context;            // of send
+	uint32_t count;           // in mbufs[], 0 between bursts
+	bool is_checksum_trusted; // of what comes in here: UDP checksums are complete (else recomputed)
+	struct rte_mbuf *mbufs[BURST_MAX];
+	struct packet *packets[BURST_MAX]; // same order
+};
+
+// For signaling, by hint; lane.c empties it after each burst.
+struct lane_event {
+	struct hint hint;
+	uint32_t owner; // worker whose ring it goes to
+};
+
+struct lane {
+	uint32_t id;                              // 0..lanes-1
+	struct flow_view view;                    // signaling's tables
+	struct flow_state *states;                // media's file, [view.flows]
+	const struct address_map *addresses;      // immutable, replaced between bursts
+	const struct nexthop_table *nexthops;
+	struct ready_header *headers;             // [headers_max], shared by lanes: one writer per flow
+	uint32_t headers_max;                     // slots beyond it are refused (DROP_BAD_FLOW)
+	uint32_t header_epoch;                    // headers of another epoch are rebuilt; never 0
+	uint32_t route_generation;                // nexthop_generation() at header_epoch
+	uint16_t ip_id;                           // next IPv4 identification, any value
+	uint8_t shard_lane[SHM_MEDIA_SHARDS];     // lane of each media shard
+	struct lane_port ports[LANE_PORTS_MAX];
+	uint32_t event_count;
+	struct lane_event events[LANE_EVENTS_MAX];
+	struct lane_counters counters;
+};
+
+// Zeroes and sets the view; `headers` comes from header_cache_new() and is borrowed. The caller then fills
+// addresses, nexthops, ports and shard_lane (all shards are the lane's own at first).
+void lane_init(struct lane *lane, uint32_t id, const struct flow_view *view, struct flow_state *states);
+
+// A hint HINT_FLOW_CHANGED came for that port: acts on a new incarnation or generation now (the lane
+// otherwise learns of it with the port's next packet) and rebuilds the headers that lead to it. Only on
+// the lane that owns the port's shard, between bursts, online (epoch.h).
+void lane_flow_changed(struct lane *lane, uint16_t address, uint16_t port);
+
+// Hints were lost, or the view changed: rebuild every header at its next packet.
+void lane_headers_expire(struct lane *lane);
+
+// The slow sweep: checks `count` headers on from *cursor and expires those whose peer is gone or
+// replaced. Between bursts, online.
+void lane_headers_sweep(struct lane *lane, uint32_t *cursor, uint32_t count);
+
+// Appends to lane->events, or counts it lost.
+void lane_post(struct lane *lane, enum hint_kind kind, const struct flow_cfg *cfg);
