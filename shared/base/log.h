@@ -1,8 +1,11 @@
 // log.h - one line per event: time level subsystem call=<token> event key=value ...
 //
-// Threads: any except media lanes (they count). A line is one write(2) to stderr or the log file.
+// Threads: any except media lanes (they count). A line is one write(2) to stderr or the log file,
+// at most 2048 bytes, ASCII only: control and other bytes appear as escapes.
 // Levels can be changed at run time per subsystem, and for a single call.
 #pragma once
+
+#include "base/span.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +31,16 @@ void log_set_level(enum log_subsystem subsystem, enum log_level level);
 // 0 = none. Lines of that call pass at every level.
 void log_set_call(uint64_t call_token);
 bool log_is_on(enum log_subsystem subsystem, enum log_level level, uint64_t call_token);
+
+#define LOG_QUOTE_MAX 160 // room for a quoted value that log_quote() writes, with its NUL
+
+// Writes `value` in quotes into buf[LOG_QUOTE_MAX], escaped and cut to fit, and returns buf. Every
+// value that came from outside (a header, a name, a file) goes through here, so that it cannot
+// forge another key: log "to=%s" with log_quote(to, buf).
+const char *log_quote(struct span value, char *buf);
+
+// Lines that could not be written completely since the start.
+uint64_t log_lost(void);
 
 // `event` is a constant word; `fmt` gives "key=value key=value", values with spaces in quotes.
 // call_token 0 = not about a call.
