@@ -1,0 +1,114 @@
+// udp_receive.c - recvmmsg() into the buffers of one worker.
+#include "net/udp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define CONTROL_BYTES CMSG_SPACE(sizeof(uint32_t)) // SO_RXQ_OVFL
+
+struct udp_batch {
+	struct mmsghdr headers[UDP_BATCH];
+	struct iovec vectors[UDP_BATCH];
+	struct sockaddr_storage sources[UDP_BATCH];
+	struct udp_datagram good[UDP_BATCH];
+	_Alignas(struct cmsghdr) char control[UDP_BATCH][CONTROL_BYTES];
+	char *buffers; // UDP_BATCH times UDP_DATAGRAM_MAX; the kernel maps only pages that were used
+};
+
+struct udp_batch *udp_batch_new(void)
+{
+	struct udp_batch *batch = calloc(1, sizeof(*batch));
+	if (batch == NULL)
+		return NULL;
+	batch->buffers = malloc((size_t)UDP_BATCH * UDP_DATAGRAM_MAX);
+	if (batch->buffers == NULL) {
+		free(batch);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < UDP_BATCH; i++) {
+		batch->vectors[i].iov_base = batch->buffers + (size_t)i * UDP_DATAGRAM_MAX;
+		batch->vectors[i].iov_len = UDP_DATAGRAM_MAX;
+	}
+	return batch;
+}
+
+void udp_batch_free(struct udp_batch *batch)
+{
+	if (batch == NULL)
+		return;
+	free(batch->buffers);
+	free(batch);
+}
+
+// recvmmsg() overwrites lengths and flags, so every call starts from fresh headers.
+static void batch_arm(struct udp_batch *batch)
+{
+	for (uint32_t i = 0; i < UDP_BATCH; i++) {
+		batch->headers[i].msg_hdr = (struct msghdr){
+			.msg_name = &batch->sources[i],
+			.msg_namelen = sizeof(batch->sources[i]),
+			.msg_iov = &batch->vectors[i],
+			.msg_iovlen = 1,
+			.msg_control = batch->control[i],
+			.msg_controllen = CONTROL_BYTES,
+		};
+	}
+}
+
+static void count_kernel_drops(struct udp_socket *socket, struct msghdr *header,
+	struct net_metrics *metrics)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_RXQ_OVFL)
+			continue;
+		uint32_t total;
+		memcpy(&total, CMSG_DATA(c), sizeof(total));
+		metric_add(&metrics->kernel_drops, total - socket->drops_seen);
+		socket->drops_seen = total;
+	}
+}
+
+static bool datagram_accept(struct udp_batch *batch, uint32_t i, struct udp_datagram *out,
+	struct net_metrics *metrics)
+{
+	const struct mmsghdr *header = &batch->headers[i];
+	if (header->msg_hdr.msg_flags & MSG_TRUNC) {
+		metric_add(&metrics->truncated, 1);
+		return false;
+	}
+	int rc = addr_from_sockaddr((struct sockaddr *)&batch->sources[i], &out->source);
+	if (rc < 0 || out->source.port == 0) {
+		metric_add(&metrics->bad_source, 1); // nobody could be answered there
+		return false;
+	}
+	out->data = span_make(batch->vectors[i].iov_base, header->msg_len);
+	metric_add(&metrics->received_bytes, header->msg_len);
+	return true;
+}
+
+uint32_t udp_receive(struct udp_socket *socket, struct udp_batch *batch, struct net_metrics *metrics,
+	bool *is_more)
+{
+	batch_arm(batch);
+	int n = recvmmsg(socket->fd, batch->headers, UDP_BATCH, MSG_DONTWAIT, NULL);
+	*is_more = n == (int)UDP_BATCH;
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			metric_add(&metrics->receive_errors, 1);
+		return 0;
+	}
+	metric_add(&metrics->received, (uint64_t)n);
+	uint32_t good = 0;
+	for (uint32_t i = 0; i < (uint32_t)n; i++) {
+		count_kernel_drops(socket, &batch->headers[i].msg_hdr, metrics);
+		if (datagram_accept(batch, i, &batch->good[good], metrics))
+			good++;
+	}
+	return good;
+}
+
+const struct udp_datagram *udp_batch_at(const struct udp_batch *batch, uint32_t i)
+{
+	return i < UDP_BATCH ? &batch->good[i] : NULL;
+}

@@ -1,0 +1,230 @@
+// worker_io.c - where a worker meets the network: sockets, dispatch by shard, the outbox.
+#include "worker_private.h"
+
+#include "base/check.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define SOCKET_BUFFER_BYTES (8u << 20) // a burst of 5,000 INVITEs while a worker is busy elsewhere
+#define SEND_RETRY_MAX      1024u      // datagrams per socket
+#define TAKE_MAX            512u       // messages from other workers per turn
+#define FLUSH_AT            512u       // outbox entries that are sent before the turn is over
+
+static int listener_open(struct worker *worker, listener_id id, const struct addr *addr)
+{
+	struct udp_options options = {
+		.buffer_bytes = SOCKET_BUFFER_BYTES,
+		.is_shared = true,
+		.is_anywhere = true,
+	};
+	struct worker_listener *listener = &worker->listeners[worker->listener_count];
+	int rc = udp_open(addr, &options, &listener->socket);
+	if (rc < 0) {
+		char text[ADDR_TEXT_MAX];
+		addr_format(addr, text);
+		LOG_ERROR(NET, "listen_failed", "transport=udp addr=%s error=\"%s\"", text,
+			strerror(-rc));
+		return rc;
+	}
+	listener->sender = udp_sender_new(SEND_RETRY_MAX);
+	if (listener->sender == NULL) {
+		udp_close(&listener->socket);
+		return -ENOMEM;
+	}
+	listener->worker = worker;
+	listener->id = id;
+	worker->listener_count++;
+	worker->listener_at[id >> 8][id & 0xff] = (uint16_t)worker->listener_count;
+	return 0;
+}
+
+static int realm_open(struct worker *worker, const struct config *config, uint32_t realm)
+{
+	const struct config_realm *r = &config->realms[realm];
+	for (uint32_t i = 0; i < r->listener_count; i++) {
+		int rc = listener_open(worker, listener_make(realm, i), &r->listeners[i].addr);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int worker_io_open(struct worker *worker, const struct config *config)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < config->realm_count; i++)
+		count += config->realms[i].listener_count;
+	worker->batch = udp_batch_new();
+	worker->listeners = calloc(count + 1, sizeof(worker->listeners[0]));
+	if (worker->batch == NULL || worker->listeners == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < config->realm_count; i++) {
+		int rc = realm_open(worker, config, i);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct worker_listener *listener = poll->data;
+	// Called while the worker is offline for RCU: only notes what happened, the turn does the work.
+	// An error is read like data: recvmmsg() fetches and clears it.
+	if (status < 0 || (events & UV_READABLE))
+		listener->is_readable = true;
+}
+
+int worker_io_poll(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->listener_count; i++) {
+		struct worker_listener *listener = &worker->listeners[i];
+		int rc = uv_poll_init(&worker->loop, &listener->poll, listener->socket.fd);
+		if (rc < 0)
+			return rc;
+		listener->is_polled = true;
+		listener->poll.data = listener;
+		rc = uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+void worker_io_close_handles(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->listener_count; i++)
+		if (worker->listeners[i].is_polled)
+			uv_close((uv_handle_t *)&worker->listeners[i].poll, NULL);
+}
+
+void worker_io_free(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->listener_count; i++) {
+		udp_close(&worker->listeners[i].socket);
+		udp_sender_free(worker->listeners[i].sender);
+	}
+	free(worker->listeners);
+	udp_batch_free(worker->batch);
+}
+
+static void core_take_message(struct worker *worker, const struct dispatch_message *message)
+{
+	struct core_message in = {
+		.listener = message->listener,
+		.source = message->source,
+		.data = message->data,
+	};
+	core_receive(worker->core, &worker->env, &in);
+	if (outbox_count(worker->env.outbox) >= FLUSH_AT)
+		worker_flush(worker);
+}
+
+// To the core if the message is ours, else into the owner's ring.
+static void dispatch_message(struct worker *worker, const struct dispatch_message *message)
+{
+	struct worker_shared *shared = worker->shared;
+	struct net_metrics *metrics = &worker->metrics;
+	uint32_t shard = 0;
+	if (!core_scan_shard(&shared->key, message->data, &shard)) {
+		metric_add(&metrics->no_call_id, 1);
+		shard = 0;
+	}
+	uint32_t owner = dispatch_owner(shared->dispatch, shard);
+	if (owner == worker->index) {
+		core_take_message(worker, message);
+	} else if (message->hops >= DISPATCH_HOPS_MAX) {
+		metric_add(&metrics->lost_owner, 1);
+	} else if (dispatch_pass(shared->dispatch, worker->index, owner, message)) {
+		metric_add(message->hops == 0 ? &metrics->passed : &metrics->passed_again, 1);
+	} else {
+		metric_add(&metrics->ring_full, 1);
+	}
+}
+
+static void listener_receive(struct worker *worker, struct worker_listener *listener)
+{
+	bool is_more;
+	uint32_t count =
+		udp_receive(&listener->socket, worker->batch, &worker->metrics, &is_more);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct udp_datagram *datagram = udp_batch_at(worker->batch, i);
+		struct dispatch_message message = {
+			.listener = listener->id,
+			.source = datagram->source,
+			.data = datagram->data,
+		};
+		dispatch_message(worker, &message);
+	}
+	// A full batch leaves the rest to the next turn, so that no socket starves timers or rings.
+	listener->is_readable = is_more;
+	worker->is_more |= is_more;
+}
+
+void worker_receive(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->listener_count; i++)
+		if (worker->listeners[i].is_readable)
+			listener_receive(worker, &worker->listeners[i]);
+}
+
+void worker_take(struct worker *worker)
+{
+	struct dispatch *dispatch = worker->shared->dispatch;
+	struct dispatch_message message;
+	for (uint32_t i = 0; i < TAKE_MAX; i++) {
+		if (!dispatch_take(dispatch, worker->index, &message))
+			return;
+		metric_add(&worker->metrics.taken, 1);
+		dispatch_message(worker, &message);
+		dispatch_release(dispatch, worker->index);
+	}
+	worker->is_more = true;
+}
+
+static struct worker_listener *listener_of(struct worker *worker, listener_id id)
+{
+	uint32_t realm = id >> 8, i = id & 0xff;
+	if (realm >= CONFIG_REALMS_MAX || i >= CONFIG_LISTENERS_MAX)
+		return NULL;
+	uint32_t at = worker->listener_at[realm][i];
+	return at == 0 ? NULL : &worker->listeners[at - 1];
+}
+
+static void outbox_carry_out(struct worker *worker, const struct outbox_entry *entry)
+{
+	if (entry->kind == OUTBOX_CALL_END) {
+		worker_call_ended(worker, entry->call_end);
+		return;
+	}
+	struct worker_listener *listener = listener_of(worker, entry->send.listener);
+	if (listener == NULL) {
+		metric_add(&worker->metrics.send_no_listener, 1);
+		return;
+	}
+	udp_sender_add(listener->sender, &listener->socket, &entry->send.target, entry->send.data,
+		&worker->metrics);
+}
+
+static void listener_flush(struct worker *worker, struct worker_listener *listener)
+{
+	if (!listener->is_blocked && udp_sender_is_idle(listener->sender))
+		return;
+	bool is_blocked = !udp_sender_flush(listener->sender, &listener->socket, &worker->metrics);
+	if (is_blocked != listener->is_blocked)
+		uv_poll_start(&listener->poll, UV_READABLE | (is_blocked ? UV_WRITABLE : 0),
+			on_poll);
+	listener->is_blocked = is_blocked;
+}
+
+void worker_flush(struct worker *worker)
+{
+	struct outbox *outbox = worker->env.outbox;
+	for (uint32_t i = 0; i < outbox_count(outbox); i++)
+		outbox_carry_out(worker, outbox_at(outbox, i));
+	for (uint32_t i = 0; i < worker->listener_count; i++)
+		listener_flush(worker, &worker->listeners[i]);
+	outbox_clear(outbox);
+}

@@ -1,0 +1,71 @@
+// worker_private.h - the inside of a worker, for worker.c and worker_io.c only.
+#pragma once
+
+#include "net/udp.h"
+#include "worker.h"
+#include "worker_command.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+// One SIP listener: every worker has its own socket on the same address (SO_REUSEPORT).
+struct worker_listener {
+	struct worker *worker;
+	listener_id id;
+	struct udp_socket socket;
+	struct udp_sender *sender;
+	uv_poll_t poll;
+	bool is_polled;    // poll is initialised
+	bool is_readable;  // libuv reported it; read in the next turn
+	bool is_blocked;   // waits until the socket is writable
+};
+
+struct worker_ended {
+	uint64_t count;    // calls ever ended; the newest WORKER_ENDED_MAX are kept
+	struct call_summary calls[WORKER_ENDED_MAX];
+};
+
+struct worker {
+	// constant after worker_open()
+	struct worker_shared *shared;
+	uint32_t index;
+	pthread_t thread;
+
+	// the worker's thread only
+	struct core *core;
+	struct core_env env;
+	struct rng rng;
+	struct udp_batch *batch;
+	struct worker_listener *listeners; // [listener_count]
+	uint32_t listener_count;
+	uint16_t listener_at[CONFIG_REALMS_MAX][CONFIG_LISTENERS_MAX]; // 1 + index, 0 = none
+	uv_loop_t loop;
+	uv_prepare_t prepare;
+	uv_check_t check;
+	uv_timer_t timer;
+	uint64_t hangup_ms;                // last core_hangup_all() while draining
+	bool is_more;                      // work is left over: turn again at once
+	struct worker_ended ended;
+
+	// writer: any thread, reader: the worker
+	alignas(64) struct worker_mailbox mailbox;
+	uv_async_t async;
+	_Atomic bool is_stopping;
+
+	// writer: the worker, readers: any thread
+	alignas(64) struct net_metrics metrics;
+	_Atomic bool is_drained;
+};
+
+// worker_io.c: sockets, dispatch and the outbox.
+int worker_io_open(struct worker *worker, const struct config *config);
+int worker_io_poll(struct worker *worker);
+void worker_io_close_handles(struct worker *worker);
+void worker_io_free(struct worker *worker);
+
+void worker_receive(struct worker *worker); // sockets that are readable
+void worker_take(struct worker *worker);    // messages from other workers
+void worker_flush(struct worker *worker);   // the outbox, in order
+
+// worker_ended.c: the log line of an ended call, and its place in the ring.
+void worker_call_ended(struct worker *worker, const struct call_summary *summary);
