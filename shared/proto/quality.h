@@ -21,7 +21,7 @@ struct quality_input {
 	double loss_percent; // 0..100, after the jitter buffer
 	double jitter_ms;    // RFC 3550 interarrival jitter
 	double delay_ms;     // one way, network only
-	double frame_ms;     // packet time; 0 = 20
+	double frame_ms;     // packet time, adds to the delay; 0 = leave out
 };
 
 struct quality_score {
