@@ -1,0 +1,163 @@
+// sdp.h - session descriptions (RFC 8866): parsed into a bounded struct, written back rewritten.
+//
+// Everything is a span into the text that was parsed. Any thread, pure, no allocation. Offer/answer
+// (RFC 3264) is call's: here are only syntax and the mechanical replacement of addresses.
+// Lenient where real phones err (bare LF, order of lines, missing s= or t=), strict about lengths,
+// numbers and bytes.
+#pragma once
+
+#include "base/addr.h"
+#include "sip/build.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SDP_MEDIA_MAX   16u  // m= lines
+#define SDP_FORMATS_MAX 64u  // formats in one m= line
+#define SDP_ATTRS_MAX   512u // a= lines in all
+#define SDP_LINES_MAX   32u  // i=, b=, k=, ... lines in all that are only kept
+#define SDP_TEXT_MAX    65535u
+#define SDP_LINE_MAX    4096u // bytes of one line
+
+enum sdp_attr_id {
+	SDP_ATTR_OTHER,
+#define SDP_ATTR(id, name, class) SDP_ATTR_##id,
+#include "sip/sdp_attr.def"
+#undef SDP_ATTR
+	SDP_ATTR_COUNT
+};
+
+// What an attribute is about; bits of struct sdp_rewrite.drop.
+enum sdp_class {
+	SDP_CLASS_PLAIN = 0,          // passed through
+	SDP_CLASS_OTHER = 1 << 0,     // attributes that we do not know
+	SDP_CLASS_CODEC = 1 << 1,     // rtpmap, fmtp, ptime, ...
+	SDP_CLASS_DIRECTION = 1 << 2, // sendrecv, ...
+	SDP_CLASS_RTCP = 1 << 3,      // a=rtcp:
+	SDP_CLASS_RTCP_MUX = 1 << 4,
+	SDP_CLASS_ICE = 1 << 5,
+	SDP_CLASS_SDES = 1 << 6,
+	SDP_CLASS_DTLS = 1 << 7,
+	SDP_CLASS_BUNDLE = 1 << 8,
+	SDP_CLASS_SSRC = 1 << 9,
+	SDP_CLASS_ADDRESS = 1 << 10,  // attributes that carry addresses which we do not replace
+};
+
+enum sdp_direction { SDP_SENDRECV, SDP_SENDONLY, SDP_RECVONLY, SDP_INACTIVE };
+
+struct sdp_attr {
+	struct span name;
+	struct span value; // behind ':', empty if there is none
+	uint8_t id;        // enum sdp_attr_id
+	bool has_value;
+};
+
+// c= or the address of o=.
+struct sdp_address {
+	struct span text; // address as written, without "/ttl"
+	struct ip ip;     // if numeric, else unset
+	bool is_present;
+	bool is_fqdn;     // a name, to be resolved by whoever needs it
+	bool is_ip6;      // "IP6" was said
+	bool is_multicast; // had a /ttl or /count, or is a multicast address
+};
+
+struct sdp_line {
+	char type; // 'i', 'b', 'k', 'u', 'e', 'p', 'z', 'r', 't'
+	struct span value;
+};
+
+struct sdp_media {
+	struct span type;         // "audio", "video", "image", "application", ...
+	struct span proto;        // "RTP/AVP", "udptl", ...
+	uint16_t port;            // 0 = rejected or disabled
+	uint16_t port_count;      // of "port/count", else 1
+	bool is_rtp;              // RTP/AVP, AVPF, SAVP, SAVPF and their UDP/TLS forms
+	bool is_secure;           // one of the SAVP forms
+	uint32_t format_count;
+	struct span format[SDP_FORMATS_MAX];
+	struct sdp_address connection; // own c=, else a copy of the session's
+	bool has_own_connection;
+	enum sdp_direction direction;  // own, else the session's, else sendrecv
+	bool has_rtcp_mux;
+	uint16_t rtcp_port;       // of a=rtcp, 0 = absent (then port + 1)
+	struct ip rtcp_ip;        // of a=rtcp, unset = that of c=
+	uint32_t attr_first;      // attr[attr_first .. + attr_count) of the session
+	uint32_t attr_count;
+	uint32_t line_first;      // likewise line[]
+	uint32_t line_count;
+};
+
+struct sdp_session {
+	struct span text;
+	struct span username;     // o=
+	struct span session_id;   // decimal digits, any length up to 20
+	struct span session_version;
+	struct sdp_address origin;
+	struct span name;         // s=, may be empty
+	struct sdp_address connection;
+	enum sdp_direction direction;
+	uint32_t attr_count;      // session level: attr[0 .. attr_count)
+	uint32_t line_count;      // session level: line[0 .. line_count)
+	uint32_t media_count;
+	struct sdp_media media[SDP_MEDIA_MAX];
+	uint32_t attrs_used, lines_used;
+	struct sdp_attr attr[SDP_ATTRS_MAX]; // in order of arrival
+	struct sdp_line line[SDP_LINES_MAX];
+};
+
+struct sdp_fault {
+	uint32_t line;      // 1 = first
+	const char *reason; // static, e.g. "Malformed m= line"; for Warning 305/399 and the log
+};
+
+// 0, or -EINVAL with *fault. About 60 kB of output struct: keep one per worker.
+int sdp_parse(struct span text, struct sdp_session *out, struct sdp_fault *fault);
+
+// First attribute with that id in media[index], or at session level for index -1. NULL: none.
+const struct sdp_attr *sdp_find(const struct sdp_session *sdp, int index, enum sdp_attr_id id);
+uint32_t sdp_attr_class(enum sdp_attr_id id); // enum sdp_class
+
+struct sdp_codec {
+	struct span name;    // "PCMU"
+	uint32_t clock_rate; // Hz
+	uint32_t channels;   // 1 if not given
+	struct span fmtp;    // parameters of a=fmtp, empty if none
+};
+// Of format[i] of media[index]: its rtpmap, else the static assignment of RFC 3551 6. 0, -ENOENT: unknown
+// (dynamic without rtpmap, or not RTP), -EINVAL: malformed rtpmap.
+int sdp_codec_of(const struct sdp_session *sdp, uint32_t index, uint32_t i, struct sdp_codec *out);
+// Held by the far end: sendonly, inactive, or c=0.0.0.0 / :: (RFC 3264 8.4, RFC 2543 B.5).
+bool sdp_media_is_held(const struct sdp_media *media);
+const char *sdp_direction_name(enum sdp_direction direction);
+
+// Rewriting ---------------------------------------------------------------------------------------------
+
+struct sdp_media_rewrite {
+	struct ip ip;        // own address in c=; unset: that of the session rewrite
+	uint16_t port;       // own port, 0 = the line is rejected or disabled (its attributes are dropped)
+	uint16_t rtcp_port;  // 0 or port + 1: no a=rtcp is written; else a=rtcp with it (own port if muxed)
+	bool has_rtcp_mux;   // write a=rtcp-mux
+	bool has_direction;  // write `direction` instead of what stood there
+	enum sdp_direction direction;
+	bool has_formats;    // write only the formats of format_mask, and only their rtpmap, fmtp, rtcp-fb
+	uint64_t format_mask; // bit i = format[i]; never empty if has_formats
+	struct span proto;   // empty = as it was
+};
+
+struct sdp_rewrite {
+	struct span username;    // of o=, e.g. "-"
+	uint64_t session_id;
+	uint64_t session_version;
+	struct ip ip;            // own address: o= and session-level c=
+	uint32_t drop;           // enum sdp_class bits; a=rtcp, rtcp-mux and replaced directions always go
+	struct sdp_media_rewrite media[SDP_MEDIA_MAX];
+};
+
+// Writes `sdp` with CR LF and canonical order of lines: v o s i u e p c b t r z k a, then each m. Own
+// o=, "s=-", own addresses; "i=", "u=", "e=", "p=" and "k=" are not passed on (they identify the far
+// side). Overflow shows in the writer.
+void sdp_put_rewritten(struct sip_writer *w, const struct sdp_session *sdp,
+	const struct sdp_rewrite *rewrite);
+// Writes `sdp` as it is, in canonical order: parse(put(x)) == parse(x).
+void sdp_put(struct sip_writer *w, const struct sdp_session *sdp);
