@@ -38,6 +38,7 @@ struct hint_ring {
 // writer: the reader of the ring.
 struct hint_cursor {
 	alignas(64) _Atomic uint64_t tail; // hints consumed
+	uint64_t lost_seen;                // ring->lost when last looked at; the reader's own
 };
 
 // False when full (counted in ring->lost).

@@ -10,6 +10,7 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -120,3 +121,7 @@ _Static_assert(sizeof(struct flow_state) == 192, "three lines; a change bumps SH
 
 // CRC-32C over the record with `checksum` taken as 0.
 uint32_t flow_checksum(const struct flow_cfg *cfg);
+
+// Whether the record is whole and belongs to that port: checksum, identity, numbers in range. `flows` is
+// the size of the slabs.
+bool flow_is_valid(const struct flow_cfg *cfg, uint32_t media_address, uint16_t port, uint32_t flows);

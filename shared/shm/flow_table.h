@@ -4,6 +4,9 @@
 // blocks of 256 ports per media address and of 256 slots, so each index slot has one writer.
 // Reader side: lanes, between two quiescent states (epoch.h).
 //
+// Blocks are dealt out by number (block % workers), so a restart with another number of workers deals
+// them anew; what then lies under another worker's port is lent, and comes back when that port is retired.
+//
 // Life of a port: free -> reserved -> published (generation 1, 2, ...) -> retired (index cleared)
 // -> grace (all lanes passed) -> quarantine (seconds) -> free.
 #pragma once
@@ -14,8 +17,8 @@
 struct flow_writer;
 
 struct flow_writer_params {
-	const struct shm_map *signaling; // writable
-	const struct shm_map *media;     // may be replaced: flow_writer_set_media()
+	const struct shm_map *signaling; // writable; borrowed for the writer's life
+	const struct shm_map *media;     // borrowed; NULL = not there yet: flow_writer_set_media()
 	uint32_t worker;                 // 0..workers-1
 	uint32_t workers;
 	uint32_t quarantine_ms;          // ports rest this long after the grace period
@@ -32,24 +35,35 @@ struct flow_pair {
 	uint32_t generation[2];       // last published, 0 = reserved only
 };
 
+// Of one worker. Ports are counted one by one, not as pairs.
 struct flow_counters {
-	uint64_t reserved, published, replaced, retired, reclaimed;
-	uint64_t refused_ports, refused_slots; // reservations refused
-	uint32_t ports_free, ports_used, ports_resting, slots_free;
-	uint32_t orphans;             // adopted from an earlier instance, not claimed by a call
+	uint64_t reserved, retired, reclaimed; // pairs
+	uint64_t published, replaced;          // records: first generation, later ones
+	uint64_t refused_ports, refused_slots; // reservations (and publications for slots) refused
+	uint32_t ports_free, ports_used, ports_resting;
+	uint32_t slots_free, slots_total;      // flow_cfg slots of own blocks
+	uint32_t states_free;                  // flow_state slots of own blocks, as many in total
+	uint32_t orphans;                      // adopted from an earlier instance, not claimed by a call
 	uint64_t orphans_retired;
+	uint64_t discarded;                    // torn or impossible records unpublished at start
+	uint32_t is_stalled;                   // 1: media holds its lock but has not passed for 1 s
 };
 
 // Takes over what an earlier instance left: live = reachable from the index; everything else rests for a
 // full grace period and quarantine first; torn or impossible records are unpublished and counted. Flows
-// found alive are orphans. NULL: out of memory.
+// found alive are orphans. Call it for all workers, one after the other, before any of them publishes or
+// runs. NULL: out of memory, or a block is owned by another worker of this instance.
 struct flow_writer *flow_writer_new(const struct flow_writer_params *params, uint64_t now_ms);
 void flow_writer_free(struct flow_writer *writer);
 // After media came back with a new file: used from the next call on.
 void flow_writer_set_media(struct flow_writer *writer, const struct shm_map *media);
 
+// An orphan becomes a call's pair again (a restored call names its ports). -ENOENT: no such orphan here.
+int flow_pair_claim(struct flow_writer *writer, uint16_t media_address, uint16_t port,
+	uint64_t incarnation, struct flow_pair *out);
+
 // Reserves an even port, its odd neighbour, two slots and two states. media_shard 0..63 pins the call's
-// shard, -1 takes the fullest free one. 0, -ENOSPC: no ports on that address, -ENOMEM: no slots left.
+// shard, -1 takes the one with most free pairs that no other address lacks. 0, -ENOSPC: no ports on that address, -ENOMEM: no slots left.
 // O(1), also at 99 % occupancy.
 int flow_pair_reserve(struct flow_writer *writer, uint16_t media_address, int media_shard,
 	struct flow_pair *out);
@@ -70,7 +84,7 @@ void flow_writer_counters(const struct flow_writer *writer, struct flow_counters
 // The state of a pair's port as media wrote it; NULL if media never touched this incarnation or is absent.
 const struct flow_state *flow_state_of(const struct flow_writer *writer, const struct flow_pair *pair,
 	uint32_t which);
-// The latched source, or false.
+// The source followed or locked (out->phase tells which), or false.
 bool flow_latch_read(const struct flow_state *state, struct flow_latch *out);
 
 // Reader side -----------------------------------------------------------------------------------------
@@ -82,6 +96,7 @@ struct flow_view {
 	uint32_t flows;
 };
 
+// `signaling` must outlive the view.
 void flow_view_init(struct flow_view *view, const struct shm_map *signaling);
 
 // Borrowed until the next quiescent state; NULL: no flow on that port, or the slot is out of range.
@@ -93,3 +108,6 @@ static inline const struct flow_cfg *flow_lookup(const struct flow_view *view, u
 		memory_order_acquire);
 	return slot < view->flows ? &view->cfg[slot] : NULL;
 }
+
+// For tools and other readers outside the epochs: a copy, checked whole. False: no valid flow there.
+bool flow_read(const struct flow_view *view, uint32_t address, uint16_t port, struct flow_cfg *out);

@@ -5,7 +5,9 @@
 // media.seg:     header, lane epochs, flow_state slab, event rings towards signaling. Written by
 //                muga-media only.
 // Directory: a hugetlbfs mount if there is one, else tmpfs. Each writer holds an OFD lock on its own
-// file for its life: the lock's release is the only proof of its death.
+// file for its life: the lock's release is the only proof of its death. A file is built under another
+// name and renamed when it is whole, so what lies under the real name is never half made.
+// The layout follows from the geometry alone (layout.h); no offset is stored, so none can lie.
 #pragma once
 
 #include "shm/abi.h"
@@ -21,8 +23,9 @@
 
 struct shm_geometry {
 	uint32_t addresses; // 1..SHM_ADDRESS_MAX
-	uint32_t flows;     // flow_cfg slots and flow_state slots each, multiple of SHM_BLOCK
-	uint32_t workers;   // 1..SHM_WORKER_MAX
+	uint32_t flows;     // flow_cfg slots and flow_state slots each, multiple of SHM_BLOCK, at least
+			    // one block per worker
+	uint32_t workers;   // 1..SHM_WORKER_MAX, those of the last start: no size depends on it
 	uint32_t lanes;     // 1..SHM_LANE_MAX: event rings are sized for it
 };
 
@@ -52,38 +55,53 @@ struct shm_header {
 	_Atomic uint64_t heartbeat_ns;        // writer's, about every 100 ms
 };
 
-struct shm_signaling; // layout private to segment.c; reached by the accessors below
-struct shm_media;
-
+// One mapped file. `geometry` is the copy that was validated: the one in the file may change under us.
 struct shm_map {
 	void *base;
 	size_t bytes;
-	int fd;
+	int fd;                       // holds the lock if is_writer; -1 = anonymous
+	int dir_fd;                   // O_PATH of the directory, -1 = anonymous
 	bool is_writer;
+	bool is_media;                // which of the two files
+	struct shm_geometry geometry;
 };
 
 // writer side --------------------------------------------------------------------------------------
 
 // Opens or creates DIR/signaling.seg as its writer, takes the lock (-EBUSY: another process holds it,
-// -ESTALE: abi or geometry differs and flows in it are live; other -errno from the OS). A file of
-// another boot, or of another geometry without live flows, is replaced (the old one marked superseded).
+// -ESTALE: the abi differs, or the file is smaller than asked for and flows in it are live; -EPROTO: a
+// foreign file has that name; -EINVAL: geometry; other -errno from the OS). A file of another boot, or of
+// another geometry without live flows, is replaced (the old one marked superseded); a larger file with
+// live flows is kept as it is.
 int shm_signaling_create(const char *dir, const struct shm_geometry *geometry, struct shm_map *out);
-// Likewise for DIR/media.seg; the geometry is taken from the signaling file.
+// Likewise for DIR/media.seg; the geometry is taken from the signaling file. A running media process that
+// follows signaling to a new file takes its lanes offline, closes its old map and calls this again.
 int shm_media_create(const char *dir, const struct shm_map *signaling, struct shm_map *out);
 // Private anonymous pair for the simulator, unit tests and benches: both maps writable, no files.
 int shm_anonymous(const struct shm_geometry *geometry, struct shm_map *signaling, struct shm_map *media);
 
 // reader side --------------------------------------------------------------------------------------
 
-// Maps read-only and validates header, sizes and offsets. -ENOENT, -EAGAIN (not ready yet),
-// -EPROTO (foreign magic, other abi, sizes that do not add up).
+// Maps read-only and validates header and sizes. -ENOENT, -EAGAIN (not ready yet, superseded or of another
+// boot: its writer will replace it), -EPROTO (foreign magic, other abi, sizes that do not add up).
 int shm_signaling_attach(const char *dir, struct shm_map *out);
 int shm_media_attach(const char *dir, struct shm_map *out);
 
 void shm_close(struct shm_map *map);
 
-// Whether some process holds the writer's lock now. Only on a map with an fd; anonymous maps are held.
+// Whether some process holds the writer's lock now: one system call. Anonymous maps are held.
 bool shm_writer_is_alive(const struct shm_map *map);
+// A new file lies under the same name: attach again.
+bool shm_is_superseded(const struct shm_map *map);
+
+enum shm_presence {
+	SHM_ABSENT,  // no such process: nobody reads the signaling file
+	SHM_PRESENT, // it runs (or is stopped), and `media` is its file
+	SHM_UNKNOWN, // it runs with another file than `media`: attach that one
+};
+// What the writer of `signaling` may conclude about the media process; `media` may be NULL.
+enum shm_presence shm_media_presence(const struct shm_map *signaling, const struct shm_map *media);
+
 void shm_heartbeat(struct shm_map *map, uint64_t now_ns); // writer
 
 // accessors: borrowed pointers into the map ---------------------------------------------------------
@@ -96,5 +114,6 @@ struct flow_cfg *shm_flow_cfg(const struct shm_map *signaling);                /
 _Atomic uint64_t *shm_global_epoch(const struct shm_map *signaling);
 struct flow_state *shm_flow_state(const struct shm_map *media);                // [flows]
 struct epoch_slot *shm_epoch_slots(const struct shm_map *media);               // [SHM_LANE_MAX]
+// NULL: worker >= SHM_WORKER_MAX or lane >= geometry.lanes.
 struct hint_ring *shm_hint_ring(const struct shm_map *writer_map, uint32_t worker, uint32_t lane);
 struct hint_cursor *shm_hint_cursor(const struct shm_map *reader_map, uint32_t worker, uint32_t lane);
