@@ -52,6 +52,7 @@ struct packet {
 	uint8_t verdict;              // enum verdict
 	uint8_t reason;               // enum drop_reason
 	uint8_t lane;                 // target of VERDICT_HANDOVER
+	uint8_t tx_port;              // set by rewrite: index into lane->ports
 	uint32_t slot;                // of cfg
 };
 _Static_assert(sizeof(struct packet) == 64, "a line for each packet");
@@ -61,6 +62,7 @@ struct burst {
 	uint16_t rx_port;   // index into lane->ports: all packets of a burst came in there
 	bool is_handed_over;// came from another lane's ring: a handover again would be a loop
 	uint64_t now_ns;    // CLOCK_MONOTONIC, one reading for the burst
+	uint32_t now_8khz;  // the same in RTP timestamp units of 8000 Hz
 	alignas(64) struct packet packets[BURST_MAX];
 };
 

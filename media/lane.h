@@ -48,7 +48,7 @@ struct lane_port {
 // For signaling, by hint; lane.c empties it after each burst.
 struct lane_event {
 	struct hint hint;
-	uint32_t owner; // worker whose ring it goes to
+	uint32_t owner; // worker whose ring it goes to; from the record, so unchecked
 };
 
 struct lane {
@@ -84,6 +84,14 @@ void lane_headers_expire(struct lane *lane);
 // The slow sweep: checks `count` headers on from *cursor and expires those whose peer is gone or
 // replaced. Between bursts, online.
 void lane_headers_sweep(struct lane *lane, uint32_t *cursor, uint32_t count);
+
+// Whether `header` was built from this record and nothing that it depends on has moved since.
+static inline bool ready_header_is_fresh(const struct lane *lane, const struct flow_cfg *cfg,
+	const struct ready_header *header)
+{
+	return header->incarnation == cfg->incarnation && header->generation == cfg->generation &&
+	       header->epoch == lane->header_epoch;
+}
 
 // Appends to lane->events, or counts it lost.
 void lane_post(struct lane *lane, enum hint_kind kind, const struct flow_cfg *cfg);

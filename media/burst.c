@@ -1,0 +1,80 @@
+// burst.c - the order of the stages, and what happens to packets that did not leave.
+#include "burst.h"
+
+#include "base/metric.h"
+#include "lane.h"
+
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+struct reason_text {
+	const char *name;
+	const char *help;
+};
+
+static const struct reason_text reasons[DROP_REASON_COUNT] = {
+#define DROP_REASON(id, name, help) [DROP_##id] = { name, help },
+#include "drop_reason.def"
+#undef DROP_REASON
+};
+
+const char *drop_reason_name(uint32_t reason)
+{
+	return reason < DROP_REASON_COUNT ? reasons[reason].name : "?";
+}
+
+const char *drop_reason_help(uint32_t reason)
+{
+	return reason < DROP_REASON_COUNT ? reasons[reason].help : "?";
+}
+
+void burst_init(struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t count, uint64_t now_ns)
+{
+	burst->count = count;
+	burst->now_ns = now_ns;
+	burst->now_8khz = (uint32_t)(now_ns / 125000);
+	for (uint32_t i = 0; i < count; i++) {
+		struct packet *packet = &burst->packets[i];
+		packet->mbuf = mbufs[i];
+		packet->flags = 0;
+		packet->verdict = VERDICT_FORWARD;
+		packet->reason = DROP_NONE;
+	}
+}
+
+void forward_burst(struct lane *lane, struct burst *burst)
+{
+	uint32_t generation = nexthop_generation(lane->nexthops);
+	if (unlikely(generation != lane->route_generation)) {
+		lane->route_generation = generation;
+		lane_headers_expire(lane);
+	}
+	classify_burst(lane, burst); // what is not media leaves to the kernel path here
+	lookup_burst(lane, burst);   // port -> flow, ready header, state
+	latch_burst(lane, burst);    // source check, learning, RTP validity, rate, statistics
+	rewrite_burst(lane, burst);  // the header of the other leg
+	transmit_burst(lane, burst);
+}
+
+static bool is_left(enum verdict verdict)
+{
+	return verdict == VERDICT_DROP || verdict == VERDICT_EXCEPTION || verdict == VERDICT_HANDOVER;
+}
+
+void burst_finish(struct lane *lane, struct burst *burst)
+{
+	struct rte_mbuf *dead[BURST_MAX];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < burst->count; i++) {
+		struct packet *packet = &burst->packets[i];
+		if (!is_left(packet->verdict))
+			continue;
+		metric_add(&lane->counters.dropped[packet->reason], 1);
+		packet->verdict = VERDICT_SENT;
+		dead[count++] = packet->mbuf;
+	}
+	if (count > 0)
+		rte_pktmbuf_free_bulk(dead, count);
+}

@@ -1,0 +1,211 @@
+// header_cache.c - builds ready headers: the slow path between a flow record and its first packet.
+#include "header_cache.h"
+
+#include "base/metric.h"
+#include "flow_sync.h"
+#include "lane.h"
+#include "sum.h"
+
+#include <netinet/in.h>
+#include <rte_byteorder.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HOP_LIMIT   64u
+#define RETRY_EVERY 32u // packets: how often a failed egress part is looked at without being told
+
+struct ready_header *header_cache_new(uint32_t count)
+{
+	size_t bytes = (size_t)count * sizeof(struct ready_header);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	madvise(memory, bytes, MADV_HUGEPAGE); // best effort: fewer TLB misses
+	return memory;
+}
+
+void header_cache_free(struct ready_header *headers, uint32_t count)
+{
+	if (headers)
+		munmap(headers, (size_t)count * sizeof(*headers));
+}
+
+void ready_header_set_source(struct ready_header *header, const struct ip *ip, uint16_t port)
+{
+	header->source_port_be = rte_cpu_to_be_16(port);
+	header->source_v6 = *ip;
+	memcpy(&header->source_v4, &ip->b[12], sizeof(header->source_v4));
+	header->flags |= READY_SOURCE;
+}
+
+// The published record of the peer, copied and checked. `own` names it; -1: not there (yet).
+static int64_t copy_peer(struct lane *lane, const struct flow_cfg *own, struct flow_cfg *out)
+{
+	uint16_t address = own->peer_address, port = own->peer_port;
+
+	// Both legs of a call have one shard, so one lane: else its memory would be written by two.
+	if (own->peer_incarnation == 0 || address >= lane->view.addresses ||
+		lane->shard_lane[shm_media_shard(port)] != lane->id)
+		return -1;
+	const struct flow_cfg *cfg = flow_lookup(&lane->view, address, port);
+	if (cfg == NULL)
+		return -1;
+	uint32_t slot = (uint32_t)(cfg - lane->view.cfg);
+	if (slot >= lane->headers_max || !flow_sync_copy(lane, slot, address, port, out) ||
+		out->incarnation != own->peer_incarnation)
+		return -1;
+	return slot;
+}
+
+// Where the far end of `peer` is: its latched source, else what was signaled.
+static struct addr far_end(struct lane *lane, const struct flow_cfg *peer)
+{
+	struct flow_latch latch = flow_sync_latch(flow_sync_state(lane, peer));
+
+	if (latch.phase != FLOW_LATCH_NONE)
+		return (struct addr){ .ip = latch.ip, .port = latch.port };
+	return (struct addr){ .ip = peer->remote_ip, .port = peer->remote_port };
+}
+
+// Never to ourselves, and to special addresses only from one (a laboratory on loopback).
+static enum drop_reason check_far_end(const struct lane *lane, const struct addr *to,
+	const struct address_entry *own)
+{
+	if (ip_is_unset(&to->ip) || to->port == 0)
+		return DROP_NO_REMOTE;
+	if (ip_is_v4(&to->ip) != ip_is_v4(&own->ip) || address_map_has(lane->addresses, &to->ip) ||
+		(ip_is_special(&to->ip) && !ip_is_special(&own->ip)))
+		return DROP_BAD_REMOTE;
+	return DROP_NONE;
+}
+
+// The sums of all that never changes in the headers; see rewrite.c for what is added per packet.
+static void fill_sums(struct ready_header *header)
+{
+	uint64_t sum = (uint64_t)header->egress_ports_be[0] + header->egress_ports_be[1];
+
+	if (header->flags & READY_EGRESS_V6) {
+		header->udp_sum = sum_fold(sum + sum_bytes(header->egress_v6[0].b, 32));
+		return;
+	}
+	uint64_t addresses = (uint64_t)header->egress_v4[0] + header->egress_v4[1];
+	header->udp_sum = sum_fold(sum + addresses);
+	header->ip_sum = sum_fold(addresses + rte_cpu_to_be_16((uint16_t)(0x4500 | header->tos)) +
+		rte_cpu_to_be_16(HOP_LIMIT << 8 | IPPROTO_UDP));
+}
+
+static void fill_template(struct ready_header *header, const struct nexthop *hop,
+	const struct ip *from, const struct addr *to)
+{
+	memcpy(header->macs, hop->mac, sizeof(hop->mac));
+	memcpy(header->macs + sizeof(hop->mac), hop->own_mac, sizeof(hop->own_mac));
+	header->vlan_be = rte_cpu_to_be_16(hop->vlan);
+	header->tx_port = (uint8_t)hop->port;
+	header->mtu = hop->mtu;
+	if (ip_is_v4(from)) {
+		memcpy(&header->egress_v4[0], &from->b[12], 4);
+		memcpy(&header->egress_v4[1], &to->ip.b[12], 4);
+	} else {
+		header->flags |= READY_EGRESS_V6;
+		header->egress_v6[0] = *from;
+		header->egress_v6[1] = to->ip;
+	}
+	header->egress_ports_be[1] = rte_cpu_to_be_16(to->port);
+	fill_sums(header);
+}
+
+static enum drop_reason fill_egress(struct lane *lane, const struct flow_cfg *cfg,
+	struct ready_header *header)
+{
+	struct flow_cfg peer;
+	struct nexthop hop;
+	const struct address_entry *own = address_map_of(lane->addresses, cfg->peer_address);
+
+	if (cfg->flags & FLOW_DROP)
+		return DROP_HELD;
+	int64_t slot = copy_peer(lane, cfg, &peer);
+	if (slot < 0 || own == NULL)
+		return DROP_NO_PEER;
+	header->peer_slot = (uint32_t)slot;
+	struct addr to = far_end(lane, &peer);
+	enum drop_reason reason = check_far_end(lane, &to, own);
+	if (reason != DROP_NONE)
+		return reason;
+	if (!nexthop_lookup(lane->nexthops, cfg->peer_address, &to.ip, &hop) ||
+		hop.port >= LANE_PORTS_MAX || lane->ports[hop.port].send == NULL)
+		return DROP_NO_ROUTE;
+	header->tos = (uint8_t)(cfg->dscp << 2);
+	header->egress_ports_be[0] = rte_cpu_to_be_16(cfg->peer_port);
+	fill_template(header, &hop, &own->ip, &to);
+	return DROP_NONE;
+}
+
+static uint8_t ingress_flags(const struct flow_cfg *cfg)
+{
+	uint8_t flags = 0;
+
+	if (cfg->kind == FLOW_RTP)
+		flags |= READY_RTP;
+	if (cfg->kind == FLOW_RTCP)
+		flags |= READY_RTCP;
+	if (cfg->flags & FLOW_RTCP_MUX)
+		flags |= READY_MUX;
+	if (cfg->flags & FLOW_RTCP_COMPANION)
+		flags |= READY_COMPANION;
+	if (cfg->rate_pps_max != 0)
+		flags |= READY_RATE;
+	return flags;
+}
+
+bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint16_t port)
+{
+	struct ready_header *header = &lane->headers[slot];
+	struct flow_cfg cfg;
+
+	if (!flow_sync_copy(lane, slot, address, port, &cfg))
+		return false;
+	bool is_new = header->incarnation != cfg.incarnation || header->generation != cfg.generation;
+	struct flow_latch latch = flow_sync_latch(flow_sync_state(lane, &cfg));
+	*header = (struct ready_header){
+		.incarnation = cfg.incarnation,
+		.generation = cfg.generation,
+		.epoch = lane->header_epoch,
+		.state_index = cfg.state_index,
+		.flags = ingress_flags(&cfg),
+		.rate_pps_max = cfg.rate_pps_max,
+		.bad_sequence = READY_NO_SEQUENCE,
+		.retry_in = RETRY_EVERY,
+		.peer_slot = SHM_FLOW_NONE,
+	};
+	if (latch.phase == FLOW_LATCH_LOCKED)
+		ready_header_set_source(header, &latch.ip, latch.port);
+	header->egress_reason = fill_egress(lane, &cfg, header);
+	metric_add(&lane->counters.headers_built, 1);
+	if (is_new) // the peer may have found nobody here, or somebody else
+		ready_header_expire_peers(lane, &cfg);
+	return true;
+}
+
+static void expire(struct lane *lane, uint16_t address, uint16_t port)
+{
+	const struct flow_cfg *cfg = flow_lookup(&lane->view, address, port);
+	if (cfg == NULL)
+		return;
+	uint32_t slot = (uint32_t)(cfg - lane->view.cfg);
+	if (slot < lane->headers_max)
+		lane->headers[slot].epoch = 0;
+}
+
+void ready_header_expire_peers(struct lane *lane, const struct flow_cfg *cfg)
+{
+	// Read once: `cfg` may be the record itself, in the other process's hands.
+	uint16_t address = __atomic_load_n(&cfg->peer_address, __ATOMIC_RELAXED);
+	uint16_t port = __atomic_load_n(&cfg->peer_port, __ATOMIC_RELAXED);
+
+	if (cfg->peer_incarnation == 0 || address >= lane->view.addresses ||
+		lane->shard_lane[shm_media_shard(port)] != lane->id)
+		return;
+	expire(lane, address, port);
+	expire(lane, address, port ^ 1);
+}

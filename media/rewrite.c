@@ -1,0 +1,203 @@
+// rewrite.c - fourth stage: the packet gets the headers with which it leaves on the other leg.
+//
+// The UDP header stays where it is; network and link headers are written in front of it, whatever their
+// lengths were, so IPv4 <-> IPv6 and VLAN changes are one code path. The payload is never touched.
+#include "base/metric.h"
+#include "lane.h"
+#include "sum.h"
+
+#include <netinet/in.h>
+#include <rte_branch_prediction.h>
+#include <rte_byteorder.h>
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <string.h>
+
+#define HOP_LIMIT  64u
+#define IP4_HEADER 20u
+#define IP6_HEADER 40u
+#define VLAN_TAG   4u
+// What receive found out about the old headers; buffer ownership bits stay.
+#define MBUF_KEPT  (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)
+
+static inline void store16(uint8_t *at, uint16_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+static void drop_counted(struct packet *packet, enum drop_reason reason)
+{
+	metric_add(&packet->state->dropped_other, 1);
+	packet_drop(packet, reason);
+}
+
+// UDP checksum ---------------------------------------------------------------------------------------
+
+// Addresses and ports as the packet came with, the part of the pseudo header that changes. Protocol and
+// length stay, and count the same in both families (RFC 768, RFC 8200 8.1).
+static inline uint64_t sum_old(const struct packet *packet)
+{
+	uint64_t ports = sum_load32(packet->udp);
+
+	if (likely(!(packet->flags & PACKET_IPV6)))
+		return ports + sum_load32(packet->ip + 12) + sum_load32(packet->ip + 16);
+	return ports + sum_bytes(packet->ip + 8, 32);
+}
+
+// From scratch, over the payload.
+static uint16_t checksum_full(const struct packet *packet, const struct ready_header *header)
+{
+	uint64_t sum = (uint64_t)header->udp_sum + rte_cpu_to_be_16(IPPROTO_UDP) +
+		2ull * rte_cpu_to_be_16(packet->udp_len); // in the pseudo header and in its own
+	return sum_field_udp(sum + sum_bytes(packet->udp + 8, packet->udp_len - 8u));
+}
+
+// The checksum with which the packet leaves (RFC 1624 equation 3). False: the packet has none and must.
+static inline bool checksum_new(const struct packet *packet, const struct ready_header *header,
+	bool is_trusted, uint16_t *out)
+{
+	uint16_t old;
+
+	memcpy(&old, packet->udp + 6, sizeof(old));
+	if (unlikely(old == 0)) {
+		if (is_trusted && (packet->flags & PACKET_IPV6))
+			return false; // RFC 8200 8.1
+		*out = header->flags & READY_EGRESS_V6 ? checksum_full(packet, header) : 0;
+		return true;
+	}
+	if (unlikely(!is_trusted)) {
+		*out = checksum_full(packet, header);
+		return true;
+	}
+	uint16_t before = sum_fold(sum_old(packet));
+	*out = sum_field_udp((uint64_t)(uint16_t)~old + (uint16_t)~before + header->udp_sum);
+	return true;
+}
+
+// Headers --------------------------------------------------------------------------------------------
+
+static inline void write_v4(struct lane *lane, uint8_t *ip, const struct ready_header *header,
+	uint32_t total)
+{
+	uint16_t total_be = rte_cpu_to_be_16((uint16_t)total);
+	uint16_t id = lane->ip_id++;
+	uint16_t sum = sum_fold((uint64_t)header->ip_sum + total_be + id);
+
+	ip[0] = 0x45;
+	ip[1] = header->tos;
+	store16(ip + 2, total_be);
+	store16(ip + 4, id);
+	store16(ip + 6, 0); // DF = 0: whoever needs to may fragment
+	ip[8] = HOP_LIMIT;
+	ip[9] = IPPROTO_UDP;
+	store16(ip + 10, (uint16_t)~sum);
+	memcpy(ip + 12, header->egress_v4, 8);
+}
+
+static void write_v6(uint8_t *ip, const struct ready_header *header, uint32_t payload)
+{
+	ip[0] = (uint8_t)(0x60 | header->tos >> 4);
+	ip[1] = (uint8_t)(header->tos << 4);
+	store16(ip + 2, 0);
+	store16(ip + 4, rte_cpu_to_be_16((uint16_t)payload));
+	ip[6] = IPPROTO_UDP;
+	ip[7] = HOP_LIMIT;
+	memcpy(ip + 8, header->egress_v6, 32);
+}
+
+static inline void write_ethernet(uint8_t *frame, const struct ready_header *header, bool is_v6)
+{
+	uint16_t type = is_v6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+
+	memcpy(frame, header->macs, sizeof(header->macs));
+	if (unlikely(header->vlan_be != 0)) {
+		store16(frame + 12, RTE_BE16(RTE_ETHER_TYPE_VLAN));
+		store16(frame + 14, header->vlan_be);
+		frame += VLAN_TAG;
+	}
+	store16(frame + 12, type);
+}
+
+static inline void write_headers(struct lane *lane, struct packet *packet,
+	const struct ready_header *header, uint16_t checksum)
+{
+	bool is_v6 = header->flags & READY_EGRESS_V6;
+	uint32_t ip_len = is_v6 ? IP6_HEADER : IP4_HEADER;
+	uint32_t link_len = RTE_ETHER_HDR_LEN + (header->vlan_be != 0 ? VLAN_TAG : 0);
+	uint8_t *ip = packet->udp - ip_len;
+	uint8_t *frame = ip - link_len;
+	struct rte_mbuf *mbuf = packet->mbuf;
+
+	if (unlikely(ip_len + packet->udp_len > header->mtu ||
+		    packet->udp - (uint8_t *)mbuf->buf_addr < (ptrdiff_t)(ip_len + link_len))) {
+		drop_counted(packet, DROP_TOO_LONG);
+		return;
+	}
+	memcpy(packet->udp, header->egress_ports_be, 4);
+	store16(packet->udp + 6, checksum);
+	if (likely(!is_v6))
+		write_v4(lane, ip, header, ip_len + packet->udp_len);
+	else
+		write_v6(ip, header, packet->udp_len);
+	write_ethernet(frame, header, is_v6);
+	mbuf->data_off = (uint16_t)(frame - (uint8_t *)mbuf->buf_addr);
+	mbuf->data_len = (uint16_t)(link_len + ip_len + packet->udp_len);
+	mbuf->pkt_len = mbuf->data_len;
+	mbuf->ol_flags &= MBUF_KEPT;
+	packet->tx_port = header->tx_port;
+}
+
+// Choice of the header ---------------------------------------------------------------------------------
+
+// RTCP that came muxed for a peer with separate ports: the header of the record on port ^ 1. NULL: none.
+static struct ready_header *companion_header(struct lane *lane, const struct packet *packet)
+{
+	uint16_t port = packet->port ^ 1;
+	const struct flow_cfg *cfg = flow_lookup(&lane->view, packet->address, port);
+
+	if (cfg == NULL || cfg->incarnation != packet->header->incarnation)
+		return NULL;
+	uint32_t slot = (uint32_t)(cfg - lane->view.cfg);
+	if (slot >= lane->headers_max)
+		return NULL;
+	struct ready_header *header = &lane->headers[slot];
+	if (!ready_header_is_fresh(lane, cfg, header) &&
+		!ready_header_build(lane, slot, packet->address, port))
+		return NULL;
+	return header;
+}
+
+// The egress part failed when the header was built. Nothing has told of a change, but hints can be lost.
+static void drop_unready(struct packet *packet, struct ready_header *header)
+{
+	if (header && header->retry_in-- == 0)
+		header->epoch = 0;
+	drop_counted(packet, header ? header->egress_reason : DROP_NO_PEER);
+}
+
+static inline void rewrite_packet(struct lane *lane, struct packet *packet, bool is_trusted)
+{
+	struct ready_header *header = packet->header;
+	uint16_t checksum;
+
+	if (unlikely((packet->flags & PACKET_RTCP) && (header->flags & READY_COMPANION)))
+		header = companion_header(lane, packet);
+	if (unlikely(header == NULL || header->egress_reason != DROP_NONE)) {
+		drop_unready(packet, header);
+		return;
+	}
+	if (unlikely(!checksum_new(packet, header, is_trusted, &checksum))) {
+		drop_counted(packet, DROP_BAD_UDP_CHECKSUM);
+		return;
+	}
+	write_headers(lane, packet, header, checksum);
+}
+
+void rewrite_burst(struct lane *lane, struct burst *burst)
+{
+	bool is_trusted = lane->ports[burst->rx_port].is_checksum_trusted;
+
+	for (uint32_t i = 0; i < burst->count; i++)
+		if (likely(burst->packets[i].verdict == VERDICT_FORWARD))
+			rewrite_packet(lane, &burst->packets[i], is_trusted);
+}
