@@ -4,6 +4,7 @@
 // attaches, and places to the accessors, so they cannot disagree.
 #pragma once
 
+#include "shm/lane_counters.h"
 #include "shm/segment.h"
 
 #define SHM_BLOCKS_PER_ADDRESS (SHM_PORTS / SHM_BLOCK)
@@ -33,6 +34,7 @@ struct shm_signaling {
 struct shm_media {
 	struct shm_header header;
 	struct epoch_slot slots[SHM_LANE_MAX];
+	struct shm_counters counters;
 };
 
 // Offsets from the start of the file, each a multiple of 4096.
