@@ -1,0 +1,111 @@
+# lib.sh - what every scenario in tests/system starts with: `. "$(dirname "$0")/lib.sh"`.
+#
+# A scenario is a bash script of its own laboratory (tools/lab.sh). It says what it expects, and ends
+#   with 0               the scenario passed
+#   by `fail REASON`     it failed; the logs of every process started here are shown
+#   by `skip REASON`     this machine cannot run it
+# The laboratory is removed at exit in every case. Variables: MUGA_BUILD (build folder, default
+# build/release), LAB_KIND (xdp or packet), LAB_ID.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+scenario=$(basename "$0" .sh)
+MUGA_BUILD=${MUGA_BUILD:-$root/build/release}
+LAB_ID=muga-$scenario-$$
+. "$root/tools/lab.sh"
+. "$root/tools/lab_muga.sh"
+
+fail() {
+	local log
+	for log in "$LAB_DIR"/*.log; do
+		[ -s "$log" ] || continue
+		echo "--- ${log##*/} (last lines)"
+		tail -n "${LOG_LINES:-25}" "$log" | cut -c1-300
+	done
+	echo "reason: $*"
+	exit 1
+}
+
+skip() {
+	echo "reason: $*"
+	exit 77
+}
+
+cleanup() {
+	lab_down
+	rm -rf "$LAB_SHM"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+# need PROGRAM...: skips where one is missing. Daemons and tools of Muga are never optional.
+need() {
+	local program
+	for program; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
+	done
+}
+
+open_lab() {
+	[ "$(id -u)" = 0 ] || skip "network namespaces need root"
+	lab_up || fail "the laboratory did not come up"
+}
+
+# open_lab and both daemons.
+open_muga() {
+	open_lab
+	lab_start_muga || fail "Muga did not start"
+}
+
+expect() { # WHAT ACTUAL OPERATOR WANTED, as in test(1)
+	test "$2" "$3" "$4" || fail "$1 is $2, expected $3 $4"
+}
+
+# json FILE FILTER: one value.
+json() { jq -r "$2" "$1"; }
+
+netns() { echo "/run/netns/$(lab_ns "$1")"; }
+
+# call_through NAME FROM-NS FROM-IP TO-NS TO-IP BORDER-IP [sipcall option...]: the report lies in
+# $LAB_DIR/NAME.json afterwards, the exit status is sipcall's.
+call_through() {
+	local name=$1 from_ns=$2 from_ip=$3 to_ns=$4 to_ip=$5 border=$6
+	shift 6
+	"$(muga_program sipcall)" --from "$(netns "$from_ns"),$from_ip" --to "$(netns "$to_ns"),$to_ip" \
+		--border "$border" "$@" >"$LAB_DIR/$name.json" 2>>"$LAB_DIR/$name.log"
+}
+
+# expect_clean NAME CALLS: the report shows that many calls, all good, every packet accounted for.
+expect_clean() {
+	local file=$LAB_DIR/$1.json
+	[ -s "$file" ] || fail "$1: sipcall gave no report"
+	cp "$file" "$LAB_DIR/$1.report.log"
+	expect "$1: answered calls" "$(json "$file" .answered)" -eq "$2"
+	expect "$1: failed calls" "$(json "$file" .failed)" -eq 0
+	expect "$1: calls not ended by 200" "$(json "$file" .bye_failed)" -eq 0
+	expect "$1: packets sent" "$(json "$file" .sent)" -gt 0
+	expect "$1: packets lost" "$(json "$file" .lost)" -eq 0
+	expect "$1: packets doubled" "$(json "$file" .duplicates)" -eq 0
+	expect "$1: foreign packets" "$(json "$file" .foreign)" -eq 0
+}
+
+# start_capture NAME NAMESPACE INTERFACE [FILTER...]: tcpdump into $LAB_DIR/NAME.pcap, ready on return.
+start_capture() {
+	local name=$1 ns=$2 interface=$3
+	shift 3
+	need tcpdump
+	lab_start "$name" "$ns" tcpdump -i "$interface" -n -U -s 0 -w "$LAB_DIR/$name.pcap" "$@"
+	lab_wait_for 5 grep -q 'listening on' "$LAB_DIR/$name.log" || fail "tcpdump did not start"
+}
+
+# captured NAME [FILTER...]: number of packets.
+captured() {
+	local name=$1
+	shift
+	tcpdump -n -r "$LAB_DIR/$name.pcap" "$@" 2>/dev/null | wc -l
+}
+
+# sip_ask NAMESPACE FROM-IP TO-IP FILE: sends the message in FILE (LF lines become CRLF), prints the answers.
+sip_ask() {
+	sed 's/\r*$/\r/' "$4" | lab_exec "$1" nc -u -w 1 -s "$2" -p 5099 "$3" 5060
+}
