@@ -1,7 +1,10 @@
 // config.h - the configuration as both daemons and the CLI see it: one YAML file, checked as a whole.
 //
 // A struct config is immutable after config_load(); a reload loads a new one and swaps the pointer.
-// Strings are owned by the config's arena. Names are resolved to indexes here, once.
+// Strings are owned by the config's arena. Names are resolved to indexes here, once. What a correct
+// file promises: every media address (device, VLAN, IP) and every SIP address has one owner, no SIP
+// address lies in the media ports of its own address, a realm has a media address for each family of
+// its listeners, and a trunk's hosts are of a family that its realm speaks.
 #pragma once
 
 #include "base/addr.h"
@@ -39,7 +42,8 @@ struct config_realm {
 	struct ip media[CONFIG_MEDIA_MAX];  // owned by this realm alone
 	uint32_t media_count;
 	uint16_t port_min, port_max;        // media ports, inclusive; port_min even
-	struct ip advertise;                // shown in SDP instead of the media address; unset = same
+	struct ip advertise;                // shown in SDP instead of media addresses of its family;
+	                                    // unset = they are shown themselves
 	int device;                         // index into devices, -1 only without dataplane
 	uint16_t vlan;                      // 0 = untagged
 	uint8_t dscp;                       // of media sent into the realm, 0..63

@@ -1,0 +1,262 @@
+// trunk.c - sections trunks and routes: peers and where calls go.
+#include "config/schema.h"
+
+#include "config/value.h"
+
+#define SIP_PORT 5060u
+
+void *config_begin_trunk(struct config_loader *loader, const struct node *node, uint32_t siblings)
+{
+	struct config *config = loader->config;
+	if (!config->trunks)
+		config->trunks = arena_zalloc(loader->arena, siblings * sizeof *config->trunks);
+	const char *name = config_copy(loader, node, node->key->text);
+	if (!name || !config->trunks)
+		return NULL;
+	struct config_trunk *trunk = &config->trunks[config->trunk_count++];
+	trunk->name = name;
+	return trunk;
+}
+
+static int find_realm(struct config_loader *loader, const struct node *node)
+{
+	const struct config *config = loader->config;
+	struct span text;
+	struct suggest suggest;
+	if (!config_scalar(loader, node, &text))
+		return -1;
+	int index = config_find_realm(config, text);
+	if (index >= 0)
+		return index;
+	suggest_init(&suggest, text);
+	for (uint32_t i = 0; i < config->realm_count; i++)
+		suggest_offer(&suggest, span_str(config->realms[i].name));
+	config_fail_unknown(loader, node, "realm", &suggest);
+	return -1;
+}
+
+static int find_trunk(struct config_loader *loader, const struct node *node)
+{
+	const struct config *config = loader->config;
+	struct span text;
+	struct suggest suggest;
+	if (!config_scalar(loader, node, &text))
+		return -1;
+	int index = config_find_trunk(config, text);
+	if (index >= 0)
+		return index;
+	suggest_init(&suggest, text);
+	for (uint32_t i = 0; i < config->trunk_count; i++)
+		suggest_offer(&suggest, span_str(config->trunks[i].name));
+	config_fail_unknown(loader, node, "trunk", &suggest);
+	return -1;
+}
+
+void config_take_trunk_realm(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_trunk *trunk = target;
+	(void)item;
+	int realm = find_realm(loader, node);
+	if (realm >= 0)
+		trunk->realm = (uint32_t)realm;
+}
+
+static bool is_like_dns_name(struct span text)
+{
+	bool has_letter = false;
+	for (uint32_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+		bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		if (c == '[' || c == '/')
+			return false;
+		has_letter |= is_letter;
+	}
+	// Two colons make it an IPv6 address, however wrong.
+	int32_t colon = span_find(text, ':', 0);
+	return has_letter && (colon < 0 || span_find(text, ':', (uint32_t)colon + 1) < 0);
+}
+
+void config_take_host(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_trunk *trunk = target;
+	struct span text;
+	struct addr addr;
+	if (!config_scalar(loader, node, &text))
+		return;
+	if (addr_parse(text, SIP_PORT, &addr) != 0) {
+		if (is_like_dns_name(text))
+			config_fail_expected(loader, node,
+				"an IP address (names are not resolved in this version)");
+		else
+			config_fail_expected(loader, node, item->expected);
+		return;
+	}
+	if (ip_is_special(&addr.ip) && !ip_is_loopback(&addr.ip)) {
+		config_fail_expected(loader, node, "a unicast IP address that is not link-local");
+		return;
+	}
+	for (uint32_t i = 0; i < trunk->host_count; i++) {
+		if (addr_eq(&trunk->hosts[i], &addr)) {
+			config_fail(loader, node, "the host stands here twice");
+			return;
+		}
+	}
+	trunk->hosts[trunk->host_count++] = addr;
+}
+
+// Two trunks with one prefix in a realm: nobody could say whose a call is.
+static const struct config_trunk *match_owner(const struct config *config,
+	const struct config_trunk *asking, const struct ip_prefix *prefix)
+{
+	for (uint32_t t = 0; t < config->trunk_count; t++) {
+		const struct config_trunk *trunk = &config->trunks[t];
+		if (trunk->realm != asking->realm)
+			continue;
+		for (uint32_t i = 0; i < trunk->match_count; i++) {
+			const struct ip_prefix *other = &trunk->match[i];
+			if (other->bits == prefix->bits && ip_eq(&other->ip, &prefix->ip))
+				return trunk;
+		}
+	}
+	return NULL;
+}
+
+void config_take_match_ip(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_trunk *trunk = target;
+	struct span text;
+	struct ip_prefix prefix;
+	if (!config_scalar(loader, node, &text))
+		return;
+	if (ip_prefix_parse(text, &prefix) != 0) {
+		config_fail_expected(loader, node, item->expected);
+		return;
+	}
+	const struct config_trunk *owner = match_owner(loader->config, trunk, &prefix);
+	if (owner) {
+		config_fail(loader, node, "the prefix already belongs to the trunk '%s' of this realm",
+			owner->name);
+		return;
+	}
+	trunk->match[trunk->match_count++] = prefix;
+}
+
+static bool has_listener_family(const struct config_realm *realm, bool is_v4)
+{
+	for (uint32_t i = 0; i < realm->listener_count; i++) {
+		if (ip_is_v4(&realm->listeners[i].addr.ip) == is_v4)
+			return true;
+	}
+	return false;
+}
+
+static bool is_own_address(const struct config *config, const struct addr *addr)
+{
+	for (uint32_t r = 0; r < config->realm_count; r++) {
+		const struct config_realm *realm = &config->realms[r];
+		for (uint32_t i = 0; i < realm->listener_count; i++) {
+			if (addr_eq(&realm->listeners[i].addr, addr))
+				return true;
+		}
+	}
+	return false;
+}
+
+void config_finish_trunk(struct config_loader *loader, const struct node *node, void *target)
+{
+	const struct config_trunk *trunk = target;
+	const struct config *config = loader->config;
+	const struct config_realm *realm = &config->realms[trunk->realm];
+	char text[ADDR_TEXT_MAX];
+	for (uint32_t i = 0; i < trunk->host_count; i++) {
+		const struct addr *host = &trunk->hosts[i];
+		bool is_v4 = ip_is_v4(&host->ip);
+		addr_format(host, text);
+		// A realm whose own mistakes are reported may have no listener at all.
+		if (realm->listener_count > 0 && !has_listener_family(realm, is_v4))
+			config_fail(loader, node, "the host %s is %s, but the realm '%s' has no such SIP address",
+				text, is_v4 ? "IPv4" : "IPv6", realm->name);
+		else if (is_own_address(config, host))
+			config_fail(loader, node, "the host %s is this node itself: calls would loop", text);
+	}
+}
+
+void *config_begin_route(struct config_loader *loader, const struct node *node, uint32_t siblings)
+{
+	struct config *config = loader->config;
+	if (!config->routes)
+		config->routes = arena_zalloc(loader->arena, siblings * sizeof *config->routes);
+	if (!config->routes) {
+		config_fail(loader, node, "the configuration is too large");
+		return NULL;
+	}
+	struct config_route *route = &config->routes[config->route_count++];
+	*route = (struct config_route){ .from_realm = -1, .from_trunk = -1, .line = node->line };
+	return route;
+}
+
+// Keeps the text beyond the nodes' life.
+static void keep_user(struct config_loader *loader, const struct node *node, struct span text,
+	struct span *field)
+{
+	const char *copy = config_copy(loader, node, text);
+	if (copy)
+		*field = span_make(copy, text.len);
+}
+
+void config_take_pattern(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct span *field = (void *)((uint8_t *)target + item->offset);
+	struct span text;
+	if (!config_scalar(loader, node, &text))
+		return;
+	int32_t star = span_find(text, '*', 0);
+	bool is_inner = star >= 0 && (uint32_t)star + 1 < text.len;
+	if (!value_is_user(text) || is_inner)
+		config_fail_expected(loader, node, item->expected);
+	else
+		keep_user(loader, node, text, field);
+}
+
+void config_take_user(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct span *field = (void *)((uint8_t *)target + item->offset);
+	struct span text;
+	if (!config_scalar(loader, node, &text))
+		return;
+	if (text.len > 0 && !value_is_user(text))
+		config_fail_expected(loader, node, item->expected);
+	else
+		keep_user(loader, node, text, field);
+}
+
+void config_take_route_realm(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_route *route = target;
+	(void)item;
+	route->from_realm = find_realm(loader, node);
+}
+
+void config_take_route_from(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_route *route = target;
+	(void)item;
+	route->from_trunk = find_trunk(loader, node);
+}
+
+void config_take_route_to(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_route *route = target;
+	(void)item;
+	int trunk = find_trunk(loader, node);
+	if (trunk >= 0)
+		route->trunk = (uint32_t)trunk;
+}
