@@ -40,7 +40,8 @@ void sip_put_escaped_user(struct sip_writer *w, struct span user);
 
 // Start lines, with CR LF.
 void sip_put_request_line(struct sip_writer *w, struct span method, struct span uri);
-void sip_put_status_line(struct sip_writer *w, uint16_t status, struct span reason); // empty = usual one
+// An empty reason means the usual phrase.
+void sip_put_status_line(struct sip_writer *w, uint16_t status, struct span reason);
 
 // "Name: value" CR LF.
 void sip_put_header(struct sip_writer *w, enum sip_header_id id, struct span value);
@@ -74,6 +75,8 @@ struct sip_reply {
 	bool has_record_route;  // copy Record-Route: 101..299 that make a dialog (RFC 3261 12.1.1)
 };
 void sip_put_reply(struct sip_writer *w, const struct sip_reply *reply);
+// The Via lines of such a response alone; `source` as above.
+void sip_put_reply_vias(struct sip_writer *w, const struct sip_msg *request, const struct addr *source);
 
 // Where the answer to `request` goes over UDP (RFC 3261 18.2.2, RFC 3581 4): the source with rport,
 // else the source's address and the port of sent-by. maddr is ignored: it would let anyone aim our

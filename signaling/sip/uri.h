@@ -44,6 +44,14 @@ int sip_param_next(struct span *rest, struct sip_param *out);
 // First parameter of that name, case-insensitive. False: absent.
 bool sip_param_find(struct span params, struct span name, struct sip_param *out);
 
+// host or "[" IPv6 "]", as in sent-by and SIP URIs.
+struct sip_host {
+	struct span host; // IPv6 without brackets
+	struct ip ip;     // if numeric, else unset
+};
+// Parses the host at s.ptr[*pos] and advances *pos behind it. 0 or -EINVAL.
+int sip_host_parse(struct span s, uint32_t *pos, struct sip_host *out);
+
 // 0, or -EINVAL: not a URI, or one of the four known schemes with wrong syntax.
 int sip_uri_parse(struct span text, struct sip_uri *out);
 
