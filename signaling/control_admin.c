@@ -222,35 +222,28 @@ static int admin_trunks(void *context, json_t **out)
 	return rc;
 }
 
+// Every field of struct flow_counters but is_stalled, which is a fact and not a sum.
+#define FLOW_COUNTERS(X)                                                                           \
+	X(reserved) X(retired) X(reclaimed) X(published) X(replaced) X(refused_ports)              \
+	X(refused_slots) X(ports_free) X(ports_used) X(ports_resting) X(slots_free) X(slots_total) \
+	X(states_free) X(orphans) X(orphans_retired) X(discarded)
+
 static void counters_sum(struct flow_counters *sum, const struct flow_counters *one)
 {
-	sum->reserved += one->reserved;
-	sum->published += one->published;
-	sum->replaced += one->replaced;
-	sum->retired += one->retired;
-	sum->reclaimed += one->reclaimed;
-	sum->refused_ports += one->refused_ports;
-	sum->refused_slots += one->refused_slots;
-	sum->ports_free += one->ports_free;
-	sum->ports_used += one->ports_used;
-	sum->ports_resting += one->ports_resting;
-	sum->slots_free += one->slots_free;
-	sum->orphans += one->orphans;
-	sum->orphans_retired += one->orphans_retired;
+#define X(field) sum->field += one->field;
+	FLOW_COUNTERS(X)
+#undef X
+	sum->is_stalled |= one->is_stalled;
 }
 
-static json_t *counters_json(const struct flow_counters *c)
+static json_t *counters_json(const struct flow_counters *counters)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"reserved", (json_int_t)c->reserved, "published", (json_int_t)c->published,
-		"replaced", (json_int_t)c->replaced, "retired", (json_int_t)c->retired,
-		"reclaimed", (json_int_t)c->reclaimed,
-		"refused_ports", (json_int_t)c->refused_ports,
-		"refused_slots", (json_int_t)c->refused_slots,
-		"ports_free", (json_int_t)c->ports_free, "ports_used", (json_int_t)c->ports_used,
-		"ports_resting", (json_int_t)c->ports_resting,
-		"slots_free", (json_int_t)c->slots_free, "orphans", (json_int_t)c->orphans,
-		"orphans_retired", (json_int_t)c->orphans_retired);
+	json_t *object = json_object();
+#define X(field) json_object_set_new(object, #field, json_integer((json_int_t)counters->field));
+	FLOW_COUNTERS(X)
+#undef X
+	json_object_set_new(object, "is_stalled", json_boolean(counters->is_stalled));
+	return object;
 }
 
 static int flows_add(struct worker *worker, struct flow_counters *sum)
