@@ -1,7 +1,7 @@
 // crash.h - numbered places between two stores where the torture kills or stops the process.
 //
-// Nothing in the product: the macro is empty unless MUGA_CRASH_POINTS is defined, which only the separate
-// build of this library in tests/torture/shm does.
+// Nothing in the product: the macro is empty unless MUGA_CRASH_POINTS is defined, which only the
+// separate build of this library in tests/torture/shm does.
 #pragma once
 
 #include <stdint.h>

@@ -3,7 +3,8 @@
 // Contract, by letter:
 //  (a) A lane reads the index only while online.
 //  (b) At the end of each loop turn it holds no flow any more and calls epoch_quiescent().
-//  (c) Signaling unpublishes, full fence, raises the global epoch to E; the records are free once every
+//  (c) Signaling unpublishes, full fence, raises the global epoch to E; the records are free once
+//  every
 //      online lane of a living media process has shown epoch >= E.
 //  (d) Going online: store the current epoch, full fence, then the first index read.
 //  (e) A media process that is stopped but alive (lock held) delays reclaim; it never is skipped.
@@ -21,12 +22,14 @@
 
 // writer: one lane. Readers: signaling workers.
 struct epoch_slot {
-	alignas(64) _Atomic uint64_t epoch; // last global epoch seen at a quiescent state, EPOCH_OFFLINE
-	_Atomic uint32_t instance;          // of the media file's writer; other instances are ignored
+	alignas(64) _Atomic uint64_t
+		epoch;		   // last global epoch seen at a quiescent state, EPOCH_OFFLINE
+	_Atomic uint32_t instance; // of the media file's writer; other instances are ignored
 };
 _Static_assert(sizeof(struct epoch_slot) == 64, "a line for each lane");
 
-// The full fence of (c) and (d). ThreadSanitizer does not know fences: there, an exchange that all share.
+// The full fence of (c) and (d). ThreadSanitizer does not know fences: there, an exchange that all
+// share.
 #ifdef __SANITIZE_THREAD__
 extern _Atomic uint32_t epoch_tsan_fence;
 static inline void epoch_fence(void)
@@ -40,8 +43,8 @@ static inline void epoch_fence(void)
 }
 #endif
 
-static inline void epoch_online(struct epoch_slot *slot, const _Atomic uint64_t *global,
-	uint32_t instance)
+static inline void epoch_online(
+	struct epoch_slot *slot, const _Atomic uint64_t *global, uint32_t instance)
 {
 	SHM_CRASH_POINT(1);
 	atomic_store_explicit(&slot->instance, instance, memory_order_relaxed);
@@ -54,7 +57,8 @@ static inline void epoch_online(struct epoch_slot *slot, const _Atomic uint64_t 
 
 static inline void epoch_quiescent(struct epoch_slot *slot, const _Atomic uint64_t *global)
 {
-	// acquire: index reads of the next turn come after; release: those of this turn came before.
+	// acquire: index reads of the next turn come after; release: those of this turn came
+	// before.
 	uint64_t now = atomic_load_explicit(global, memory_order_acquire);
 	if (now != atomic_load_explicit(&slot->epoch, memory_order_relaxed)) {
 		SHM_CRASH_POINT(4);
@@ -73,7 +77,8 @@ static inline void epoch_offline(struct epoch_slot *slot)
 uint64_t epoch_advance(_Atomic uint64_t *global);
 
 // The lowest epoch that an online lane of `instance` shows; UINT64_MAX: none is online. Everything
-// unpublished before that epoch was raised is free. Slots [SHM_LANE_MAX] are the other process's memory.
+// unpublished before that epoch was raised is free. Slots [SHM_LANE_MAX] are the other process's
+// memory.
 uint64_t epoch_lowest(const struct epoch_slot *slots, uint32_t instance);
 // Whether all online lanes of `instance` have reached `epoch`.
 bool epoch_has_passed(const struct epoch_slot *slots, uint32_t instance, uint64_t epoch);

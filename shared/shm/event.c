@@ -32,7 +32,8 @@ bool hint_pop(const struct hint_ring *ring, struct hint_cursor *cursor, struct h
 		*overflowed = true;
 	}
 	if (head - tail > HINT_RING_SLOTS) {
-		// Either side began anew, or the ring lies: start at its head, the sweep finds the rest.
+		// Either side began anew, or the ring lies: start at its head, the sweep finds the
+		// rest.
 		atomic_store_explicit(&cursor->tail, head, memory_order_release);
 		*overflowed = true;
 		return false;

@@ -1,7 +1,8 @@
 // event.h - hints between worker and lane: small SPSC rings, one per (worker, lane) and direction.
 //
-// Hints may be lost (full ring, crash): truth is the tables, both sides sweep at start, on overflow and
-// slowly always. A ring lies in its writer's file; the reader's cursor lies in the reader's file.
+// Hints may be lost (full ring, crash): truth is the tables, both sides sweep at start, on overflow
+// and slowly always. A ring lies in its writer's file; the reader's cursor lies in the reader's
+// file.
 #pragma once
 
 #include "shm/abi.h"
@@ -15,13 +16,13 @@
 
 enum hint_kind {
 	HINT_FLOW_CHANGED = 1, // signaling -> media: published, replaced or retired
-	HINT_LATCHED,          // media -> signaling: source locked
+	HINT_LATCHED,	       // media -> signaling: source locked
 	HINT_FIRST_PACKET,     // media -> signaling
 	HINT_MEDIA_TIMEOUT,    // media -> signaling
 };
 
 struct hint {
-	uint32_t kind;          // enum hint_kind
+	uint32_t kind; // enum hint_kind
 	uint16_t media_address;
 	uint16_t port;
 	uint64_t incarnation;
@@ -31,14 +32,14 @@ _Static_assert(sizeof(struct hint) == 16, "ABI");
 // writer: one worker or one lane.
 struct hint_ring {
 	alignas(64) _Atomic uint64_t head; // hints written since the file was made
-	_Atomic uint64_t lost;             // hints not written because the ring was full
+	_Atomic uint64_t lost;		   // hints not written because the ring was full
 	struct hint hints[HINT_RING_SLOTS];
 };
 
 // writer: the reader of the ring.
 struct hint_cursor {
 	alignas(64) _Atomic uint64_t tail; // hints consumed
-	uint64_t lost_seen;                // ring->lost when last looked at; the reader's own
+	uint64_t lost_seen;		   // ring->lost when last looked at; the reader's own
 };
 
 // False when full (counted in ring->lost).

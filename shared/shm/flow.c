@@ -21,7 +21,8 @@ uint32_t flow_checksum(const struct flow_cfg *cfg)
 	return hash_crc32c(crc, &zero, sizeof(zero));
 }
 
-bool flow_is_valid(const struct flow_cfg *cfg, uint32_t media_address, uint16_t port, uint32_t flows)
+bool flow_is_valid(
+	const struct flow_cfg *cfg, uint32_t media_address, uint16_t port, uint32_t flows)
 {
 	if (cfg->incarnation == 0 || cfg->generation == 0 || cfg->state_index >= flows)
 		return false;
@@ -34,7 +35,8 @@ bool flow_latch_read(const struct flow_state *state, struct flow_latch *out)
 {
 	for (int i = 0; i < LATCH_TRIES; i++) {
 		// acquire: pairs with the lane's release store after it filled that copy
-		uint32_t selector = atomic_load_explicit(&state->latch_selector, memory_order_acquire);
+		uint32_t selector = atomic_load_explicit(
+			&state->latch_selector, memory_order_acquire);
 		const uint64_t *from = (const uint64_t *)&state->latch[selector & 1];
 		uint64_t words[LATCH_WORDS];
 		for (size_t w = 0; w < LATCH_WORDS; w++)

@@ -1,8 +1,8 @@
 // flow.h - what media does with the packets of one local port, and what it has seen there.
 //
-// Signaling fills a struct flow_cfg completely, then publishes it (flow_table.h); from then on it is
-// immutable until every lane has passed a quiescent state. A change is a new record. Media keeps a
-// struct flow_state per allocated port; signaling only reads it. No pointer may appear here.
+// Signaling fills a struct flow_cfg completely, then publishes it (flow_table.h); from then on it
+// is immutable until every lane has passed a quiescent state. A change is a new record. Media keeps
+// a struct flow_state per allocated port; signaling only reads it. No pointer may appear here.
 #pragma once
 
 #include "base/addr.h"
@@ -22,46 +22,49 @@ enum flow_kind {
 
 enum flow_latch_mode {
 	FLOW_LATCH_STRICT, // only the signaled remote address and port are accepted
-	FLOW_LATCH_LEARN,  // the signaled remote wins at once; else the first source is learned while
-			   // probation lasts (RFC 4961 symmetric RTP behind a NAT), strict afterwards
+	FLOW_LATCH_LEARN,  // the signaled remote wins at once; else the first source is learned
+			  // while probation lasts (RFC 4961 symmetric RTP behind a NAT), strict
+			  // afterwards
 };
 
 enum flow_flags {
-	FLOW_RTCP_MUX = 1 << 0,       // this port receives RTP and RTCP
-	FLOW_RTCP_COMPANION = 1 << 1, // RTCP received here leaves by the egress of the record at port ^ 1
-	FLOW_DROP = 1 << 2,           // hold (a=inactive / c=0.0.0.0): receive, count, forward nothing
+	FLOW_RTCP_MUX = 1 << 0, // this port receives RTP and RTCP
+	FLOW_RTCP_COMPANION =
+		1 << 1,	    // RTCP received here leaves by the egress of the record at port ^ 1
+	FLOW_DROP = 1 << 2, // hold (a=inactive / c=0.0.0.0): receive, count, forward nothing
 };
 
 // writer: the signaling worker that owns the port's block, before flow_publish(). Readers: lanes.
 struct flow_cfg {
 	// line 0: needed for every packet received on the port
-	alignas(64) uint64_t incarnation; // names the call's use of this port; never repeats, never 0
-	uint32_t generation;              // 1, 2, ... raised by every replacement in one incarnation
-	uint32_t state_index;             // struct flow_state slot, for the life of the incarnation
-	struct ip remote_ip;              // signaled far end; unset = not known yet
-	uint16_t remote_port;             // host order, 0 = not known yet
-	uint16_t media_address;           // own, index into the address table
-	uint16_t port;                    // own, host order
-	uint8_t kind;                     // enum flow_kind
-	uint8_t latch_mode;               // enum flow_latch_mode
-	uint8_t flags;                    // enum flow_flags
-	uint8_t dscp;                     // 0..63 of what leaves by the peer for this flow
-	uint16_t probation_packets;       // packets until a learned source is locked, >= 1
-	uint32_t rate_pps_max;            // 0 = no policing
-	uint32_t key_id;                  // SRTP key slot, 0 = plain
+	alignas(64) uint64_t
+		incarnation;	    // names the call's use of this port; never repeats, never 0
+	uint32_t generation;	    // 1, 2, ... raised by every replacement in one incarnation
+	uint32_t state_index;	    // struct flow_state slot, for the life of the incarnation
+	struct ip remote_ip;	    // signaled far end; unset = not known yet
+	uint16_t remote_port;	    // host order, 0 = not known yet
+	uint16_t media_address;	    // own, index into the address table
+	uint16_t port;		    // own, host order
+	uint8_t kind;		    // enum flow_kind
+	uint8_t latch_mode;	    // enum flow_latch_mode
+	uint8_t flags;		    // enum flow_flags
+	uint8_t dscp;		    // 0..63 of what leaves by the peer for this flow
+	uint16_t probation_packets; // packets until a learned source is locked, >= 1
+	uint32_t rate_pps_max;	    // 0 = no policing
+	uint32_t key_id;	    // SRTP key slot, 0 = plain
 	uint32_t spare0;
 
 	// line 1: where those packets leave; read when a lane builds its cached header
 	alignas(64) uint64_t peer_incarnation; // 0 = no peer yet: receive, count, forward nothing
-	uint16_t peer_address;                 // media address that sends them out
-	uint16_t peer_port;                    // source port of what leaves, host order
-	uint32_t owner;                        // signaling worker
-	uint64_t call_token;                   // for logs, `muga show` and orphans
-	uint32_t lease_epoch;                  // fencing, with the cluster
-	uint32_t call_leg;                     // 0 = A (caller's side), 1 = B
+	uint16_t peer_address;		       // media address that sends them out
+	uint16_t peer_port;		       // source port of what leaves, host order
+	uint32_t owner;			       // signaling worker
+	uint64_t call_token;		       // for logs, `muga show` and orphans
+	uint32_t lease_epoch;		       // fencing, with the cluster
+	uint32_t call_leg;		       // 0 = A (caller's side), 1 = B
 	uint64_t created_ns;
 	uint32_t spare1[5];
-	uint32_t checksum;                     // flow_checksum(), verified whenever line 1 is read
+	uint32_t checksum; // flow_checksum(), verified whenever line 1 is read
 };
 _Static_assert(sizeof(struct flow_cfg) == 128, "two lines; a change bumps SHM_ABI");
 _Static_assert(offsetof(struct flow_cfg, peer_incarnation) == 64, "ingress touches line 0 only");
@@ -76,52 +79,54 @@ enum flow_latch_phase {
 struct flow_latch {
 	struct ip ip;
 	uint16_t port;
-	uint8_t phase;   // enum flow_latch_phase
-	uint8_t seen;    // packets accepted in probation, saturating
-	uint32_t ssrc;   // of the RTP last accepted, host order
+	uint8_t phase; // enum flow_latch_phase
+	uint8_t seen;  // packets accepted in probation, saturating
+	uint32_t ssrc; // of the RTP last accepted, host order
 };
 _Static_assert(sizeof(struct flow_latch) == 24, "two copies must fit line 0");
 
-// writer: the lane of the port's media shard. Readers: signaling, tools (relaxed; each word is whole).
+// writer: the lane of the port's media shard. Readers: signaling, tools (relaxed; each word is
+// whole).
 struct flow_state {
 	// line 0: the source check
 	alignas(64) _Atomic uint64_t incarnation; // whose state this is; others ignore it
-	_Atomic uint32_t generation;              // last flow_cfg generation that the lane acted on
-	_Atomic uint32_t latch_selector;          // latch[latch_selector & 1] is whole; release-stored
+	_Atomic uint32_t generation;		  // last flow_cfg generation that the lane acted on
+	_Atomic uint32_t latch_selector; // latch[latch_selector & 1] is whole; release-stored
 	struct flow_latch latch[2];
 
 	// line 1: the RTP stream as received (RFC 3550 A.1, A.3, A.8)
-	alignas(64) _Atomic uint64_t packets;     // accepted from the latched source, RTP or opaque
-	_Atomic uint64_t octets;                  // UDP payload bytes of these
-	_Atomic uint64_t last_ns;                 // when the last one came
-	_Atomic uint32_t sequence_base;           // first extended sequence of the stream
-	_Atomic uint32_t sequence_max;            // highest extended sequence: cycles << 16 | seq
-	_Atomic uint32_t stream_packets;          // of the current SSRC; loss = expected - this
-	_Atomic uint32_t jitter_x16;              // RFC 3550 jitter in timestamp units, 4 fraction bits
-	_Atomic uint32_t transit;                 // relative transit of the last packet
+	alignas(64) _Atomic uint64_t packets; // accepted from the latched source, RTP or opaque
+	_Atomic uint64_t octets;	      // UDP payload bytes of these
+	_Atomic uint64_t last_ns;	      // when the last one came
+	_Atomic uint32_t sequence_base;	      // first extended sequence of the stream
+	_Atomic uint32_t sequence_max;	      // highest extended sequence: cycles << 16 | seq
+	_Atomic uint32_t stream_packets;      // of the current SSRC; loss = expected - this
+	_Atomic uint32_t jitter_x16;	      // RFC 3550 jitter in timestamp units, 4 fraction bits
+	_Atomic uint32_t transit;	      // relative transit of the last packet
 	_Atomic uint32_t ssrc;
-	_Atomic uint32_t rate_tokens;             // policing bucket
-	_Atomic uint32_t payload_type;            // of the last RTP packet, 0..127
-	_Atomic uint64_t forwarded;               // left by the peer
+	_Atomic uint32_t rate_tokens;  // policing bucket
+	_Atomic uint32_t payload_type; // of the last RTP packet, 0..127
+	_Atomic uint64_t forwarded;    // left by the peer
 
 	// line 2: what is rare
 	alignas(64) _Atomic uint64_t rtcp_packets;
-	_Atomic uint64_t dropped_source;          // wrong source
+	_Atomic uint64_t dropped_source; // wrong source
 	_Atomic uint64_t dropped_rate;
-	_Atomic uint64_t dropped_other;           // malformed, no peer, held
-	_Atomic uint64_t first_ns;                // first packet of the incarnation
-	_Atomic uint32_t lost_before;             // losses of earlier SSRCs of this incarnation
-	_Atomic uint32_t remote_jitter;           // from the far end's last RTCP report block about us
-	_Atomic uint32_t remote_lost;             // cumulative loss it reported, 24 bits
-	_Atomic uint32_t remote_fraction;         // 0..255
-	_Atomic uint32_t clock_rate;              // Hz assumed for jitter
-	_Atomic uint32_t remote_hash;             // of the signaled remote that the latch belongs to
+	_Atomic uint64_t dropped_other;	  // malformed, no peer, held
+	_Atomic uint64_t first_ns;	  // first packet of the incarnation
+	_Atomic uint32_t lost_before;	  // losses of earlier SSRCs of this incarnation
+	_Atomic uint32_t remote_jitter;	  // from the far end's last RTCP report block about us
+	_Atomic uint32_t remote_lost;	  // cumulative loss it reported, 24 bits
+	_Atomic uint32_t remote_fraction; // 0..255
+	_Atomic uint32_t clock_rate;	  // Hz assumed for jitter
+	_Atomic uint32_t remote_hash;	  // of the signaled remote that the latch belongs to
 };
 _Static_assert(sizeof(struct flow_state) == 192, "three lines; a change bumps SHM_ABI");
 
 // CRC-32C over the record with `checksum` taken as 0.
 uint32_t flow_checksum(const struct flow_cfg *cfg);
 
-// Whether the record is whole and belongs to that port: checksum, identity, numbers in range. `flows` is
-// the size of the slabs.
-bool flow_is_valid(const struct flow_cfg *cfg, uint32_t media_address, uint16_t port, uint32_t flows);
+// Whether the record is whole and belongs to that port: checksum, identity, numbers in range.
+// `flows` is the size of the slabs.
+bool flow_is_valid(
+	const struct flow_cfg *cfg, uint32_t media_address, uint16_t port, uint32_t flows);

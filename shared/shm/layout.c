@@ -164,8 +164,7 @@ static void *signaling_at(const struct shm_map *map, size_t member)
 	return (char *)map->base + offset;
 }
 
-#define SIGNALING_AT(map, member)                                                                  \
-	signaling_at(map, offsetof(struct shm_signaling_layout, member))
+#define SIGNALING_AT(map, member) signaling_at(map, offsetof(struct shm_signaling_layout, member))
 
 _Atomic uint64_t *shm_port_owner(const struct shm_map *signaling, uint32_t address)
 {
@@ -242,7 +241,8 @@ struct hint_ring *shm_hint_ring(const struct shm_map *writer_map, uint32_t worke
 	return ring + (size_t)worker * writer_map->geometry.lanes + lane;
 }
 
-struct hint_cursor *shm_hint_cursor(const struct shm_map *reader_map, uint32_t worker, uint32_t lane)
+struct hint_cursor *shm_hint_cursor(
+	const struct shm_map *reader_map, uint32_t worker, uint32_t lane)
 {
 	size_t rings;
 	size_t cursors;

@@ -15,9 +15,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define FILE_MODE       0640          // each process has its own uid, both are in one group
-#define RACE_TRIES      16            // starts of other processes that one start may collide with
-#define HUGE_BYTES_MIN  (16u << 20)   // below that, huge pages waste more than they win
+#define FILE_MODE	0640	    // each process has its own uid, both are in one group
+#define RACE_TRIES	16	    // starts of other processes that one start may collide with
+#define HUGE_BYTES_MIN	(16u << 20) // below that, huge pages waste more than they win
 #define HUGE_PAGE_BYTES (2u << 20)
 
 // One start of a writer: what it wants and what it found.
@@ -25,8 +25,8 @@ struct opening {
 	int dir_fd;
 	bool is_media;
 	struct shm_geometry geometry;
-	struct shm_map old;     // of the file found under the name; fd -1 = none
-	bool is_old_whole;      // its header was valid: its counters are carried over
+	struct shm_map old; // of the file found under the name; fd -1 = none
+	bool is_old_whole;  // its header was valid: its counters are carried over
 	bool is_old_same_boot;
 };
 
@@ -125,7 +125,7 @@ static bool covers(const struct opening *opening)
 	const struct shm_geometry *have = &opening->old.geometry;
 	const struct shm_geometry *want = &opening->geometry;
 	return have->addresses >= want->addresses && have->flows >= want->flows &&
-		have->lanes >= want->lanes;
+	       have->lanes >= want->lanes;
 }
 
 static bool is_equal(const struct opening *opening)
@@ -133,7 +133,7 @@ static bool is_equal(const struct opening *opening)
 	const struct shm_geometry *have = &opening->old.geometry;
 	const struct shm_geometry *want = &opening->geometry;
 	return have->addresses == want->addresses && have->flows == want->flows &&
-		have->lanes == want->lanes;
+	       have->lanes == want->lanes;
 }
 
 // Of the file found and locked: 0 = take it over, 1 = replace it, or an error.
@@ -155,7 +155,7 @@ static int judge_old(struct opening *opening)
 		return -EPROTO;
 	uint8_t boot_id[16];
 	opening->is_old_same_boot = shm_boot_id(boot_id) &&
-		memcmp(boot_id, header->boot_id, sizeof(boot_id)) == 0;
+				    memcmp(boot_id, header->boot_id, sizeof(boot_id)) == 0;
 	if (header->abi != SHM_ABI)
 		return opening->is_old_same_boot ? -ESTALE : 1;
 	err = shm_header_check(header, header->magic, (uint64_t)st.st_size, &opening->old.geometry);
@@ -174,7 +174,8 @@ static int open_old(struct opening *opening)
 {
 	struct shm_map *old = &opening->old;
 	*old = (struct shm_map){ .fd = -1, .dir_fd = -1, .is_media = opening->is_media };
-	old->fd = openat(opening->dir_fd, name_of(opening->is_media), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	old->fd = openat(
+		opening->dir_fd, name_of(opening->is_media), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (old->fd < 0)
 		return -errno;
 	int err = lock_file(old->fd);
@@ -187,8 +188,8 @@ static int open_old(struct opening *opening)
 	return 0;
 }
 
-// Space for all of it now, so that a full tmpfs is an error here and not a SIGBUS later. On hugetlbfs
-// the mapping itself reserves.
+// Space for all of it now, so that a full tmpfs is an error here and not a SIGBUS later. On
+// hugetlbfs the mapping itself reserves.
 static int size_file(int fd, size_t *bytes)
 {
 	struct statfs fs;
@@ -206,8 +207,8 @@ static void fill_signaling(struct shm_map *map, const struct opening *opening)
 {
 	struct shm_signaling *file = map->base;
 	uint64_t epoch = 1;
-	// A node never makes 2^20 calls a millisecond, so also a file that replaces a lost one starts
-	// above every incarnation of it.
+	// A node never makes 2^20 calls a millisecond, so also a file that replaces a lost one
+	// starts above every incarnation of it.
 	uint64_t incarnation = map->fd < 0 ? 1 : clock_unix_ms() << 20;
 
 	if (opening && opening->is_old_whole) {
@@ -226,8 +227,8 @@ static void fill_signaling(struct shm_map *map, const struct opening *opening)
 			continue;
 		_Atomic uint64_t *owners = shm_port_owner(map, address);
 		for (uint32_t block = 0; block < SHM_BLOCKS_PER_ADDRESS; block++)
-			atomic_store_explicit(&owners[block], SHM_OWNER_UNKNOWN,
-				memory_order_relaxed);
+			atomic_store_explicit(
+				&owners[block], SHM_OWNER_UNKNOWN, memory_order_relaxed);
 	}
 }
 _Static_assert(SHM_FLOW_NONE == 0xffffffffu, "fill_signaling() sets it byte by byte");
@@ -239,8 +240,8 @@ static void fill_file(struct shm_map *map, size_t bytes, const struct opening *o
 	uint32_t instance = 0;
 
 	if (opening && opening->is_old_whole)
-		instance = atomic_load_explicit(&shm_header(&opening->old)->instance,
-			memory_order_relaxed);
+		instance = atomic_load_explicit(
+			&shm_header(&opening->old)->instance, memory_order_relaxed);
 	header->magic = magic_of(map->is_media);
 	header->abi = SHM_ABI;
 	header->header_bytes = sizeof(*header);
@@ -263,11 +264,12 @@ static int build_new(struct opening *opening, struct shm_map *out)
 
 	snprintf(name, sizeof(name), "%s.new", name_of(opening->is_media));
 	map.geometry = opening->geometry;
-	map.fd = openat(opening->dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	map.fd = openat(
+		opening->dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (map.fd < 0)
 		return -errno;
-	// Whoever renames to the real name holds the lock of what is called .new, and has looked at the
-	// real name since it got that lock.
+	// Whoever renames to the real name holds the lock of what is called .new, and has looked at
+	// the real name since it got that lock.
 	int err = lock_file(map.fd);
 	if (!err && !is_same_file(opening->dir_fd, name, map.fd))
 		err = -EINTR;
@@ -334,8 +336,8 @@ static int open_once(struct opening *opening, struct shm_map *out)
 	return err;
 }
 
-static int open_writer(const char *dir, bool is_media, const struct shm_geometry *geometry,
-	struct shm_map *out)
+static int open_writer(
+	const char *dir, bool is_media, const struct shm_geometry *geometry, struct shm_map *out)
 {
 	struct opening opening = { .is_media = is_media, .geometry = *geometry };
 	struct shm_map map;
@@ -381,7 +383,8 @@ static int map_anonymous(struct shm_map *map, size_t bytes)
 	if (bytes >= HUGE_BYTES_MIN) {
 		size_t unit = HUGE_PAGE_BYTES;
 		map->bytes = (bytes + unit - 1) / unit * unit;
-		map->base = mmap(NULL, map->bytes, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
+		map->base = mmap(
+			NULL, map->bytes, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
 	}
 	if (map->base == MAP_FAILED)
 		map->base = mmap(NULL, map->bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
@@ -390,11 +393,13 @@ static int map_anonymous(struct shm_map *map, size_t bytes)
 		return -errno;
 	}
 	if (bytes >= HUGE_BYTES_MIN)
-		madvise(map->base, map->bytes, MADV_HUGEPAGE); // of use where no hugetlb page was left
+		madvise(map->base, map->bytes,
+			MADV_HUGEPAGE); // of use where no hugetlb page was left
 	return 0;
 }
 
-int shm_anonymous(const struct shm_geometry *geometry, struct shm_map *signaling, struct shm_map *media)
+int shm_anonymous(
+	const struct shm_geometry *geometry, struct shm_map *signaling, struct shm_map *media)
 {
 	struct shm_map maps[2];
 	if (!shm_geometry_is_valid(geometry))
@@ -402,8 +407,9 @@ int shm_anonymous(const struct shm_geometry *geometry, struct shm_map *signaling
 	for (int i = 0; i < 2; i++) {
 		struct opening opening = { .is_media = i == 1, .geometry = *geometry };
 		size_t bytes = bytes_of(&opening);
-		maps[i] = (struct shm_map){ .fd = -1, .dir_fd = -1, .is_media = i == 1,
-			.geometry = *geometry };
+		maps[i] = (struct shm_map){
+			.fd = -1, .dir_fd = -1, .is_media = i == 1, .geometry = *geometry
+		};
 		int err = map_anonymous(&maps[i], bytes);
 		if (err) {
 			if (i == 1)

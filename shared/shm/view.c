@@ -17,7 +17,8 @@ void flow_view_init(struct flow_view *view, const struct shm_map *signaling)
 // Reading what may be reused meanwhile is the point here; the checksum tells.
 __attribute__((no_sanitize("thread")))
 #endif
-static void copy_record(const struct flow_cfg *from, struct flow_cfg *to)
+static void
+copy_record(const struct flow_cfg *from, struct flow_cfg *to)
 {
 	const uint64_t *words = (const uint64_t *)from;
 	uint64_t copy[sizeof(*to) / sizeof(uint64_t)];
