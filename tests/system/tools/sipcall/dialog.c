@@ -34,7 +34,8 @@ static void send_caller_request(const struct driver *driver, const struct call *
 	int cseq = !strcmp(method, "BYE") ? 2 : 1;
 	char text[SIP_TEXT_MAX], uri[256];
 
-	snprintf(uri, sizeof(uri), "sip:c%u@%s", call->number, driver->params.border_host);
+	snprintf(uri, sizeof(uri), "sip:%sc%u@%s", driver->params.prefix,
+		call->number, driver->params.border_host);
 	snprintf(text, sizeof(text),
 		"%s %s SIP/2.0\r\n"
 		"Via: SIP/2.0/UDP %s:%u;branch=z9hG4bK%s%s%u\r\n"
@@ -57,8 +58,8 @@ void dialog_invite(struct driver *driver, struct call *call, uint64_t now_ns)
 	char sdp[512];
 
 	if (!call->tries)
-		snprintf(call->to, sizeof(call->to), "<sip:c%u@%s>", call->number,
-			driver->params.border_host);
+		snprintf(call->to, sizeof(call->to), "<sip:%sc%u@%s>", driver->params.prefix,
+			call->number, driver->params.border_host);
 	sip_text_sdp(driver->params.ip[CALLER], call->stream[CALLER].port, sdp, sizeof(sdp));
 	send_caller_request(driver, call, "INVITE", sdp);
 	call->state = CALL_INVITED;
@@ -184,8 +185,8 @@ static void receive_final(struct driver *driver, struct call *call, const char *
 	if (sip_text_header(msg, "Contact", contact, sizeof(contact)))
 		sip_text_uri(contact, call->target, sizeof(call->target));
 	if (status >= 300 || !sip_text_media(msg, &call->stream[CALLER].remote)) {
-		snprintf(call->target, sizeof(call->target), "sip:c%u@%s", call->number,
-			driver->params.border_host);
+		snprintf(call->target, sizeof(call->target), "sip:%sc%u@%s", driver->params.prefix,
+		call->number, driver->params.border_host);
 		send_caller_request(driver, call, "ACK", "");
 		call->state = CALL_FAILED;
 		call->failure = status;

@@ -17,6 +17,7 @@ struct driver_params {
 	uint16_t sip_port[SIDES];
 	struct sockaddr_storage border;    // where the caller sends its INVITEs
 	const char *border_host;           // as in the Request-URI
+	const char *prefix;                // of the called user, taken off by the border's routing
 	const char *flows_path;            // NULL, or write flows here when all calls stand
 	uint32_t calls;
 	uint32_t rate_per_s;               // new calls per second

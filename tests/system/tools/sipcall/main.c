@@ -3,6 +3,7 @@
 //   sipcall --from [NETNS,]IP[,PORT] --to [NETNS,]IP[,PORT] --border IP[,PORT] [options]
 //     --calls N --rate PER_SECOND --hold MS   (1, 10, 3000)
 //     --rtp-ports FROM,TO                     first port of either side (20000,30000)
+//     --prefix TEXT     before the called user "c<number>"
 //     --no-media        signaling only
 //     --one-way         only the caller sends
 //     --flows FILE      write "side ip port border-ip border-port" lines once all calls stand
@@ -52,6 +53,7 @@ static const struct option options[] = {
 	{ "rate", required_argument, NULL, 'r' },
 	{ "hold", required_argument, NULL, 'h' },
 	{ "rtp-ports", required_argument, NULL, 'p' },
+	{ "prefix", required_argument, NULL, 'x' },
 	{ "no-media", no_argument, NULL, 'm' },
 	{ "one-way", no_argument, NULL, 'o' },
 	{ "flows", required_argument, NULL, 'w' },
@@ -72,6 +74,7 @@ static bool parse_option(struct driver_params *params, int opt, char *value)
 		params->rtp_port[CALLER] = (uint16_t)atoi(split(&value));
 		params->rtp_port[CALLEE] = value ? (uint16_t)atoi(value) : 0;
 		return value;
+	case 'x': params->prefix = value; return true;
 	case 'm': params->has_media = false; return true;
 	case 'o': params->is_callee_silent = true; return true;
 	case 'w': params->flows_path = value; return true;
@@ -81,7 +84,7 @@ static bool parse_option(struct driver_params *params, int opt, char *value)
 
 int main(int argc, char **argv)
 {
-	struct driver_params params = { .calls = 1, .rate_per_s = 10, .hold_ms = 3000,
+	struct driver_params params = { .calls = 1, .rate_per_s = 10, .hold_ms = 3000, .prefix = "",
 		.rtp_port = { 20000, 30000 }, .has_media = true };
 	bool until_eof = false, is_valid = true;
 	struct driver driver;
