@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #define NS_PER_MS 1000000ull
+#undef NS_PER_S // DPDK has an int of that name
 #define NS_PER_S  1000000000ull
 
 uint64_t clock_mono_ns(void); // CLOCK_MONOTONIC: the time in the shared segment, same for all processes
