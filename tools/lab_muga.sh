@@ -140,10 +140,10 @@ lab_heard() {
 }
 lab_phone_is_in_call() { grep -q 'Call established' "$LAB_DIR/$1.log"; }
 
-# lab_speech FILE VOICE TEXT SECONDS: text to 8 kHz speech, padded with silence, because baresip hangs up
-# where its source file ends.
+# lab_speech FILE VOICE TEXT SECONDS: text to 8 kHz speech, and FILE.padded.wav with SECONDS of silence
+# behind it, because baresip hangs up where its source file ends.
 lab_speech() {
 	espeak-ng -v "$2" -s 150 -w "$1.22k.wav" "$3" &&
-		sox -q "$1.22k.wav" -r 8000 -c 1 -b 16 "$1" norm -3 &&
+		sox -q "$1.22k.wav" -r 8000 -c 1 -b 16 "$1" norm -3 pad 0.5 0 &&
 		sox -q "$1" "$1.padded.wav" pad 0 "$4" && rm -f "$1.22k.wav"
 }
