@@ -55,6 +55,7 @@ struct sdp_attr {
 // c= or the address of o=.
 struct sdp_address {
 	struct span text; // address as written, without "/ttl"
+	struct span suffix; // "/ttl" or "/ttl/count" of multicast, else empty
 	struct ip ip;     // if numeric, else unset
 	bool is_present;
 	bool is_fqdn;     // a name, to be resolved by whoever needs it
@@ -117,6 +118,10 @@ int sdp_parse(struct span text, struct sdp_session *out, struct sdp_fault *fault
 // First attribute with that id in media[index], or at session level for index -1. NULL: none.
 const struct sdp_attr *sdp_find(const struct sdp_session *sdp, int index, enum sdp_attr_id id);
 uint32_t sdp_attr_class(enum sdp_attr_id id); // enum sdp_class
+
+// The format in front of an attribute's value ("96" of rtpmap, fmtp and rtcp-fb) and what follows it.
+// False: the value is empty.
+bool sdp_attr_format(const struct sdp_attr *attr, struct span *format, struct span *rest);
 
 struct sdp_codec {
 	struct span name;    // "PCMU"

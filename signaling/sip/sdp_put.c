@@ -1,0 +1,251 @@
+// sdp_put.c - a session description written back, as it was or with our own addresses.
+#include "sip/sdp.h"
+
+static void put_address(struct sip_writer *w, const struct ip *ip)
+{
+	char text[ADDR_TEXT_MAX];
+	uint32_t len = ip_format(ip, text);
+
+	sip_put(w, ip_is_v4(ip) ? SPAN_LIT("IN IP4 ") : SPAN_LIT("IN IP6 "));
+	sip_put(w, span_make(text, len));
+}
+
+static void put_line(struct sip_writer *w, char type, struct span value)
+{
+	sip_put_char(w, type);
+	sip_put_char(w, '=');
+	sip_put(w, value);
+	sip_put_lit(w, "\r\n");
+}
+
+// All kept lines of one type in [first, first + count).
+static void put_lines(struct sip_writer *w, const struct sdp_session *sdp, const char *types,
+	uint32_t first, uint32_t count)
+{
+	for (const char *type = types; *type; type++) {
+		for (uint32_t i = first; i < first + count; i++) {
+			if (sdp->line[i].type == *type)
+				put_line(w, *type, sdp->line[i].value);
+		}
+	}
+}
+
+// RFC 8866 5.9: t= and its r= keep their order; without any, the session is permanent.
+static void put_times(struct sip_writer *w, const struct sdp_session *sdp)
+{
+	bool has_time = false;
+
+	for (uint32_t i = 0; i < sdp->line_count; i++) {
+		const struct sdp_line *line = &sdp->line[i];
+		if (line->type != 't' && line->type != 'r')
+			continue;
+		has_time |= line->type == 't';
+		put_line(w, line->type, line->value);
+	}
+	if (!has_time)
+		sip_put_lit(w, "t=0 0\r\n");
+	put_lines(w, sdp, "z", 0, sdp->line_count);
+}
+
+static void put_attr(struct sip_writer *w, const struct sdp_attr *attr)
+{
+	sip_put_lit(w, "a=");
+	sip_put(w, attr->name);
+	if (attr->has_value) {
+		sip_put_char(w, ':');
+		sip_put(w, attr->value);
+	}
+	sip_put_lit(w, "\r\n");
+}
+
+static void put_given_address(struct sip_writer *w, const struct sdp_address *address)
+{
+	sip_put(w, address->is_ip6 ? SPAN_LIT("IN IP6 ") : SPAN_LIT("IN IP4 "));
+	sip_put(w, address->text);
+	sip_put(w, address->suffix);
+}
+
+// Rewritten --------------------------------------------------------------------------------------------
+
+static void put_own_connection(struct sip_writer *w, const struct ip *ip)
+{
+	sip_put_lit(w, "c=");
+	put_address(w, ip);
+	sip_put_lit(w, "\r\n");
+}
+
+static void put_m_line(struct sip_writer *w, const struct sdp_media *media,
+	const struct sdp_media_rewrite *rewrite)
+{
+	sip_put_lit(w, "m=");
+	sip_put(w, media->type);
+	sip_put_char(w, ' ');
+	sip_put_u64(w, rewrite->port);
+	sip_put_char(w, ' ');
+	sip_put(w, rewrite->proto.len ? rewrite->proto : media->proto);
+	for (uint32_t i = 0; i < media->format_count; i++) {
+		if (rewrite->has_formats && !(rewrite->format_mask >> i & 1))
+			continue;
+		sip_put_char(w, ' ');
+		sip_put(w, media->format[i]);
+	}
+	sip_put_lit(w, "\r\n");
+}
+
+// Whether an attribute that speaks about one format speaks about a kept one.
+static bool format_is_kept(const struct sdp_media *media, const struct sdp_media_rewrite *rewrite,
+	const struct sdp_attr *attr)
+{
+	struct span format, rest;
+
+	if (!rewrite->has_formats)
+		return true;
+	if (attr->id != SDP_ATTR_RTPMAP && attr->id != SDP_ATTR_FMTP && attr->id != SDP_ATTR_RTCP_FB)
+		return true;
+	if (!sdp_attr_format(attr, &format, &rest))
+		return false;
+	if (attr->id == SDP_ATTR_RTCP_FB && span_eq(format, SPAN_LIT("*")))
+		return true;
+	for (uint32_t i = 0; i < media->format_count; i++) {
+		if (span_eq(media->format[i], format))
+			return rewrite->format_mask >> i & 1;
+	}
+	return false;
+}
+
+static void put_rtcp(struct sip_writer *w, const struct sdp_rewrite *rewrite,
+	const struct sdp_media_rewrite *media)
+{
+	if (media->rtcp_port != 0 && media->rtcp_port != media->port + 1) {
+		sip_put_lit(w, "a=rtcp:");
+		sip_put_u64(w, media->rtcp_port);
+		sip_put_char(w, ' ');
+		put_address(w, ip_is_unset(&media->ip) ? &rewrite->ip : &media->ip);
+		sip_put_lit(w, "\r\n");
+	}
+	if (media->has_rtcp_mux)
+		sip_put_lit(w, "a=rtcp-mux\r\n");
+}
+
+static void put_media_rewritten(struct sip_writer *w, const struct sdp_session *sdp, uint32_t index,
+	const struct sdp_rewrite *rewrite)
+{
+	const struct sdp_media *media = &sdp->media[index];
+	const struct sdp_media_rewrite *own = &rewrite->media[index];
+	uint32_t drop = rewrite->drop | SDP_CLASS_RTCP | SDP_CLASS_RTCP_MUX |
+		(own->has_direction ? SDP_CLASS_DIRECTION : 0);
+
+	put_m_line(w, media, own);
+	if (own->port == 0)
+		return;
+	if (!ip_is_unset(&own->ip) && !ip_eq(&own->ip, &rewrite->ip))
+		put_own_connection(w, &own->ip);
+	put_lines(w, sdp, "b", media->line_first, media->line_count);
+	for (uint32_t i = media->attr_first; i < media->attr_first + media->attr_count; i++) {
+		const struct sdp_attr *attr = &sdp->attr[i];
+		if (!(sdp_attr_class(attr->id) & drop) && format_is_kept(media, own, attr))
+			put_attr(w, attr);
+	}
+	put_rtcp(w, rewrite, own);
+	if (own->has_direction) {
+		sip_put_lit(w, "a=");
+		sip_put(w, span_str(sdp_direction_name(own->direction)));
+		sip_put_lit(w, "\r\n");
+	}
+}
+
+// A session-level direction goes where any media line has its own one written: it would contradict.
+static uint32_t session_drop(const struct sdp_session *sdp, const struct sdp_rewrite *rewrite)
+{
+	uint32_t drop = rewrite->drop | SDP_CLASS_RTCP | SDP_CLASS_RTCP_MUX;
+
+	for (uint32_t i = 0; i < sdp->media_count; i++) {
+		if (rewrite->media[i].has_direction)
+			drop |= SDP_CLASS_DIRECTION;
+	}
+	return drop;
+}
+
+void sdp_put_rewritten(struct sip_writer *w, const struct sdp_session *sdp,
+	const struct sdp_rewrite *rewrite)
+{
+	uint32_t drop = session_drop(sdp, rewrite);
+
+	sip_put_lit(w, "v=0\r\no=");
+	sip_put(w, rewrite->username.len ? rewrite->username : SPAN_LIT("-"));
+	sip_put_char(w, ' ');
+	sip_put_u64(w, rewrite->session_id);
+	sip_put_char(w, ' ');
+	sip_put_u64(w, rewrite->session_version);
+	sip_put_char(w, ' ');
+	put_address(w, &rewrite->ip);
+	sip_put_lit(w, "\r\ns=-\r\n");
+	put_own_connection(w, &rewrite->ip);
+	put_lines(w, sdp, "b", 0, sdp->line_count);
+	put_times(w, sdp);
+	for (uint32_t i = 0; i < sdp->attr_count; i++) {
+		if (!(sdp_attr_class(sdp->attr[i].id) & drop))
+			put_attr(w, &sdp->attr[i]);
+	}
+	for (uint32_t i = 0; i < sdp->media_count; i++)
+		put_media_rewritten(w, sdp, i, rewrite);
+}
+
+// As it was ---------------------------------------------------------------------------------------------
+
+static void put_given_connection(struct sip_writer *w, const struct sdp_address *address)
+{
+	sip_put_lit(w, "c=");
+	put_given_address(w, address);
+	sip_put_lit(w, "\r\n");
+}
+
+static void put_media_given(struct sip_writer *w, const struct sdp_session *sdp,
+	const struct sdp_media *media)
+{
+	sip_put_lit(w, "m=");
+	sip_put(w, media->type);
+	sip_put_char(w, ' ');
+	sip_put_u64(w, media->port);
+	if (media->port_count > 1) {
+		sip_put_char(w, '/');
+		sip_put_u64(w, media->port_count);
+	}
+	sip_put_char(w, ' ');
+	sip_put(w, media->proto);
+	for (uint32_t i = 0; i < media->format_count; i++) {
+		sip_put_char(w, ' ');
+		sip_put(w, media->format[i]);
+	}
+	sip_put_lit(w, "\r\n");
+	put_lines(w, sdp, "i", media->line_first, media->line_count);
+	if (media->has_own_connection)
+		put_given_connection(w, &media->connection);
+	put_lines(w, sdp, "bk", media->line_first, media->line_count);
+	for (uint32_t i = media->attr_first; i < media->attr_first + media->attr_count; i++)
+		put_attr(w, &sdp->attr[i]);
+}
+
+void sdp_put(struct sip_writer *w, const struct sdp_session *sdp)
+{
+	sip_put_lit(w, "v=0\r\no=");
+	sip_put(w, sdp->username);
+	sip_put_char(w, ' ');
+	sip_put(w, sdp->session_id);
+	sip_put_char(w, ' ');
+	sip_put(w, sdp->session_version);
+	sip_put_char(w, ' ');
+	put_given_address(w, &sdp->origin);
+	sip_put_lit(w, "\r\n");
+	put_line(w, 's', sdp->name.len ? sdp->name : SPAN_LIT("-"));
+	put_lines(w, sdp, "iuep", 0, sdp->line_count);
+	if (sdp->connection.is_present)
+		put_given_connection(w, &sdp->connection);
+	put_lines(w, sdp, "b", 0, sdp->line_count);
+	put_times(w, sdp);
+	put_lines(w, sdp, "k", 0, sdp->line_count);
+	for (uint32_t i = 0; i < sdp->attr_count; i++)
+		put_attr(w, &sdp->attr[i]);
+	for (uint32_t i = 0; i < sdp->media_count; i++)
+		put_media_given(w, sdp, &sdp->media[i]);
+}
