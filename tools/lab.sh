@@ -10,7 +10,12 @@
 # Everything is IPv4 and IPv6. phone-a hides behind an address-and-port-dependent NAT, peer-a is
 # a public host, rogue is a public host with no business here, phone-b stands for the core network.
 
-LAB_NAMESPACES="phone-a nat peer-a rogue inet muga phone-b"
+# LAB_SHAPE=direct leaves phone-a, nat, rogue and the bridge out: peer-a ── muga ── phone-b, for benches.
+if [ "$LAB_SHAPE" = direct ]; then
+	LAB_NAMESPACES="peer-a muga phone-b"
+else
+	LAB_NAMESPACES="phone-a nat peer-a rogue inet muga phone-b"
+fi
 LAB_MUGA_A4=198.51.100.1  LAB_MUGA_A6=2001:db8:a::1
 LAB_MUGA_B4=10.20.0.1     LAB_MUGA_B6=fd00:20::1
 LAB_PHONE_A4=192.168.7.2  LAB_PHONE_A6=fd00:7::2
@@ -123,8 +128,13 @@ lab_nat_rules() {
 	END
 }
 
-lab_links() {
-	local port host
+lab_links_direct() {
+	lab_veth peer-a eth0 muga access
+	lab_veth phone-b eth0 muga core
+}
+
+lab_links_full() {
+	local port
 	lab_veth phone-a eth0 nat lan
 	lab_veth nat wan inet nat
 	lab_veth peer-a eth0 inet peer
@@ -136,16 +146,31 @@ lab_links() {
 		ip -n "$(lab_ns inet)" link set "$port" master br0 up
 	done
 	ip -n "$(lab_ns inet)" link set br0 up
+}
+
+lab_hosts_full() {
 	lab_host phone-a eth0 $LAB_PHONE_A4/24 $LAB_PHONE_A6/64
 	lab_host nat lan 192.168.7.1/24 fd00:7::1/64
 	lab_host nat wan $LAB_NAT_A4/24 $LAB_NAT_A6/64
-	lab_host peer-a eth0 $LAB_PEER_A4/24 $LAB_PEER_A6/64
 	lab_host rogue eth0 $LAB_ROGUE_A4/24 $LAB_ROGUE_A6/64
+	ip -n "$(lab_ns phone-a)" route add default via 192.168.7.1
+	ip -n "$(lab_ns phone-a)" -6 route add default via fd00:7::1
+	lab_sysctl nat net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	lab_nat_rules
+}
+
+lab_links() {
+	local host
+	if [ "$LAB_SHAPE" = direct ]; then
+		lab_links_direct
+	else
+		lab_links_full
+		lab_hosts_full || return 1
+	fi
+	lab_host peer-a eth0 $LAB_PEER_A4/24 $LAB_PEER_A6/64
 	lab_host muga access $LAB_MUGA_A4/24 $LAB_MUGA_A6/64
 	lab_host muga core $LAB_MUGA_B4/24 $LAB_MUGA_B6/64
 	lab_host phone-b eth0 $LAB_PHONE_B4/24 $LAB_PHONE_B6/64
-	ip -n "$(lab_ns phone-a)" route add default via 192.168.7.1
-	ip -n "$(lab_ns phone-a)" -6 route add default via fd00:7::1
 	for host in $LAB_NAMESPACES; do
 		ip -n "$(lab_ns "$host")" link set lo up
 	done
@@ -174,15 +199,13 @@ lab_up() {
 		lab_sysctl "$ns" net.ipv6.conf.all.disable_ipv6=0 \
 			net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
 	done
-	lab_sysctl nat net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 	lab_links || return 1
-	lab_nat_rules || return 1
 	lab_holder || { echo "lab: no mount namespace for muga" >&2; return 1; }
 	# One exchange each way fills the neighbour tables, as on a network in use.
-	lab_greet phone-a $LAB_MUGA_A4 $LAB_MUGA_A6
+	[ "$LAB_SHAPE" = direct ] || lab_greet phone-a $LAB_MUGA_A4 $LAB_MUGA_A6
 	lab_greet peer-a $LAB_MUGA_A4 $LAB_MUGA_A6
 	lab_greet phone-b $LAB_MUGA_B4 $LAB_MUGA_B6
-	lab_wait_for 5 lab_is_reachable $LAB_NAT_A4 && lab_wait_for 5 lab_is_reachable $LAB_PHONE_B4 ||
+	lab_wait_for 5 lab_is_reachable $LAB_PEER_A4 && lab_wait_for 5 lab_is_reachable $LAB_PHONE_B4 ||
 		{ echo "lab: the phones cannot reach Muga's namespace" >&2; return 1; }
 }
 
