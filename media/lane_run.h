@@ -1,0 +1,109 @@
+// lane_run.h - the loop of a lane: receive, stages, handover, hints, epoch, idle back-off.
+//
+// The main thread makes runners before DPDK launches them and steers them afterwards through the
+// published pointers only. Everything else in a runner belongs to its lane's thread.
+#pragma once
+
+#include "lane.h"
+
+#include <rte_ring.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LANE_RX_MAX 256
+
+// One pair of segment files as lanes see it. Immutable while published to lanes.
+struct lane_attachment {
+	const struct shm_map *signaling;
+	const struct shm_map *media;
+	struct flow_view view;
+	struct flow_state *states;
+	struct ready_header *headers; // shared by all lanes, one writer per flow
+	uint32_t headers_max;
+	_Atomic uint64_t *global_epoch;
+	uint32_t instance;            // of media's file
+	uint32_t workers;
+};
+
+// One ingress queue.
+struct lane_rx {
+	uint16_t port;         // index into lane->ports
+	uint16_t id;           // DPDK's port
+	uint16_t queue;
+	bool is_kernel_copied; // AF_PACKET: the kernel has its own copy of what is not ours
+};
+
+struct lane_tx {
+	uint16_t id;
+	uint16_t queue;
+};
+
+// What the loop counts besides struct lane_counters. writer: the lane; readers: telemetry.
+#define LANE_LOOP_COUNTERS(X)                                                                      \
+	X(turns)          /* of the loop */                                                        \
+	X(turns_empty)    /* of these, without a packet */                                         \
+	X(sleeps)         /* of at most LANE_SLEEP_LONG_NS each */                                 \
+	X(handovers_in)   /* packets taken from other lanes */                                     \
+	X(hints)          /* from signaling */                                                     \
+	X(hints_overflow) /* hints were lost: every header rebuilt */                              \
+	X(hints_unsent)   /* to signaling, its ring was full */                                    \
+	X(detached)       /* packets freed while no segment was attached */
+
+struct lane_loop_counters {
+#define X(name) _Atomic uint64_t name;
+	LANE_LOOP_COUNTERS(X)
+#undef X
+};
+
+struct lane_runner {
+	struct lane lane;
+	struct lane_loop_counters loop;
+
+	// writer: main thread, readers: the lane (acquire)
+	_Atomic(const struct lane_attachment *) attachment; // NULL: take hands off the segment
+	_Atomic(const struct address_map *) addresses;
+	_Atomic bool is_stopping;
+	// writer: the lane, reader: main thread
+	_Atomic(const struct lane_attachment *) attached;   // what it works with now
+	_Atomic bool is_running;
+
+	// set before the launch
+	uint32_t lanes;
+	uint32_t rx_count;
+	struct lane_rx rx[LANE_RX_MAX];
+	struct lane_tx tx[LANE_PORTS_MAX];
+	struct rte_ring *from[SHM_LANE_MAX]; // packets of other lanes for this one, NULL at own id
+	struct rte_ring *to[SHM_LANE_MAX];
+
+	// the lane's own
+	struct burst burst;
+	uint32_t idle_turns;
+	uint32_t sweep_cursor;
+	uint64_t chores_ns;
+	uint64_t publish_ns;
+};
+
+// The longest time that the loop sleeps, which is the latency that idling adds at most (the kernel's
+// timer slack is set to 1 ns): short after the last packet, long after some 10 ms without any.
+#define LANE_SLEEP_SHORT_NS 30000u
+#define LANE_SLEEP_LONG_NS  80000u
+
+// `count` runners with the rings between them, or NULL. rte_eal_init() before.
+struct lane_runner *lane_runners_new(uint32_t count);
+void lane_runners_free(struct lane_runner *runners, uint32_t count);
+
+// Before the launch. -ENOSPC: LANE_RX_MAX.
+int lane_runner_add_rx(struct lane_runner *runner, const struct lane_rx *rx);
+void lane_runner_add_tx(struct lane_runner *runner, uint16_t port, const struct lane_tx *tx,
+	bool is_checksum_trusted);
+
+// Main thread: gives lanes another attachment, or NULL, and waits until all work with it.
+void lane_runners_attach(struct lane_runner *runners, uint32_t count,
+	const struct lane_attachment *attachment);
+// Main thread: gives lanes another map and waits until none reads the old one.
+void lane_runners_set_addresses(struct lane_runner *runners, uint32_t count,
+	const struct address_map *addresses);
+
+// The thread of the lane: runs until is_stopping. `context` is its runner. Returns 0.
+int lane_run(void *context);

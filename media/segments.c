@@ -1,0 +1,105 @@
+#include "segments.h"
+
+#include "telemetry.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static int take_headers(struct segments *segments)
+{
+	uint32_t flows = segments->signaling.geometry.flows;
+
+	if (flows <= segments->headers_max)
+		return 0;
+	header_cache_free(segments->headers, segments->headers_max);
+	segments->headers_max = 0;
+	segments->headers = header_cache_new(flows);
+	if (!segments->headers)
+		return -ENOMEM;
+	segments->headers_max = flows;
+	return 0;
+}
+
+static void fill_attachment(struct segments *segments)
+{
+	struct lane_attachment *out = &segments->attachment;
+
+	*out = (struct lane_attachment){
+		.signaling = &segments->signaling,
+		.media = &segments->media,
+		.states = shm_flow_state(&segments->media),
+		.headers = segments->headers,
+		.headers_max = segments->headers_max,
+		.global_epoch = shm_global_epoch(&segments->signaling),
+		.instance = atomic_load(&shm_header(&segments->media)->instance),
+		.workers = segments->signaling.geometry.workers,
+	};
+	flow_view_init(&out->view, &segments->signaling);
+}
+
+int segments_open(struct segments *segments, const char *dir, uint32_t lanes)
+{
+	const char *names[SHM_COUNTERS_MAX];
+	struct stat st;
+	int rc = shm_signaling_attach(dir, &segments->signaling);
+
+	if (rc)
+		return rc;
+	rc = -ERANGE;
+	if (segments->signaling.geometry.lanes < lanes)
+		goto err_signaling;
+	rc = fstat(segments->signaling.fd, &st) ? -errno : take_headers(segments);
+	if (rc)
+		goto err_signaling;
+	rc = shm_media_create(dir, &segments->signaling, &segments->media);
+	if (rc)
+		goto err_signaling;
+	segments->device = st.st_dev;
+	segments->inode = st.st_ino;
+	rc = shm_counters_name(&segments->media, names, telemetry_names(names), lanes);
+	if (rc)
+		goto err_media;
+	fill_attachment(segments);
+	shm_heartbeat(&segments->media, clock_mono_ns());
+	segments->is_open = true;
+	return 0;
+err_media:
+	shm_close(&segments->media);
+err_signaling:
+	shm_close(&segments->signaling);
+	return rc;
+}
+
+bool segments_are_stale(const struct segments *segments, const char *dir)
+{
+	char path[4096];
+	struct stat st;
+
+	if (shm_is_superseded(&segments->signaling))
+		return true;
+	// The directory was cleared under us; flows go on in the old file until there is a new one.
+	if (snprintf(path, sizeof(path), "%s/signaling.seg", dir) >= (int)sizeof(path) ||
+		stat(path, &st))
+		return false;
+	return st.st_dev != segments->device || st.st_ino != segments->inode;
+}
+
+void segments_close(struct segments *segments)
+{
+	if (!segments->is_open)
+		return;
+	shm_close(&segments->media);
+	shm_close(&segments->signaling);
+	segments->is_open = false;
+}
+
+void segments_free(struct segments *segments)
+{
+	segments_close(segments);
+	header_cache_free(segments->headers, segments->headers_max);
+	segments->headers = NULL;
+	segments->headers_max = 0;
+}
