@@ -69,7 +69,7 @@ static const struct sdp_attr *find_of_format(const struct sdp_session *sdp,
 // "<encoding>/<clock rate>[/<parameters>]" of a=rtpmap, RFC 8866 6.6.
 static int parse_encoding(struct span text, struct sdp_codec *codec)
 {
-	struct span rate;
+	struct span rate = SPAN_NONE;
 
 	if (!span_cut(&text, '/', &codec->name) || codec->name.len == 0)
 		return -EINVAL;

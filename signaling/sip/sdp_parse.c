@@ -187,7 +187,7 @@ static bool proto_is_secure(struct span proto)
 
 static int parse_media_port(struct span text, struct sdp_media *media)
 {
-	struct span port_text;
+	struct span port_text = SPAN_NONE;
 	uint32_t port, count = 1;
 
 	span_cut(&text, '/', &port_text);
