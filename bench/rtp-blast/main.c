@@ -112,12 +112,15 @@ static void report(struct blast *blast, const struct options *o, uint64_t took_n
 		blast_port_count_drops(&blast->port[side]);
 		drops += blast->port[side].drops;
 	}
+	struct timespec cpu;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	printf("{\"streams\": %u, \"asked_pps\": %u, \"sent_pps\": %.0f, \"sent\": %lu, "
 		"\"received\": %lu, \"lost\": %ld, \"late\": %lu, \"sink_drops\": %lu, "
-		"\"refused\": %lu, \"behind_max_us\": %lu, \"is_generator_limited\": %s}\n",
+		"\"refused\": %lu, \"behind_max_us\": %lu, \"cpu_ns\": %lu, \"is_generator_limited\": %s}\n",
 		blast->flows.count, o->rate_pps, pps, blast->sent, received,
 		(long)(blast->sent - received), late, drops, blast->refused,
 		blast->behind_max_ns / 1000,
+		(uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec,
 		pps < 0.99 * o->rate_pps || blast->refused || drops ? "true" : "false");
 }
 
