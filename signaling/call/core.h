@@ -7,6 +7,7 @@
 #include "call/env.h"
 
 struct core;
+struct trunk_table; // call/trunk.h
 
 struct core_params {
 	uint32_t worker;           // index; `workers` and the shard map decide what it owns
@@ -14,6 +15,8 @@ struct core_params {
 	uint32_t calls_max;        // of this worker: slab limits, 503 beyond
 	uint32_t transactions_max;
 	struct hash_key key;       // cluster key: shards, tokens, tags, branches
+	struct trunk_table *trunks; // borrowed, shared by all cores of the process: trunk limits are exact
+				   // over workers; NULL = this core keeps one of its own
 	uint64_t now_ms;
 };
 
@@ -40,8 +43,14 @@ void core_hangup_all(struct core *core, struct core_env *env);
 
 // Counters of this core (call/core_metric.def), readable from other threads with metric_read().
 const struct core_metrics *core_metrics(const struct core *core);
+// Likewise those of its transactions (sip/transaction.def).
+struct sip_transaction_metrics;
+const struct sip_transaction_metrics *core_transaction_metrics(const struct core *core);
+// Timers of calls that are armed now, without those of transactions.
+uint32_t core_timer_count(const struct core *core);
 
-// `muga show calls`: walks the calls in use. Owner thread only. *cursor starts at 0; false at the end.
+// `muga show calls`: walks the calls in use. Owner thread only, within a turn (after core_receive() or
+// core_run_timers() with the same env). *cursor starts at 0; false at the end.
 struct call_info; // call/summary.h
 bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info *out);
 

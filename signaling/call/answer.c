@@ -1,0 +1,170 @@
+// answer.c - what the called side says to the first INVITE, and what the caller hears of it.
+#include "call/core_private.h"
+
+#include <errno.h>
+
+// Another fork than the one that rang was answered: its dialog takes the place of the early one.
+static int take_dialog(struct call_leg *leg, const struct sip_msg *msg)
+{
+	int err = sip_dialog_receive_response(&leg->dialog, msg);
+
+	if (err != -EXDEV || msg->status < 200 || leg->dialog.is_confirmed)
+		return err;
+	leg->dialog.remote_tag.text.len = 0;
+	leg->dialog.route_count = 0;
+	return sip_dialog_receive_response(&leg->dialog, msg);
+}
+
+static void relay_provisional(struct call *call, const struct sip_turn *turn,
+	const struct sip_msg *msg)
+{
+	struct call_leg *leg = &call->legs[CALL_LEG_B];
+	struct leg_response response = { .status = msg->status };
+
+	timer_stop(call->core->wheel, &call->host_timer);
+	if (msg->status == 100 || !call->invite.server)
+		return;
+	take_dialog(leg, msg);
+	call->state = CALL_STATE_RINGING;
+	// Only an answer may come so: an offer in an unreliable response cannot (RFC 3261 13.2.1).
+	if (!span_is_empty(msg->body) && !call->invite.is_late && call->offer.is_open &&
+		offer_answer(call, core_env_of(turn), msg->body, false) == OFFER_OK)
+		response.body = call->legs[CALL_LEG_A].sdp_sent.text;
+	leg_respond(call, turn, call->invite.server, &response);
+}
+
+enum offer_result answer_take_body(struct call *call, const struct core_env *env,
+	const struct sip_msg *msg)
+{
+	struct call_invite *invite = &call->invite;
+
+	if (invite->is_late)
+		return span_is_empty(msg->body) ?
+			OFFER_UNUSABLE :
+			offer_receive(call, env, call_other(invite->from), msg->body);
+	if (!span_is_empty(msg->body))
+		return offer_answer(call, env, msg->body, true);
+	// The answer stood in a provisional response already, which was not reliable, but came.
+	if (!call->offer.is_early)
+		return OFFER_UNUSABLE;
+	offer_close(call);
+	return OFFER_OK;
+}
+
+// The called side is up, the caller cannot be: what was answered is taken down again.
+static void reject_answer(struct call *call, const struct sip_turn *turn,
+	const struct call_hangup *hangup)
+{
+	struct call_invite *invite = &call->invite;
+
+	CORE_COUNT(call->core, answers_unusable);
+	offer_drop(call, core_env_of(turn));
+	leg_send_ack(call, turn, CALL_LEG_B, invite->client_cseq, SPAN_NONE);
+	call_hangup(call, turn, hangup);
+}
+
+static void relay_answer(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	const struct core_env *env = core_env_of(turn);
+	struct call_invite *invite = &call->invite;
+	struct call_hangup hangup = { .cause = CALL_CAUSE_MEDIA_REFUSED, .code = 488 };
+
+	if (take_dialog(&call->legs[CALL_LEG_B], msg) < 0) {
+		// Without a Contact there is nobody to acknowledge.
+		CORE_COUNT(call->core, answers_unusable);
+		hangup = (struct call_hangup){ .cause = CALL_CAUSE_REJECTED, .code = 502 };
+		call_hangup(call, turn, &hangup);
+		return;
+	}
+	enum offer_result result = answer_take_body(call, env, msg);
+	if (result != OFFER_OK) {
+		hangup.code = result == OFFER_NO_PORTS ? 503 : 488;
+		reject_answer(call, turn, &hangup);
+		return;
+	}
+	struct leg_response response = { .status = msg->status,
+		.body = call->legs[CALL_LEG_A].sdp_sent.text };
+	call->answered_ms = env->now_ms;
+	call->code = msg->status;
+	call->state = CALL_STATE_ANSWERED;
+	call->legs[CALL_LEG_A].dialog.is_confirmed = true;
+	invite->is_answered = true;
+	CORE_COUNT(call->core, calls_answered);
+	if (!invite->is_late)
+		leg_send_ack(call, turn, CALL_LEG_B, invite->client_cseq, SPAN_NONE);
+	leg_respond(call, turn, invite->server, &response);
+}
+
+static void relay_error(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	struct sip_writer w;
+	struct leg_response response = { .status = hide_status(msg->status) };
+
+	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
+	hide_put_error(&w, msg);
+	if (!w.is_overflowed)
+		response.headers = sip_writer_text(&w);
+	if (call->invite.server)
+		leg_respond(call, turn, call->invite.server, &response);
+	call->invite.is_active = false;
+	call->code = response.status;
+	CORE_COUNT(call->core, calls_rejected);
+	call_finish(call, core_env_of(turn), CALL_CAUSE_REJECTED);
+}
+
+void answer_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	struct call_invite *invite = &call->invite;
+
+	if (msg->status < 200) {
+		if (!call->is_finished)
+			relay_provisional(call, turn, msg);
+		return;
+	}
+	invite->is_final = true;
+	timer_stop(call->core->wheel, &call->host_timer);
+	if (call->is_finished) {
+		// CANCEL and 200 crossed (RFC 3261 9.1).
+		if (msg->status < 300)
+			leg_shed_answer(call, turn, CALL_LEG_B, msg);
+	} else if (msg->status < 300) {
+		timer_stop(call->core->wheel, &call->ring_timer);
+		relay_answer(call, turn, msg);
+	} else if (msg->status == 503 && invite_try_next(call, turn)) {
+		invite->is_final = false;
+	} else {
+		relay_error(call, turn, msg);
+	}
+	call_settle(call);
+}
+
+void answer_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure)
+{
+	struct call_hangup hangup = { .cause = CALL_CAUSE_UNREACHABLE,
+		.code = failure == SIP_TX_TRANSPORT ? 503 : 408 };
+
+	call->invite.client = NULL;
+	if (!call->is_finished && failure != SIP_TX_CANCELLED && invite_try_next(call, turn))
+		return;
+	call->invite.is_final = true;
+	CORE_COUNT(call->core, hosts_silent);
+	call_hangup(call, turn, &hangup);
+	call_settle(call);
+}
+
+void answer_again(struct call *call, const struct sip_turn *turn, enum call_side side,
+	const struct sip_msg *msg)
+{
+	struct call_leg *leg = &call->legs[side];
+
+	if (!leg->has_dialog || msg->status >= 300 || msg->status < 200)
+		return;
+	if (span_eq(msg->to.tag, leg->dialog.remote_tag.text)) {
+		CORE_COUNT(call->core, answers_repeated);
+		// With a late offer the ACK has to wait for the caller's.
+		if (leg->acked_cseq == msg->cseq.number)
+			leg_repeat_ack(call, turn, side);
+		return;
+	}
+	leg_shed_answer(call, turn, side, msg);
+}

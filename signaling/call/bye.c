@@ -1,0 +1,65 @@
+#include "call/core_private.h"
+
+// An INVITE that the hang-up overtakes: its callers get 487, a late offer its ACK, so that nobody waits.
+void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code, struct span headers)
+{
+	struct call_invite *invite = &call->invite;
+	enum call_side to = call_other(invite->from);
+
+	if (!invite->is_active)
+		return;
+	if (invite->server && !invite->is_answered) {
+		struct leg_response response = { .status = code, .headers = headers };
+
+		leg_respond(call, turn, invite->server, &response);
+		invite->is_active = false;
+	} else if (invite->is_answered && invite->is_late) {
+		invite->is_late = false;
+		leg_send_ack(call, turn, to, invite->client_cseq, SPAN_NONE);
+	}
+	if (invite->client && !invite->is_final)
+		sip_client_cancel(call->core->txs, turn, invite->client, headers);
+}
+
+static struct span copy_reason(struct call *call, const struct sip_msg *msg)
+{
+	struct sip_writer w;
+
+	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
+	hide_put_reason(&w, msg);
+	return w.is_overflowed ? SPAN_NONE : sip_writer_text(&w);
+}
+
+void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx, enum call_side side,
+	const struct sip_msg *msg)
+{
+	struct call_leg *leg = &call->legs[side];
+
+	sip_server_respond_simple(call->core->txs, turn, tx, 200, SPAN_NONE);
+	leg->is_bye_due = false;
+	leg->dialog.is_confirmed = false; // we send no BYE of our own any more
+	if (call->invite.is_answered && call->invite.from == side) {
+		if (call->invite.server)
+			sip_server_acked(call->core->txs, turn, call->invite.server);
+		call->invite.is_answered = call->invite.is_late;
+	}
+	if (!call->is_finished) {
+		struct span reason = copy_reason(call, msg);
+
+		CORE_COUNT(call->core, byes);
+		call->ended_by = side;
+		if (call->code == 0)
+			call->code = 487;
+		call_finish(call, core_env_of(turn), CALL_CAUSE_BYE);
+		invite_abort(call, turn, 487, SPAN_NONE);
+		leg_send_bye(call, turn, call_other(side), reason);
+	}
+	call_settle(call);
+}
+
+void bye_done(struct call *call, enum call_side side)
+{
+	call->legs[side].bye = NULL;
+	call->legs[side].dialog.is_confirmed = false;
+	call_settle(call);
+}

@@ -1,0 +1,171 @@
+#include "call/core_private.h"
+
+#include "base/check.h"
+#include "base/log.h"
+
+static struct call **bucket_of(struct core *core, uint64_t token)
+{
+	return &core->buckets[(token >> 1) & core->bucket_mask];
+}
+
+static void make_identifiers(struct call *call, struct core *core)
+{
+	for (uint32_t side = 0; side < CALL_LEGS; side++) {
+		struct sip_token token = { .shard = (uint16_t)call->shard,
+			.value = call->token + side };
+
+		sip_token_make(&core->keys, SIP_TOKEN_TAG, &token, call->legs[side].tag);
+		sip_token_make(&core->keys, SIP_TOKEN_CONTACT, &token, call->legs[side].contact);
+		call->legs[side].trunk_slot = TRUNK_NONE;
+	}
+}
+
+struct call *call_new(struct core *core, const struct core_env *env, struct span call_id)
+{
+	struct call *call = slab_get(core->calls);
+	enum call_side side;
+	uint64_t token;
+
+	if (!call)
+		return NULL;
+	do {
+		token = rng_u64(env->rng) & SIP_TOKEN_VALUE_MAX & ~1ull;
+	} while (token == 0 || call_lookup(core, token, &side));
+	call->core = core;
+	call->token = token;
+	call->shard = sip_callid_shard(&core->keys, call_id);
+	call->started_ms = env->now_ms;
+	call->started_unix_ms = env->unix_ms;
+	arena_init(&call->arena, CALL_ARENA_MAX);
+	make_identifiers(call, core);
+	struct call **bucket = bucket_of(core, token);
+	call->next = *bucket;
+	*bucket = call;
+	CORE_COUNT(core, calls_started);
+	return call;
+}
+
+struct call *call_lookup(struct core *core, uint64_t value, enum call_side *side)
+{
+	uint64_t token = value & ~1ull;
+
+	for (struct call *call = *bucket_of(core, token); call; call = call->next) {
+		if (call->token != token)
+			continue;
+		*side = value & 1 ? CALL_LEG_B : CALL_LEG_A;
+		return call;
+	}
+	return NULL;
+}
+
+// Generation above, index below: never 0, because no object has generation 0.
+void *call_user(const struct call *call)
+{
+	struct slab_handle handle = slab_handle_of(call->core->calls, call);
+
+	return (void *)(uintptr_t)((uint64_t)handle.generation << 32 | handle.index);
+}
+
+struct call *call_of_tx(struct core *core, const struct sip_tx *tx)
+{
+	uint64_t user = (uintptr_t)sip_tx_user(tx);
+	struct slab_handle handle = { .index = (uint32_t)user,
+		.generation = (uint32_t)(user >> 32) };
+
+	if (handle.generation == 0)
+		return NULL;
+	struct call *call = slab_lookup(core->calls, handle);
+	return call && !call->is_dead ? call : NULL;
+}
+
+bool call_set_text(struct call *call, struct sip_text *text, struct span value)
+{
+	if (value.len > text->cap) {
+		uint32_t cap = value.len + value.len / 4; // room for a longer one later
+		char *room = arena_alloc(&call->arena, cap);
+
+		if (!room)
+			return false;
+		text->text.ptr = room;
+		text->cap = cap;
+	}
+	if (value.len)
+		memcpy((char *)(uintptr_t)text->text.ptr, value.ptr, value.len);
+	text->text.len = value.len;
+	return true;
+}
+
+void call_finish(struct call *call, const struct core_env *env, enum call_cause cause)
+{
+	struct core *core = call->core;
+	struct call_summary summary = { 0 };
+
+	if (call->is_finished)
+		return;
+	call->is_finished = true;
+	call->cause = cause;
+	call_info_fill(call, env, &summary.info);
+	summary.cause = cause;
+	summary.ended_by = call->ended_by;
+	summary.code = call->code;
+	summary.ended_unix_ms = env->unix_ms;
+	if (outbox_call_end(env->outbox, call_ask(call), &summary) < 0)
+		CORE_COUNT(core, outbox_full);
+	timer_stop(core->wheel, &call->ring_timer);
+	timer_stop(core->wheel, &call->host_timer);
+	media_close_all(&call->media, env);
+	for (uint32_t side = 0; side < CALL_LEGS; side++) {
+		trunk_give(core->trunks, call->legs[side].trunk_slot);
+		call->legs[side].trunk_slot = TRUNK_NONE;
+	}
+	call->state = CALL_STATE_ENDING;
+	CORE_COUNT(core, calls_ended);
+}
+
+void call_settle(struct call *call)
+{
+	struct core *core = call->core;
+	const struct call_invite *invite = &call->invite;
+
+	if (!call->is_finished || call->is_dead)
+		return;
+	if (call->legs[CALL_LEG_A].bye || call->legs[CALL_LEG_B].bye ||
+		call->legs[CALL_LEG_A].is_bye_due || call->legs[CALL_LEG_B].is_bye_due)
+		return;
+	if (invite->client && !invite->is_final)
+		return;
+	struct call **link = bucket_of(core, call->token);
+	while (*link != call)
+		link = &(*link)->next;
+	*link = call->next;
+	call->is_dead = true;
+	call->next = core->dead;
+	core->dead = call;
+}
+
+void core_reap(struct core *core)
+{
+	while (core->dead) {
+		struct call *call = core->dead;
+
+		core->dead = call->next;
+		CHECK(!timer_is_armed(&call->ring_timer) && !timer_is_armed(&call->host_timer));
+		arena_fini(&call->arena);
+		slab_put(core->calls, call);
+	}
+}
+
+void call_hangup(struct call *call, const struct sip_turn *turn, const struct call_hangup *hangup)
+{
+	LOG_AT(CALL, DEBUG, call->token, "hangup", "cause=%s code=%u",
+		call_cause_name(hangup->cause), hangup->code);
+	if (call->is_finished)
+		return;
+	if (call->code == 0)
+		call->code = hangup->code;
+	call_finish(call, core_env_of(turn), hangup->cause);
+	invite_abort(call, turn, hangup->code, SPAN_NONE);
+	leg_send_bye(call, turn, CALL_LEG_A, SPAN_NONE);
+	leg_send_bye(call, turn, CALL_LEG_B, SPAN_NONE);
+	call_settle(call);
+}

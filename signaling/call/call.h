@@ -1,0 +1,110 @@
+// call.h - one call: two dialogs, the INVITE between them, the media, in one slab slot.
+//
+// Owner thread only. Everything that names a call from outside (a transaction's user pointer, a tag) goes
+// through a handle or the token table, so a call that is gone is simply not found. Calls are freed between
+// messages only (core_reap()): a pointer stays good until the core returns to its caller.
+#pragma once
+
+#include "base/slab.h"
+#include "base/timer_wheel.h"
+#include "call/core.h"
+#include "call/media.h"
+#include "call/offer.h"
+#include "call/summary.h"
+#include "sip/dialog.h"
+#include "sip/transaction.h"
+
+#define CALL_ARENA_MAX 65536u // bytes of dialog and SDP text of one call
+
+struct call_leg {
+	struct sip_dialog dialog;
+	bool has_dialog;         // dialog is initialised
+	listener_id listener;
+	struct addr peer;        // where the far end's messages come from
+	char tag[SIP_TOKEN_LEN];
+	char contact[SIP_TOKEN_LEN]; // user part of our Contact
+	uint32_t trunk_slot;     // counted in the trunk table, TRUNK_NONE = not counted
+	char trunk[CALL_NAME_MAX];
+	struct sip_text sdp_sent;    // last session description that the far end was sent
+	uint64_t sdp_id;         // of o=
+	uint64_t sdp_version;
+	struct sip_tx *bye;      // our BYE, until its final answer
+	bool is_bye_due;         // BYE waits for the ACK of our 2xx (RFC 3261 15)
+	uint32_t acked_cseq;     // of the INVITE whose 2xx we acknowledged last, 0 = none
+	struct sip_text ack_body;// what that ACK carried
+};
+
+// The INVITE that is being relayed: the first one, or a re-INVITE from either side.
+struct call_invite {
+	bool is_active;          // no other INVITE is taken meanwhile: 491
+	bool is_late;            // it had no offer: the 2xx has one, the ACK answers (RFC 3264 5)
+	bool is_final;           // the client side has its final answer
+	bool is_answered;        // 2xx went to `from`, its ACK is awaited
+	enum call_side from;
+	struct sip_tx *server;   // of leg `from`; NULL once terminated
+	struct sip_tx *client;   // of the other leg
+	uint32_t server_cseq;
+	uint32_t client_cseq;
+};
+
+struct call {
+	struct core *core;
+	struct call *next;       // in its bucket of the token table, or on the list of the dead
+	uint64_t token;          // even, 48 bits; leg B's identifiers carry token + 1
+	uint32_t shard;
+	enum call_state state;
+	bool is_finished;        // summary given, media and trunks given back
+	bool is_dead;            // on the core's list, freed by core_reap()
+	enum call_cause cause;
+	enum call_side ended_by;
+	uint32_t code;           // final status of the first INVITE at the caller, 0 = none yet
+
+	struct arena arena;
+	struct call_leg legs[CALL_LEGS];
+	struct call_invite invite;
+	struct offer offer;
+	struct media media;
+
+	struct timer ring_timer; // the caller waits no longer
+	struct timer host_timer; // the host is silent: try the next one
+	struct addr hosts[CONFIG_HOSTS_MAX]; // of the trunk that was chosen
+	uint32_t host_count;
+	uint32_t host;           // index of the one in use
+	uint32_t max_forwards;   // of requests to B
+	struct sip_text passed;  // header lines that go along with the first INVITE
+
+	uint64_t started_ms, started_unix_ms;
+	uint64_t answered_ms;    // 0 = not answered
+	uint32_t route_line;
+	char from_user[CALL_PARTY_MAX];
+	char to_user[CALL_PARTY_MAX];
+	char codec[CALL_NAME_MAX];
+};
+
+static inline enum call_side call_other(enum call_side side)
+{
+	return side == CALL_LEG_A ? CALL_LEG_B : CALL_LEG_A;
+}
+
+// In the token table, with identifiers made for both legs. NULL: the slab is full.
+struct call *call_new(struct core *core, const struct core_env *env, struct span call_id);
+// The call whose identifier carries `value` (struct sip_token), with the side; NULL: none.
+struct call *call_lookup(struct core *core, uint64_t value, enum call_side *side);
+struct call *call_of_tx(struct core *core, const struct sip_tx *tx);
+void *call_user(const struct call *call); // for sip_tx_set_user()
+
+// The session is over: records the cause, retires media, gives trunks back, reports. Only the first call
+// of it counts.
+void call_finish(struct call *call, const struct core_env *env, enum call_cause cause);
+// Finished, and no transaction of it matters any more: hands it to core_reap().
+void call_settle(struct call *call);
+
+// Replaces a text of the call. False: its arena is full.
+bool call_set_text(struct call *call, struct sip_text *text, struct span value);
+
+// Ends both legs from our side: an unanswered INVITE gets `code`, the rest BYE.
+struct call_hangup {
+	enum call_cause cause;
+	uint16_t code;
+};
+void call_hangup(struct call *call, const struct sip_turn *turn, const struct call_hangup *hangup);

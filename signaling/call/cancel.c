@@ -1,0 +1,32 @@
+#include "call/core_private.h"
+
+// A first INVITE is answered 487 at once, and the called side's answer is awaited behind the caller's
+// back. A re-INVITE is not: its sessions must end equal on both legs, so the CANCEL only goes on, and
+// whatever the other side then answers (487, or a 200 that crossed) is passed back.
+void cancel_receive(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	struct call_invite *invite = &call->invite;
+	struct sip_writer w;
+
+	CORE_COUNT(call->core, cancels);
+	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
+	hide_put_reason(&w, msg);
+	struct span reason = w.is_overflowed ? SPAN_NONE : sip_writer_text(&w);
+	if (call->answered_ms) {
+		if (invite->client && !invite->is_final)
+			sip_client_cancel(call->core->txs, turn, invite->client, reason);
+		return;
+	}
+	if (invite->server && !invite->is_answered) {
+		struct leg_response response = { .status = 487 };
+
+		leg_respond(call, turn, invite->server, &response);
+	}
+	call->code = 487;
+	call_finish(call, core_env_of(turn), CALL_CAUSE_CANCEL);
+	call->state = CALL_STATE_CANCELLING;
+	invite->is_active = false;
+	if (invite->client && !invite->is_final)
+		sip_client_cancel(call->core->txs, turn, invite->client, reason);
+	call_settle(call);
+}

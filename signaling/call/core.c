@@ -1,0 +1,417 @@
+#include "call/core_private.h"
+
+#include "base/check.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+_Static_assert(CORE_SHARDS == SIP_SHARDS, "one number of shards");
+
+// Transactions ask, calls answer --------------------------------------------------------------------------
+
+static void on_send(void *context, const struct sip_turn *turn, uint32_t listener,
+	const struct addr *target, struct span data)
+{
+	struct core *core = context;
+	struct outbox_send send = { .listener = listener, .target = *target, .data = data };
+
+	if (outbox_send(core_env_of(turn)->outbox, (struct ask_id){ 0 }, &send) < 0)
+		CORE_COUNT(core, outbox_full);
+}
+
+// The call whose dialog the far end names by our tag. NULL: none.
+static struct call *find_call(struct core *core, struct span tag, const struct sip_msg *msg,
+	enum call_side *side)
+{
+	struct sip_token token;
+
+	if (!sip_token_verify(&core->keys, SIP_TOKEN_TAG, tag, &token))
+		return NULL;
+	struct call *call = call_lookup(core, token.value, side);
+	if (!call || !call->legs[*side].has_dialog)
+		return NULL;
+	// An early or forked answer may carry any tag of the far end; requests must name ours and theirs.
+	return !msg->is_request || sip_dialog_matches(&call->legs[*side].dialog, msg) ? call : NULL;
+}
+
+static void receive_outside(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
+	if (refuse_request(core, turn, tx, in))
+		return;
+	if (in->msg->method == SIP_METHOD_OPTIONS)
+		options_receive(core, turn, tx);
+	else
+		invite_receive(core, turn, tx, in);
+}
+
+static void receive_inside(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	enum call_side side, const struct sip_received *in)
+{
+	struct core *core = call->core;
+	struct call_leg *leg = &call->legs[side];
+	const struct config_realm *realm =
+		&core_env_of(turn)->config->realms[leg->listener >> 8];
+
+	if (sip_dialog_receive_request(&leg->dialog, in->msg) != SIP_DIALOG_OK) {
+		CORE_COUNT(core, refused_order);
+		refuse_status(core, turn, tx, 500);
+		return;
+	}
+	// Whoever knows both tags of the dialog behind a NAT may have got another mapping meanwhile.
+	if (realm->latching == CONFIG_LATCH_LEARN && in->listener == leg->listener)
+		leg->peer = in->source;
+	switch (in->msg->method) {
+	case SIP_METHOD_INVITE:
+		reinvite_receive(call, turn, tx, side, in);
+		break;
+	case SIP_METHOD_BYE:
+		bye_receive(call, turn, tx, side, in->msg);
+		break;
+	case SIP_METHOD_OPTIONS:
+		options_receive(core, turn, tx);
+		break;
+	default:
+		refuse_method(core, turn, tx);
+		break;
+	}
+}
+
+static void on_request(void *context, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
+	struct core *core = context;
+	enum call_side side;
+
+	if (span_is_empty(in->msg->to.tag)) {
+		receive_outside(core, turn, tx, in);
+		return;
+	}
+	struct call *call = find_call(core, in->msg->to.tag, in->msg, &side);
+	if (call) {
+		receive_inside(call, turn, tx, side, in);
+		return;
+	}
+	CORE_COUNT(core, refused_dialog);
+	refuse_status(core, turn, tx, 481);
+}
+
+static void on_ack(void *context, const struct sip_turn *turn, const struct sip_received *in)
+{
+	struct core *core = context;
+	enum call_side side;
+	struct call *call = find_call(core, in->msg->to.tag, in->msg, &side);
+
+	if (call)
+		ack_receive(call, turn, side, in->msg);
+	else
+		CORE_COUNT(core, acks_repeated);
+}
+
+static void on_cancel(void *context, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
+	struct core *core = context;
+	struct call *call = call_of_tx(core, tx);
+
+	if (call && call->invite.server == tx)
+		cancel_receive(call, turn, in->msg);
+	else
+		refuse_status(core, turn, tx, 487);
+}
+
+static void receive_again(struct core *core, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	enum call_side side;
+	struct call *call = find_call(core, msg->from.tag, msg, &side);
+
+	if (call && msg->cseq.method == SIP_METHOD_INVITE)
+		answer_again(call, turn, side, msg);
+	else
+		CORE_COUNT(core, responses_stray);
+}
+
+static void on_response(void *context, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
+	struct core *core = context;
+	struct call *call = call_of_tx(core, tx);
+	const struct sip_msg *msg = in->msg;
+
+	if (!call) {
+		CORE_COUNT(core, responses_stray);
+		return;
+	}
+	if (sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT) {
+		if (tx != call->invite.client || call->invite.is_final)
+			receive_again(core, turn, msg);
+		else if (call->answered_ms)
+			reinvite_response(call, turn, msg);
+		else
+			answer_response(call, turn, msg);
+		return;
+	}
+	for (uint32_t side = 0; side < CALL_LEGS && msg->status >= 200; side++)
+		if (call->legs[side].bye == tx)
+			bye_done(call, side);
+}
+
+static void on_stray_response(void *context, const struct sip_turn *turn,
+	const struct sip_received *in)
+{
+	receive_again(context, turn, in->msg);
+}
+
+static void on_failure(void *context, const struct sip_turn *turn, struct sip_tx *tx,
+	enum sip_tx_failure failure)
+{
+	struct core *core = context;
+	struct call *call = call_of_tx(core, tx);
+
+	if (!call)
+		return;
+	if (call->invite.client == tx && !call->invite.is_final) {
+		if (call->answered_ms)
+			reinvite_failed(call, turn, failure);
+		else
+			answer_failed(call, turn, failure);
+	} else if (call->invite.server == tx && call->invite.is_answered) {
+		ack_missing(call, turn);
+	}
+	for (uint32_t side = 0; side < CALL_LEGS; side++)
+		if (call->legs[side].bye == tx)
+			bye_done(call, side);
+}
+
+static void on_terminated(void *context, const struct sip_turn *turn, struct sip_tx *tx)
+{
+	struct core *core = context;
+	struct call *call = call_of_tx(core, tx);
+
+	(void)turn;
+	if (!call)
+		return;
+	if (call->invite.server == tx)
+		call->invite.server = NULL;
+	if (call->invite.client == tx)
+		call->invite.client = NULL;
+	for (uint32_t side = 0; side < CALL_LEGS; side++)
+		if (call->legs[side].bye == tx)
+			bye_done(call, side);
+	call_settle(call);
+}
+
+static const struct sip_tu_ops tu_ops = {
+	.send = on_send,
+	.on_request = on_request,
+	.on_ack = on_ack,
+	.on_cancel = on_cancel,
+	.on_response = on_response,
+	.on_stray_response = on_stray_response,
+	.on_failure = on_failure,
+	.on_terminated = on_terminated,
+};
+
+// The door ------------------------------------------------------------------------------------------------
+
+// Strangers get one stateless 403 and cost no memory. Whoever names a dialog by our own tag is none.
+static bool refuse_stranger(struct core *core, const struct sip_turn *turn,
+	const struct sip_received *in)
+{
+	struct sip_token token;
+
+	if (!in->msg->is_request ||
+		sip_token_verify(&core->keys, SIP_TOKEN_TAG, in->msg->to.tag, &token))
+		return false;
+	if (trunk_find(core_env_of(turn)->config, in->listener >> 8, &in->source.ip) >= 0)
+		return false;
+	// The ACK of that 403 comes here too.
+	if (in->msg->method != SIP_METHOD_ACK) {
+		CORE_COUNT(core, refused_source);
+		sip_reply_stateless(core->txs, turn, in, 403, SPAN_NONE);
+	}
+	return true;
+}
+
+static void receive_faulty(struct core *core, const struct sip_turn *turn,
+	const struct sip_received *in, const struct sip_fault *fault)
+{
+	if (fault->kind == SIP_FAULT_KEEPALIVE)
+		return;
+	CORE_COUNT(core, parse_faults);
+	if (fault->status == 0 || !fault->can_answer ||
+		trunk_find(core_env_of(turn)->config, in->listener >> 8, &in->source.ip) < 0) {
+		CORE_COUNT(core, parse_dropped);
+		return;
+	}
+	LOG_DEBUG(SIP, "fault", "status=%u reason=\"%s\" offset=%u", fault->status,
+		fault->reason ? fault->reason : "", fault->offset);
+	sip_reply_stateless(core->txs, turn, in, fault->status, span_str(fault->reason));
+}
+
+// Dispatch looked no further than the first Call-ID; a message that means another one than it shows is
+// an attempt to reach a foreign worker's tables.
+static bool is_misled(struct core *core, const struct core_message *message)
+{
+	uint32_t shard;
+
+	return sip_scan_shard(&core->keys, message->data, &shard) &&
+		shard != sip_callid_shard(&core->keys, core->msg.call_id);
+}
+
+void core_receive(struct core *core, struct core_env *env, const struct core_message *message)
+{
+	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
+	struct sip_received in = { .listener = message->listener, .source = message->source,
+		.msg = &core->msg };
+	struct sip_fault fault;
+
+	core->env = env;
+	if (message->listener >> 8 >= env->config->realm_count)
+		return;
+	CORE_COUNT(core, received);
+	if (sip_parse(message->data, &core->msg, &fault) < 0) {
+		receive_faulty(core, &turn, &in, &fault);
+		return;
+	}
+	if (refuse_stranger(core, &turn, &in))
+		return;
+	if (is_misled(core, message)) {
+		CORE_COUNT(core, wrong_shard);
+		sip_reply_stateless(core->txs, &turn, &in, 400, SPAN_LIT("Ambiguous Call-ID"));
+		return;
+	}
+	sip_transactions_receive(core->txs, &turn, &in);
+	core_reap(core);
+}
+
+void core_run_timers(struct core *core, struct core_env *env)
+{
+	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
+
+	core->env = env;
+	timer_wheel_run(core->wheel, env->now_ms, &turn);
+	sip_transactions_run(core->txs, &turn);
+	core_reap(core);
+	atomic_store_explicit(&core->metrics.calls, slab_count(core->calls), memory_order_relaxed);
+}
+
+uint64_t core_next_timer_ms(const struct core *core)
+{
+	uint64_t own = timer_wheel_next(core->wheel);
+	uint64_t txs = sip_transactions_next_ms(core->txs);
+
+	return own < txs ? own : txs;
+}
+
+void core_hangup_all(struct core *core, struct core_env *env)
+{
+	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
+	struct call_hangup hangup = { .cause = CALL_CAUSE_SHUTDOWN, .code = 503 };
+	uint32_t cursor = 0;
+	struct call *call;
+
+	core->env = env;
+	while ((call = slab_next(core->calls, &cursor)))
+		call_hangup(call, &turn, &hangup);
+	core_reap(core);
+}
+
+const struct core_metrics *core_metrics(const struct core *core)
+{
+	return &core->metrics;
+}
+
+const struct sip_transaction_metrics *core_transaction_metrics(const struct core *core)
+{
+	return sip_transactions_metrics(core->txs);
+}
+
+uint32_t core_timer_count(const struct core *core)
+{
+	return timer_wheel_count(core->wheel);
+}
+
+bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info *out)
+{
+	const struct call *call = slab_next(core->calls, cursor);
+
+	if (!call || !core->env || !core->env->config)
+		return false;
+	call_info_fill(call, core->env, out);
+	return true;
+}
+
+bool core_scan_shard(const struct hash_key *key, struct span message, uint32_t *shard)
+{
+	struct sip_keys keys;
+
+	sip_keys_init(&keys, key, 0);
+	return sip_scan_shard(&keys, message, shard);
+}
+
+// Life ----------------------------------------------------------------------------------------------------
+
+#define STORED_BYTES_PER_TX 2048u // on average; one message may be larger
+#define RETRY_AFTER_S       5u
+
+static bool make_tables(struct core *core, const struct core_params *params)
+{
+	uint32_t buckets = 64;
+	struct sip_transactions_params txs = {
+		.count_max = params->transactions_max,
+		.stored_bytes_max = (uint64_t)params->transactions_max * STORED_BYTES_PER_TX,
+		.retry_after_s = RETRY_AFTER_S,
+		.keys = core->keys,
+		.ops = &tu_ops,
+		.context = core,
+		.now_ms = params->now_ms,
+	};
+
+	while (buckets < params->calls_max && buckets < 1u << 20)
+		buckets <<= 1;
+	core->bucket_mask = buckets - 1;
+	core->buckets = calloc(buckets, sizeof(core->buckets[0]));
+	core->wheel = timer_wheel_new(params->now_ms);
+	core->calls = slab_new(sizeof(struct call), params->calls_max);
+	core->txs = sip_transactions_new(&txs);
+	core->is_trunks_own = !params->trunks;
+	core->trunks = params->trunks ? params->trunks : trunk_table_new();
+	return core->buckets && core->wheel && core->calls && core->txs && core->trunks;
+}
+
+struct core *core_new(const struct core_params *params)
+{
+	struct core *core = calloc(1, sizeof(*core));
+
+	CHECK(params->calls_max > 0 && params->transactions_max > 0);
+	if (!core)
+		return NULL;
+	core->params = *params;
+	sip_keys_init(&core->keys, &params->key, 0);
+	if (make_tables(core, params))
+		return core;
+	core_free(core);
+	return NULL;
+}
+
+void core_free(struct core *core)
+{
+	uint32_t cursor = 0;
+	struct call *call;
+
+	if (!core)
+		return;
+	while (core->calls && (call = slab_next(core->calls, &cursor)))
+		arena_fini(&call->arena);
+	if (core->txs)
+		sip_transactions_free(core->txs);
+	if (core->wheel)
+		timer_wheel_free(core->wheel);
+	if (core->calls)
+		slab_free(core->calls);
+	if (core->is_trunks_own)
+		trunk_table_free(core->trunks);
+	free(core->buckets);
+	free(core);
+}

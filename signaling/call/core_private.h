@@ -1,0 +1,151 @@
+// core_private.h - the inside of the core, for the files of signaling/call only.
+#pragma once
+
+#include "call/call.h"
+#include "call/metric.h"
+#include "call/outbox.h"
+#include "call/trunk.h"
+#include "route/route.h"
+#include "sip/parse.h"
+#include "sip/sdp.h"
+
+#define CORE_BODY_MAX  16384u // bytes of a session description that we write
+#define CORE_EXTRA_MAX 2048u  // bytes of header lines passed from one leg to the other
+
+struct core {
+	struct core_params params;
+	struct sip_keys keys;
+	struct timer_wheel *wheel;
+	struct sip_transactions *txs;
+	struct slab *calls;
+	struct call **buckets;       // token table, [bucket_mask + 1]
+	uint32_t bucket_mask;
+	struct call *dead;
+	struct trunk_table *trunks;
+	bool is_trunks_own;          // made by core_new()
+	struct core_env *env;        // of the turn that runs now or ran last
+	struct core_metrics metrics;
+	struct sip_msg msg;          // the message at hand
+	struct sdp_session sdp;      // the description at hand
+	uint32_t message_len;        // bytes of `message` that were built last
+	char message[SIP_MESSAGE_MAX];
+	char body[CORE_BODY_MAX];
+	char extra[CORE_EXTRA_MAX];
+};
+
+#define CORE_COUNT(core, field) metric_add(&(core)->metrics.field, 1)
+
+static inline struct core_env *core_env_of(const struct sip_turn *turn)
+{
+	return turn->env;
+}
+
+static inline struct ask_id call_ask(const struct call *call)
+{
+	return (struct ask_id){ .call_token = call ? call->token : 0 };
+}
+
+// Frees the calls that were settled.
+void core_reap(struct core *core);
+
+// refuse.c: answers that end a request ---------------------------------------------------------------
+
+struct refusal {
+	uint16_t status;
+	struct span reason;  // empty = the usual phrase
+	struct span headers; // whole lines, may be empty
+};
+void refuse(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct refusal *refusal);
+void refuse_status(struct core *core, const struct sip_turn *turn, struct sip_tx *tx, uint16_t status);
+void refuse_busy(struct core *core, const struct sip_turn *turn, struct sip_tx *tx); // 503, Retry-After
+void refuse_method(struct core *core, const struct sip_turn *turn, struct sip_tx *tx); // 405, Allow
+// Retry-After line with jitter (5..10 s), valid until the next call.
+struct span refuse_retry_after(struct core *core, const struct core_env *env);
+// RFC 3261 8.2 for a request outside a dialog: true if it was refused.
+bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in);
+// Require, body type and coding, in a dialog too.
+bool refuse_extensions(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_msg *msg);
+
+// leg.c: messages of one leg, built anew ----------------------------------------------------------------
+
+struct leg_request {
+	enum call_side side; // leg that it is sent on
+	enum sip_method method;
+	uint32_t cseq;
+	struct span headers; // whole lines, may be empty
+	struct span body;    // application/sdp, may be empty
+};
+// Sends a request in the leg's dialog as a transaction of the call. NULL: tables full, or it did not fit.
+struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
+	const struct leg_request *request);
+void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side side, uint32_t cseq,
+	struct span body);
+// The far end did not get the ACK and repeated its 2xx.
+void leg_repeat_ack(struct call *call, const struct sip_turn *turn, enum call_side side);
+// BYE now, or after the ACK that the far end still owes us. Nothing on a leg without a confirmed dialog.
+void leg_send_bye(struct call *call, const struct sip_turn *turn, enum call_side side,
+	struct span headers);
+// A 2xx of another fork, or of an INVITE given up: ACK, then BYE.
+void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_side side,
+	const struct sip_msg *response);
+
+struct leg_response {
+	uint16_t status;
+	struct span headers;
+	struct span body;
+};
+void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct leg_response *response);
+
+// hide.c: what one leg may see of the other ---------------------------------------------------------------
+
+struct hide_params {
+	const struct core_env *env;
+	const struct sip_msg *msg; // from one leg
+	struct addr own;           // our address on the other leg
+	bool is_trusted;           // both realms believe identities (RFC 3325)
+};
+// The header lines of a first INVITE that go along.
+void hide_put_request(struct sip_writer *w, const struct hide_params *params);
+// Reason without its text, of BYE, CANCEL and error answers.
+void hide_put_reason(struct sip_writer *w, const struct sip_msg *msg);
+// Those of an error answer.
+void hide_put_error(struct sip_writer *w, const struct sip_msg *msg);
+// The status that the caller is told for an error answer of the called side.
+uint16_t hide_status(uint16_t status);
+
+// The flows of messages -------------------------------------------------------------------------------------
+
+// invite.c: the first INVITE, until it is on its way; also to the next host.
+void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in);
+// True: the next host is tried.
+bool invite_try_next(struct call *call, const struct sip_turn *turn);
+// reinvite.c
+void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	enum call_side side, const struct sip_received *in);
+void reinvite_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
+void reinvite_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure);
+// answer.c: responses to the first INVITE.
+void answer_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
+void answer_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure);
+// A 2xx to INVITE that is not the first: repeated, or of another fork.
+void answer_again(struct call *call, const struct sip_turn *turn, enum call_side side,
+	const struct sip_msg *msg);
+// The offer or answer in the 2xx of an INVITE being relayed.
+enum offer_result answer_take_body(struct call *call, const struct core_env *env,
+	const struct sip_msg *msg);
+// Gives up an INVITE: `code` to the caller's side unless it has its answer, CANCEL to the other.
+void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code, struct span headers);
+// ack.c, bye.c, cancel.c, options.c
+void ack_receive(struct call *call, const struct sip_turn *turn, enum call_side side,
+	const struct sip_msg *msg);
+void ack_missing(struct call *call, const struct sip_turn *turn);
+void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx, enum call_side side,
+	const struct sip_msg *msg);
+void bye_done(struct call *call, enum call_side side);
+void cancel_receive(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
+void options_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);

@@ -1,0 +1,347 @@
+// invite.c - the first INVITE: from the caller's request to our own on its way to the called side.
+#include "call/core_private.h"
+
+#include "base/log.h"
+
+#include <stddef.h>
+
+#define HOST_SILENT_MS 4000u // four transmissions unanswered: the next host is tried, if there is one
+
+static void on_ring_timeout(struct timer *timer, void *context)
+{
+	struct call *call = (struct call *)((char *)timer - offsetof(struct call, ring_timer));
+	struct call_hangup hangup = { .cause = CALL_CAUSE_RING_TIMEOUT, .code = 408 };
+
+	CORE_COUNT(call->core, ring_timeouts);
+	call_hangup(call, context, &hangup);
+}
+
+static void on_host_silent(struct timer *timer, void *context)
+{
+	struct call *call = (struct call *)((char *)timer - offsetof(struct call, host_timer));
+	struct sip_tx *silent = call->invite.client;
+
+	// Should it come to life after all, the CANCEL meets it, or its answer is shed.
+	sip_client_cancel(call->core->txs, context, silent, SPAN_NONE);
+	if (invite_try_next(call, context))
+		return;
+	struct call_hangup hangup = { .cause = CALL_CAUSE_UNREACHABLE, .code = 503 };
+	call_hangup(call, context, &hangup);
+}
+
+static bool send_invite(struct call *call, const struct sip_turn *turn)
+{
+	struct call_leg *leg = &call->legs[CALL_LEG_B];
+	const struct core_env *env = core_env_of(turn);
+
+	leg->peer = call->hosts[call->host];
+	call->invite.client_cseq = sip_dialog_next_cseq(&leg->dialog);
+	struct leg_request request = { .side = CALL_LEG_B, .method = SIP_METHOD_INVITE,
+		.cseq = call->invite.client_cseq, .headers = call->passed.text,
+		.body = call->invite.is_late ? SPAN_NONE : leg->sdp_sent.text };
+	call->invite.client = leg_send(call, turn, &request);
+	if (!call->invite.client)
+		return false;
+	if (call->host + 1 < call->host_count)
+		timer_start(call->core->wheel, &call->host_timer, env->now_ms + HOST_SILENT_MS,
+			on_host_silent);
+	return true;
+}
+
+bool invite_try_next(struct call *call, const struct sip_turn *turn)
+{
+	timer_stop(call->core->wheel, &call->host_timer);
+	if (call->state != CALL_STATE_CALLING)
+		return false;
+	while (call->host + 1 < call->host_count) {
+		call->host++;
+		CORE_COUNT(call->core, failovers);
+		if (send_invite(call, turn))
+			return true;
+	}
+	return false;
+}
+
+// The listener of a realm that can reach the address, -1 = none of its family.
+static int find_listener(const struct config_realm *realm, const struct ip *ip)
+{
+	for (uint32_t i = 0; i < realm->listener_count; i++)
+		if (ip_is_v4(&realm->listeners[i].addr.ip) == ip_is_v4(ip))
+			return (int)i;
+	return -1;
+}
+
+// What the steps of one INVITE share.
+struct setup {
+	struct core *core;
+	const struct sip_turn *turn;
+	const struct core_env *env;
+	struct sip_tx *tx;
+	const struct sip_received *in;
+	struct call *call;
+	uint32_t realm;
+	int from_trunk;
+	struct route_decision route;
+};
+
+static void setup_refuse(struct setup *s, uint16_t status, struct span reason)
+{
+	struct refusal refusal = { .status = status, .reason = reason };
+
+	refuse(s->core, s->turn, s->tx, &refusal);
+}
+
+// Users are kept with their NUL; longer ones are nobody's number.
+static bool read_users(struct setup *s, char from[CALL_PARTY_MAX], char to[CALL_PARTY_MAX])
+{
+	const struct sip_msg *msg = s->in->msg;
+	struct span user;
+
+	if (sip_uri_user(&msg->uri, to, CALL_PARTY_MAX - 1, &user) < 0)
+		return false;
+	memmove(to, user.ptr ? user.ptr : "", user.len);
+	to[user.len] = 0;
+	if (sip_uri_user(&msg->from.uri, from, CALL_PARTY_MAX - 1, &user) < 0)
+		return false;
+	memmove(from, user.ptr ? user.ptr : "", user.len);
+	from[user.len] = 0;
+	return strlen(to) > 0 || !msg->uri.has_user;
+}
+
+static bool decide(struct setup *s, const char *from, const char *to)
+{
+	struct route_query query = { .from_realm = s->realm, .from_trunk = s->from_trunk,
+		.from = span_str(from), .to = span_str(to) };
+
+	switch (route_decide(s->env->config, &query, &s->route)) {
+	case ROUTE_FOUND:
+		return true;
+	case ROUTE_TOO_LONG:
+		CORE_COUNT(s->core, refused_address);
+		setup_refuse(s, 484, SPAN_NONE);
+		return false;
+	case ROUTE_NONE:
+		break;
+	}
+	CORE_COUNT(s->core, refused_route);
+	setup_refuse(s, 404, SPAN_NONE);
+	return false;
+}
+
+static bool take_trunk(struct setup *s, enum call_side side, const struct config_trunk *trunk)
+{
+	struct call_leg *leg = &s->call->legs[side];
+	struct span name = span_str(trunk->name);
+	uint32_t slot = trunk_slot(s->core->trunks, name);
+
+	span_copy(span_sub(name, 0, CALL_NAME_MAX - 1), leg->trunk, sizeof(leg->trunk));
+	if (!trunk_take(s->core->trunks, slot, trunk->calls_max)) {
+		CORE_COUNT(s->core, refused_trunk_full);
+		return false;
+	}
+	leg->trunk_slot = slot;
+	return true;
+}
+
+static bool init_leg_a(struct setup *s)
+{
+	struct call_leg *leg = &s->call->legs[CALL_LEG_A];
+	struct span tag = span_make(leg->tag, sizeof(leg->tag));
+
+	leg->listener = s->in->listener;
+	leg->peer = s->in->source;
+	if (sip_dialog_init_uas(&leg->dialog, &s->call->arena, s->in->msg, tag) < 0)
+		return false;
+	leg->has_dialog = true;
+	sip_server_set_tag(s->tx, tag);
+	return true;
+}
+
+static void put_own_uri(struct sip_writer *w, struct span user, const struct addr *host)
+{
+	sip_put_lit(w, "<sip:");
+	if (user.len) {
+		sip_put_escaped_user(w, user);
+		sip_put_char(w, '@');
+	}
+	sip_put_addr(w, host);
+	sip_put_char(w, '>');
+}
+
+// The called side sees us as the caller's home, and its own host as that of the called user.
+static bool init_leg_b(struct setup *s)
+{
+	struct call *call = s->call;
+	struct call_leg *leg = &call->legs[CALL_LEG_B];
+	const struct addr *own =
+		&s->env->config->realms[leg->listener >> 8].listeners[leg->listener & 0xff].addr;
+	struct sip_token token = { .shard = (uint16_t)call->shard, .value = call->token + 1 };
+	struct span user = span_make(s->route.user, s->route.user_len);
+	struct span display = s->in->msg->from.display;
+	struct sip_writer local, remote;
+	char call_id[SIP_TOKEN_LEN];
+
+	sip_token_make(&s->core->keys, SIP_TOKEN_CALL_ID, &token, call_id);
+	sip_writer_init(&local, s->core->extra, CORE_EXTRA_MAX / 2);
+	char text[CALL_PARTY_MAX * 2];
+	if (display.len && sip_display_unquote(display, text, sizeof(text), &display) == 0) {
+		sip_put_quoted(&local, display);
+		sip_put_char(&local, ' ');
+	}
+	put_own_uri(&local, span_str(call->from_user), own);
+	sip_writer_init(&remote, s->core->extra + CORE_EXTRA_MAX / 2, CORE_EXTRA_MAX / 2);
+	put_own_uri(&remote, user, &call->hosts[0]);
+	struct span remote_text = sip_writer_text(&remote);
+	struct sip_dialog_uac params = {
+		.call_id = span_make(call_id, sizeof(call_id)),
+		.local_tag = span_make(leg->tag, sizeof(leg->tag)),
+		.local = sip_writer_text(&local),
+		.remote = remote_text,
+		.target = span_sub(remote_text, 1, remote_text.len - 2),
+		.cseq_first = 1 + rng_below(s->env->rng, 1u << 16),
+	};
+	if (local.is_overflowed || remote.is_overflowed ||
+		sip_dialog_init_uac(&leg->dialog, &call->arena, &params) < 0)
+		return false;
+	leg->has_dialog = true;
+	return true;
+}
+
+static bool copy_headers(struct setup *s)
+{
+	struct call_leg *leg = &s->call->legs[CALL_LEG_B];
+	const struct config_realm *from = &s->env->config->realms[s->realm];
+	const struct config_realm *to = &s->env->config->realms[leg->listener >> 8];
+	struct sip_writer w;
+	struct hide_params params = { .env = s->env, .msg = s->in->msg,
+		.own = to->listeners[leg->listener & 0xff].addr,
+		.is_trusted = from->is_trusted && to->is_trusted };
+
+	sip_writer_init(&w, s->core->extra, sizeof(s->core->extra));
+	hide_put_request(&w, &params);
+	// Too many of them: the call matters more than its decoration.
+	if (w.is_overflowed)
+		return true;
+	return call_set_text(s->call, &s->call->passed, sip_writer_text(&w));
+}
+
+// Ends a call that never left: answer, account, free.
+static void setup_fail(struct setup *s, uint16_t status, enum call_cause cause)
+{
+	struct call *call = s->call;
+
+	call->code = status;
+	if (status == 503)
+		refuse_busy(s->core, s->turn, s->tx);
+	else
+		refuse_status(s->core, s->turn, s->tx, status);
+	offer_drop(call, s->env);
+	call->invite.is_active = false;
+	call_finish(call, s->env, cause);
+	call_settle(call);
+}
+
+static bool choose_hosts(struct setup *s)
+{
+	struct call *call = s->call;
+	const struct config_trunk *trunk = &s->env->config->trunks[s->route.trunk];
+	const struct config_realm *realm = &s->env->config->realms[trunk->realm];
+	int listener = -1;
+
+	for (uint32_t i = 0; i < trunk->host_count; i++) {
+		int at = find_listener(realm, &trunk->hosts[i].ip);
+
+		// All hosts of one call are reached by one listener: the first one's.
+		if (at < 0 || (listener >= 0 && at != listener))
+			continue;
+		listener = at;
+		call->hosts[call->host_count++] = trunk->hosts[i];
+	}
+	if (listener < 0)
+		return false;
+	call->legs[CALL_LEG_B].listener = listener_make(trunk->realm, (uint32_t)listener);
+	call->legs[CALL_LEG_B].peer = call->hosts[0];
+	return true;
+}
+
+static void setup_media(struct setup *s)
+{
+	const struct sip_msg *msg = s->in->msg;
+	struct call *call = s->call;
+	struct call_invite *invite = &call->invite;
+	enum offer_result result = OFFER_OK;
+
+	if (span_is_empty(msg->body))
+		invite->is_late = true;
+	else
+		result = offer_receive(call, s->env, CALL_LEG_A, msg->body);
+	if (result != OFFER_OK) {
+		setup_fail(s, result == OFFER_NO_PORTS ? 503 : 488, CALL_CAUSE_MEDIA_REFUSED);
+		return;
+	}
+	call->state = CALL_STATE_CALLING;
+	if (!send_invite(call, s->turn)) {
+		setup_fail(s, 503, CALL_CAUSE_INTERNAL);
+		return;
+	}
+	timer_start(s->core->wheel, &call->ring_timer,
+		s->env->now_ms + s->env->config->limits.ring_timeout_ms, on_ring_timeout);
+}
+
+static void setup_call(struct setup *s)
+{
+	const struct config *config = s->env->config;
+	const struct config_trunk *to = &config->trunks[s->route.trunk];
+	struct call *call = s->call;
+
+	media_init(&call->media, s->realm, to->realm);
+	sip_tx_set_user(s->tx, call_user(call));
+	call->invite = (struct call_invite){ .is_active = true, .from = CALL_LEG_A,
+		.server = s->tx, .server_cseq = s->in->msg->cseq.number };
+	call->route_line = s->route.line;
+	call->max_forwards = s->in->msg->max_forwards > 0 ?
+		(uint32_t)s->in->msg->max_forwards - 1 :
+		69;
+	if (!take_trunk(s, CALL_LEG_A, &config->trunks[s->from_trunk]) ||
+		!take_trunk(s, CALL_LEG_B, to))
+		setup_fail(s, 503, CALL_CAUSE_REJECTED);
+	else if (!init_leg_a(s))
+		setup_fail(s, 400, CALL_CAUSE_REJECTED);
+	else if (!choose_hosts(s))
+		setup_fail(s, 503, CALL_CAUSE_UNREACHABLE);
+	else if (!init_leg_b(s) || !copy_headers(s))
+		setup_fail(s, 503, CALL_CAUSE_INTERNAL);
+	else
+		setup_media(s);
+}
+
+void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
+	struct setup s = { .core = core, .turn = turn, .env = core_env_of(turn), .tx = tx, .in = in,
+		.realm = in->listener >> 8 };
+	char from[CALL_PARTY_MAX], to[CALL_PARTY_MAX];
+
+	s.from_trunk = trunk_find(s.env->config, s.realm, &in->source.ip);
+	if (s.from_trunk < 0) {
+		CORE_COUNT(core, refused_source);
+		setup_refuse(&s, 403, SPAN_NONE);
+		return;
+	}
+	if (!read_users(&s, from, to)) {
+		CORE_COUNT(core, refused_address);
+		setup_refuse(&s, 484, SPAN_NONE);
+		return;
+	}
+	if (!decide(&s, from, to))
+		return;
+	s.call = call_new(core, s.env, in->msg->call_id);
+	if (!s.call) {
+		CORE_COUNT(core, refused_full);
+		refuse_busy(core, turn, tx);
+		return;
+	}
+	memcpy(s.call->from_user, from, sizeof(from));
+	memcpy(s.call->to_user, to, sizeof(to));
+	setup_call(&s);
+}

@@ -1,0 +1,216 @@
+#include "call/core_private.h"
+
+#include "base/check.h"
+
+#define ALLOW_LINE "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\n"
+#define SDP_TYPE   SPAN_LIT("application/sdp")
+
+static struct addr own_address(const struct call_leg *leg, const struct config *config)
+{
+	const struct config_realm *realm = &config->realms[leg->listener >> 8];
+
+	return realm->listeners[leg->listener & 0xff].addr;
+}
+
+// The dialog's next hop where it is an address that the far end can be believed to own; behind a NAT its
+// Contact is not, and everything goes back to where its messages come from (RFC 3581 in spirit).
+static struct addr leg_target(const struct call *call, const struct config *config,
+	const struct call_leg *leg)
+{
+	const struct config_realm *realm = &config->realms[leg->listener >> 8];
+	struct addr own = own_address(leg, config);
+	struct sip_uri uri;
+
+	if (leg == &call->legs[CALL_LEG_B] && !leg->dialog.is_confirmed)
+		return call->hosts[call->host];
+	if (realm->latching == CONFIG_LATCH_LEARN || sip_dialog_next_hop(&leg->dialog, &uri) < 0 ||
+		ip_is_unset(&uri.ip) || ip_is_v4(&uri.ip) != ip_is_v4(&own.ip))
+		return leg->peer;
+	return (struct addr){ .ip = uri.ip, .port = sip_uri_port(&uri) };
+}
+
+static void put_contact(struct sip_writer *w, const struct call_leg *leg, const struct addr *own)
+{
+	sip_put_lit(w, "Contact: <sip:");
+	sip_put(w, span_make(leg->contact, sizeof(leg->contact)));
+	sip_put_char(w, '@');
+	sip_put_addr(w, own);
+	sip_put_lit(w, ">\r\n");
+}
+
+// The whole request in core->message, its branch in `branch`. False: it does not fit.
+static bool build_request(struct call *call, const struct sip_turn *turn,
+	const struct leg_request *request, char branch[SIP_BRANCH_LEN])
+{
+	struct core *core = call->core;
+	const struct core_env *env = core_env_of(turn);
+	const struct call_leg *leg = &call->legs[request->side];
+	struct addr own = own_address(leg, env->config);
+	struct sip_token token = { .shard = (uint16_t)call->shard,
+		.value = rng_u64(env->rng) & SIP_TOKEN_VALUE_MAX };
+	struct sip_writer w;
+
+	sip_branch_make(&core->keys, &token, branch);
+	struct sip_dialog_request head = {
+		.method = span_str(sip_method_name(request->method)),
+		.cseq = request->cseq,
+		.via = { .transport = SPAN_LIT("UDP"), .sent_by = own,
+			.branch = span_make(branch, SIP_BRANCH_LEN) },
+		.max_forwards = request->side == CALL_LEG_B ? call->max_forwards : 70,
+	};
+	sip_writer_init(&w, core->message, sizeof(core->message));
+	sip_dialog_put_request(&leg->dialog, &w, &head);
+	if (request->method == SIP_METHOD_INVITE) {
+		put_contact(&w, leg, &own);
+		sip_put_lit(&w, ALLOW_LINE);
+		sip_put_lit(&w, "Accept: application/sdp\r\n");
+	}
+	sip_put(&w, request->headers);
+	sip_put_body(&w, span_is_empty(request->body) ? SPAN_NONE : SDP_TYPE, request->body);
+	call->core->message_len = w.len;
+	return !w.is_overflowed;
+}
+
+struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
+	const struct leg_request *request)
+{
+	struct core *core = call->core;
+	const struct call_leg *leg = &call->legs[request->side];
+	char branch[SIP_BRANCH_LEN];
+	struct sip_tx *tx = NULL;
+
+	if (build_request(call, turn, request, branch)) {
+		struct sip_client_params params = {
+			.data = span_make(core->message, core->message_len),
+			.branch = span_make(branch, SIP_BRANCH_LEN),
+			.method = request->method,
+			.method_text = span_str(sip_method_name(request->method)),
+			.listener = leg->listener,
+			.target = leg_target(call, core_env_of(turn)->config, leg),
+			.user = call_user(call),
+		};
+		tx = sip_client_start(core->txs, turn, &params);
+	}
+	if (!tx)
+		CORE_COUNT(core, requests_refused);
+	return tx;
+}
+
+static void send_ack(struct call *call, const struct sip_turn *turn, enum call_side side,
+	struct span body)
+{
+	struct core *core = call->core;
+	const struct core_env *env = core_env_of(turn);
+	const struct call_leg *leg = &call->legs[side];
+	struct leg_request request = { .side = side, .method = SIP_METHOD_ACK,
+		.cseq = leg->acked_cseq, .body = body };
+	char branch[SIP_BRANCH_LEN];
+
+	if (!build_request(call, turn, &request, branch))
+		return;
+	struct outbox_send send = {
+		.listener = leg->listener,
+		.target = leg_target(call, env->config, leg),
+		.data = span_make(core->message, core->message_len),
+	};
+	if (outbox_send(env->outbox, call_ask(call), &send) < 0)
+		CORE_COUNT(core, outbox_full);
+}
+
+void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side side, uint32_t cseq,
+	struct span body)
+{
+	struct call_leg *leg = &call->legs[side];
+
+	leg->acked_cseq = cseq;
+	if (!call_set_text(call, &leg->ack_body, body))
+		CORE_COUNT(call->core, arena_full);
+	send_ack(call, turn, side, body);
+}
+
+void leg_repeat_ack(struct call *call, const struct sip_turn *turn, enum call_side side)
+{
+	if (call->legs[side].acked_cseq)
+		send_ack(call, turn, side, call->legs[side].ack_body.text);
+}
+
+// Whether our 2xx to an INVITE of that leg still waits for its ACK.
+static bool is_ack_awaited(const struct call *call, enum call_side side)
+{
+	return call->invite.is_answered && call->invite.from == side && call->invite.server;
+}
+
+void leg_send_bye(struct call *call, const struct sip_turn *turn, enum call_side side,
+	struct span headers)
+{
+	struct call_leg *leg = &call->legs[side];
+
+	if (!leg->has_dialog || !leg->dialog.is_confirmed || leg->bye)
+		return;
+	if (is_ack_awaited(call, side)) {
+		leg->is_bye_due = true;
+		return;
+	}
+	leg->is_bye_due = false;
+	struct leg_request request = { .side = side, .method = SIP_METHOD_BYE,
+		.cseq = sip_dialog_next_cseq(&leg->dialog), .headers = headers };
+	leg->bye = leg_send(call, turn, &request);
+}
+
+// The dialog of a fork differs from the leg's in tag, target and route only, and lives for two messages.
+void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_side side,
+	const struct sip_msg *response)
+{
+	struct call_leg *leg = &call->legs[side];
+	struct sip_dialog own = leg->dialog;
+	struct span ack_body = leg->ack_body.text;
+	uint32_t acked = leg->acked_cseq;
+	struct arena arena;
+
+	arena_init(&arena, CALL_ARENA_MAX);
+	struct sip_dialog_uac params = {
+		.call_id = own.call_id.text,
+		.local_tag = own.local_tag.text,
+		.local = own.local.text,
+		.remote = own.remote.text,
+		.target = own.remote_target.text,
+		.cseq_first = response->cseq.number,
+	};
+	CORE_COUNT(call->core, answers_shed);
+	if (sip_dialog_init_uac(&leg->dialog, &arena, &params) == 0 &&
+		sip_dialog_receive_response(&leg->dialog, response) == 0) {
+		leg->acked_cseq = response->cseq.number;
+		send_ack(call, turn, side, SPAN_NONE);
+		struct leg_request bye = { .side = side, .method = SIP_METHOD_BYE,
+			.cseq = response->cseq.number + 1 };
+		leg_send(call, turn, &bye);
+	}
+	leg->dialog = own;
+	leg->ack_body.text = ack_body;
+	leg->acked_cseq = acked;
+	arena_fini(&arena);
+}
+
+void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct leg_response *response)
+{
+	struct core *core = call->core;
+	const struct core_env *env = core_env_of(turn);
+	bool is_invite = sip_tx_method(tx) == SIP_METHOD_INVITE;
+	struct sip_writer w;
+
+	sip_writer_init(&w, core->message, sizeof(core->message));
+	sip_server_put_head(tx, &w, response->status, SPAN_NONE);
+	if (is_invite && response->status > 100 && response->status < 300) {
+		const struct call_leg *leg = &call->legs[call->invite.from];
+		struct addr own = own_address(leg, env->config);
+
+		put_contact(&w, leg, &own);
+		sip_put_lit(&w, ALLOW_LINE);
+	}
+	sip_put(&w, response->headers);
+	sip_put_body(&w, span_is_empty(response->body) ? SPAN_NONE : SDP_TYPE, response->body);
+	if (w.is_overflowed ||
+		sip_server_respond(core->txs, turn, tx, response->status, sip_writer_text(&w)) < 0)
+		CORE_COUNT(core, responses_lost);
+}

@@ -1,0 +1,274 @@
+#include "call/media.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <errno.h>
+
+#define PROBATION_PACKETS 5u // packets of one source until it is locked
+
+void media_init(struct media *media, uint32_t realm_a, uint32_t realm_b)
+{
+	*media = (struct media){ .shard = -1 };
+	media->realm[CALL_LEG_A] = (uint16_t)realm_a;
+	media->realm[CALL_LEG_B] = (uint16_t)realm_b;
+}
+
+void media_set_realm(struct media *media, enum call_side side, uint32_t realm)
+{
+	CHECK(!media_has_open(media));
+	media->realm[side] = (uint16_t)realm;
+}
+
+uint32_t media_address_base(const struct config *config, uint32_t realm)
+{
+	uint32_t base = 0;
+
+	for (uint32_t i = 0; i < realm && i < config->realm_count; i++)
+		base += config->realms[i].media_count;
+	return base;
+}
+
+bool media_has_family(const struct config *config, uint32_t realm, bool is_v6)
+{
+	const struct config_realm *r = &config->realms[realm];
+
+	for (uint32_t i = 0; i < r->media_count; i++)
+		if (ip_is_v4(&r->media[i]) != is_v6)
+			return true;
+	return false;
+}
+
+// Starts at a random address of the realm so that all fill evenly; an address without ports is passed over.
+static int reserve_leg(struct media *media, const struct core_env *env, struct flow_pair *pair,
+	enum call_side side, bool is_v6)
+{
+	const struct config_realm *realm = &env->config->realms[media->realm[side]];
+	uint32_t base = media_address_base(env->config, media->realm[side]);
+	int result = -EAFNOSUPPORT;
+
+	if (realm->media_count == 0)
+		return result;
+	uint32_t start = rng_below(env->rng, realm->media_count);
+	for (uint32_t i = 0; i < realm->media_count; i++) {
+		uint32_t at = (start + i) % realm->media_count;
+
+		if (ip_is_v4(&realm->media[at]) == is_v6)
+			continue;
+		result = flow_pair_reserve(env->flows, (uint16_t)(base + at), media->shard, pair);
+		if (result != -ENOSPC)
+			break;
+	}
+	if (result == 0 && media->shard < 0)
+		media->shard = (int)shm_media_shard(pair->port);
+	return result;
+}
+
+int media_open(struct media *media, const struct core_env *env, uint32_t index,
+	const bool is_v6[CALL_LEGS])
+{
+	CHECK(index < MEDIA_STREAMS_MAX);
+	struct media_stream *stream = &media->streams[index];
+
+	if (stream->is_open)
+		return 0;
+	*stream = (struct media_stream){ .kind = stream->kind };
+	int shard_before = media->shard;
+	int err = reserve_leg(media, env, &stream->pair[CALL_LEG_A], CALL_LEG_A, is_v6[CALL_LEG_A]);
+	if (err)
+		return err;
+	err = reserve_leg(media, env, &stream->pair[CALL_LEG_B], CALL_LEG_B, is_v6[CALL_LEG_B]);
+	if (err) {
+		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_A]);
+		media->shard = shard_before;
+		return err;
+	}
+	media->address[CALL_LEG_A] = stream->pair[CALL_LEG_A].media_address;
+	media->address[CALL_LEG_B] = stream->pair[CALL_LEG_B].media_address;
+	stream->is_open = true;
+	return 0;
+}
+
+static void fill_common(const struct media *media, const struct core_env *env,
+	const struct media_stream *stream, enum call_side side, struct flow_cfg *cfg)
+{
+	const struct config_realm *realm = &env->config->realms[media->realm[side]];
+	enum call_side other = side == CALL_LEG_A ? CALL_LEG_B : CALL_LEG_A;
+
+	*cfg = (struct flow_cfg){
+		.latch_mode = realm->latching == CONFIG_LATCH_LEARN ? FLOW_LATCH_LEARN :
+								      FLOW_LATCH_STRICT,
+		.probation_packets = PROBATION_PACKETS,
+		.dscp = env->config->realms[media->realm[other]].dscp,
+		.peer_incarnation = stream->pair[other].incarnation,
+		.peer_address = stream->pair[other].media_address,
+		.call_leg = side,
+	};
+}
+
+// Packets of `side` are dropped when the other far end must not get any.
+static uint8_t drop_flag(const struct media_stream *stream, enum call_side side)
+{
+	enum call_side other = side == CALL_LEG_A ? CALL_LEG_B : CALL_LEG_A;
+
+	return stream->remote[other].is_blackhole || stream->remote[side].is_inactive ||
+			stream->remote[other].is_inactive ?
+		FLOW_DROP :
+		0;
+}
+
+static void fill_rtp(const struct media *media, const struct core_env *env,
+	const struct media_stream *stream, enum call_side side, struct flow_cfg *cfg)
+{
+	const struct media_remote *own = &stream->remote[side];
+	const struct media_remote *peer = &stream->remote[!side];
+
+	fill_common(media, env, stream, side, cfg);
+	cfg->kind = stream->kind;
+	cfg->flags = drop_flag(stream, side);
+	if (own->is_mux)
+		cfg->flags |= FLOW_RTCP_MUX;
+	// The other side has a port of its own for RTCP: what comes muxed leaves from there.
+	if (own->is_mux && !peer->is_mux)
+		cfg->flags |= FLOW_RTCP_COMPANION;
+	cfg->remote_ip = own->rtp.ip;
+	cfg->remote_port = own->rtp.port;
+	cfg->peer_port = stream->pair[!side].port;
+}
+
+static void fill_rtcp(const struct media *media, const struct core_env *env,
+	const struct media_stream *stream, enum call_side side, struct flow_cfg *cfg)
+{
+	const struct media_remote *own = &stream->remote[side];
+	const struct media_remote *peer = &stream->remote[!side];
+
+	fill_common(media, env, stream, side, cfg);
+	cfg->kind = stream->kind == FLOW_RTP ? FLOW_RTCP : FLOW_OPAQUE;
+	// RTCP goes on while media is inactive (RFC 3264 5.1), not to c=0.0.0.0.
+	cfg->flags = peer->is_blackhole ? FLOW_DROP : 0;
+	cfg->remote_ip = own->rtcp.ip;
+	cfg->remote_port = own->rtcp.port;
+	// A far end that muxes uses its RTP port; this one takes nothing but still is the way out for
+	// the companion.
+	if (own->is_mux || stream->kind == FLOW_OPAQUE)
+		cfg->latch_mode = FLOW_LATCH_STRICT;
+	cfg->peer_port = (uint16_t)(stream->pair[!side].port + (peer->is_mux ? 0 : 1));
+}
+
+// What is compared to find a change: everything but identity and time, which flow_publish() sets.
+static uint64_t record_print(const struct flow_cfg *cfg)
+{
+	static const struct hash_key key = { { 0x6d65646961, 0x7072696e74 } };
+	uint64_t print = hash_sip(&key, cfg, sizeof(*cfg));
+
+	return print ? print : 1;
+}
+
+struct record {
+	struct media_stream *stream;
+	enum call_side side;
+	uint32_t which;
+	struct flow_cfg cfg;
+};
+
+static uint32_t fill_stream(const struct media *media, const struct core_env *env,
+	const struct media_owner *owner, struct media_stream *stream, struct record *out)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		struct record *r = &out[count];
+
+		*r = (struct record){ .stream = stream, .side = i >> 1, .which = i & 1 };
+		if (r->which == 0)
+			fill_rtp(media, env, stream, r->side, &r->cfg);
+		else
+			fill_rtcp(media, env, stream, r->side, &r->cfg);
+		r->cfg.call_token = owner->call_token;
+		r->cfg.owner = owner->worker;
+		count += record_print(&r->cfg) != stream->print[r->side][r->which];
+	}
+	return count;
+}
+
+int media_publish(struct media *media, const struct core_env *env, const struct media_owner *owner)
+{
+	struct record records[MEDIA_STREAMS_MAX * 4];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++)
+		if (media->streams[i].is_open)
+			count += fill_stream(media, env, owner, &media->streams[i],
+				&records[count]);
+	for (uint32_t i = 0; i < count; i++) {
+		struct record *r = &records[i];
+		uint64_t print = record_print(&r->cfg);
+
+		r->cfg.created_ns = env->now_ms * NS_PER_MS;
+		int err = flow_publish(env->flows, &r->stream->pair[r->side], r->which, &r->cfg);
+		if (err)
+			return err;
+		r->stream->print[r->side][r->which] = print;
+	}
+	return 0;
+}
+
+void media_close(struct media *media, const struct core_env *env, uint32_t index)
+{
+	CHECK(index < MEDIA_STREAMS_MAX);
+	struct media_stream *stream = &media->streams[index];
+
+	if (!stream->is_open)
+		return;
+	flow_pair_retire(env->flows, &stream->pair[CALL_LEG_A]);
+	flow_pair_retire(env->flows, &stream->pair[CALL_LEG_B]);
+	*stream = (struct media_stream){ 0 };
+}
+
+void media_close_all(struct media *media, const struct core_env *env)
+{
+	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++)
+		media_close(media, env, i);
+	media->shard = -1;
+}
+
+bool media_has_open(const struct media *media)
+{
+	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++)
+		if (media->streams[i].is_open)
+			return true;
+	return false;
+}
+
+struct addr media_local(const struct media *media, const struct config *config, uint32_t index,
+	enum call_side side)
+{
+	const struct media_stream *stream = &media->streams[index];
+	const struct config_realm *realm = &config->realms[media->realm[side]];
+	uint32_t at = stream->pair[side].media_address -
+		media_address_base(config, media->realm[side]);
+
+	CHECK(stream->is_open);
+	struct addr local = { .port = stream->pair[side].port };
+	if (at < realm->media_count)
+		local.ip = realm->media[at];
+	// One public address stands for the private ones of its family (1:1 NAT).
+	if (!ip_is_unset(&realm->advertise) && ip_is_v4(&realm->advertise) == ip_is_v4(&local.ip))
+		local.ip = realm->advertise;
+	return local;
+}
+
+bool media_is_allowed_remote(const struct config *config, uint32_t realm, const struct ip *ip)
+{
+	const struct config_realm *own = &config->realms[realm];
+	bool is_special_realm = false;
+
+	for (uint32_t i = 0; i < own->media_count; i++) {
+		if (ip_eq(&own->media[i], ip))
+			return false;
+		is_special_realm |= ip_is_special(&own->media[i]);
+	}
+	if (!ip_is_unset(&own->advertise) && ip_eq(&own->advertise, ip))
+		return false;
+	return is_special_realm || !ip_is_special(ip);
+}

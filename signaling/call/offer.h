@@ -1,0 +1,44 @@
+// offer.h - offer/answer between the two legs of a call (RFC 3264), media addresses replaced.
+//
+// Pure core, owner thread. At most one exchange is open in a call: an offer that came from one leg, was
+// rewritten for the other, and waits for its answer. Flows follow: for the first offer they are published at
+// once (early media), later ones change only with the answer, so a refused re-INVITE changes nothing.
+#pragma once
+
+#include "call/media.h"
+
+struct call;
+
+enum offer_result {
+	OFFER_OK,
+	OFFER_UNUSABLE, // no line that we could relay, or an answer that does not fit: 488
+	OFFER_NO_PORTS, // ports or slots are used up: 503
+};
+
+struct offer_line {
+	bool is_offered;            // relayed to the other leg, its answer decides
+	uint8_t kind;               // enum flow_kind
+	struct media_remote remote; // the offerer's, in force once answered
+};
+
+struct offer {
+	bool is_open;         // an answer is awaited
+	bool is_early;        // an answer came in a provisional response
+	enum call_side from;
+	uint32_t line_count;  // m= lines of the offer
+	uint32_t opened;      // bit i: stream i was opened for this offer
+	struct offer_line lines[MEDIA_STREAMS_MAX];
+};
+
+// `body` came from leg `from`; what goes to the other leg is then in its sdp_sent. On failure nothing of
+// the session in force has changed. Not while an exchange is open.
+enum offer_result offer_receive(struct call *call, const struct core_env *env, enum call_side from,
+	struct span body);
+// The answer to the open offer, from the other leg than the offer; flows are changed, and what goes to the
+// offerer is in its sdp_sent. With `is_final` the exchange is closed, also on failure.
+enum offer_result offer_answer(struct call *call, const struct core_env *env, struct span body,
+	bool is_final);
+// The offer was refused: streams opened for it go, the session in force stays. Safe when none is open.
+void offer_drop(struct call *call, const struct core_env *env);
+// The final answer repeats the early one: closes the exchange as it is.
+void offer_close(struct call *call);

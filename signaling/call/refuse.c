@@ -1,0 +1,163 @@
+#include "call/core_private.h"
+
+#define ALLOW_LINE  "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\n"
+#define ACCEPT_LINE "Accept: application/sdp\r\n"
+#define RETRY_MIN_S 5u
+#define RETRY_SPREAD_S 6u
+
+void refuse(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct refusal *refusal)
+{
+	struct sip_writer w;
+
+	sip_writer_init(&w, core->message, sizeof(core->message));
+	sip_server_put_head(tx, &w, refusal->status, refusal->reason);
+	sip_put(&w, refusal->headers);
+	sip_put_body(&w, SPAN_NONE, SPAN_NONE);
+	CORE_COUNT(core, refused);
+	if (w.is_overflowed ||
+		sip_server_respond(core->txs, turn, tx, refusal->status, sip_writer_text(&w)) < 0)
+		CORE_COUNT(core, responses_lost);
+}
+
+void refuse_status(struct core *core, const struct sip_turn *turn, struct sip_tx *tx, uint16_t status)
+{
+	struct refusal refusal = { .status = status };
+
+	refuse(core, turn, tx, &refusal);
+}
+
+struct span refuse_retry_after(struct core *core, const struct core_env *env)
+{
+	struct sip_writer w;
+
+	sip_writer_init(&w, core->extra, sizeof(core->extra));
+	sip_put_header_u32(&w, SIP_HEADER_RETRY_AFTER,
+		RETRY_MIN_S + rng_below(env->rng, RETRY_SPREAD_S));
+	return sip_writer_text(&w);
+}
+
+void refuse_busy(struct core *core, const struct sip_turn *turn, struct sip_tx *tx)
+{
+	struct refusal refusal = { .status = 503,
+		.headers = refuse_retry_after(core, core_env_of(turn)) };
+
+	refuse(core, turn, tx, &refusal);
+}
+
+void refuse_method(struct core *core, const struct sip_turn *turn, struct sip_tx *tx)
+{
+	struct refusal refusal = { .status = 405, .headers = SPAN_LIT(ALLOW_LINE) };
+
+	CORE_COUNT(core, refused_method);
+	refuse(core, turn, tx, &refusal);
+}
+
+// We support no extension that may be required (RFC 3261 8.2.2.3): all of them are unsupported.
+static bool refuse_require(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_msg *msg)
+{
+	struct sip_writer w;
+	struct sip_list list;
+	struct span option;
+	bool is_first = true;
+
+	sip_writer_init(&w, core->extra, sizeof(core->extra));
+	sip_list_init(&list, msg, SIP_HEADER_REQUIRE);
+	while (sip_list_next(&list, &option)) {
+		sip_put(&w, is_first ? SPAN_LIT("Unsupported: ") : SPAN_LIT(", "));
+		sip_put_value(&w, option);
+		is_first = false;
+	}
+	if (is_first)
+		return false;
+	sip_put_lit(&w, "\r\n");
+	struct refusal refusal = { .status = 420,
+		.headers = w.is_overflowed ? SPAN_NONE : sip_writer_text(&w) };
+	CORE_COUNT(core, refused_extension);
+	refuse(core, turn, tx, &refusal);
+	return true;
+}
+
+static bool refuse_body(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_msg *msg)
+{
+	struct refusal refusal = { .status = 415, .headers = SPAN_LIT(ACCEPT_LINE) };
+	struct span type = msg->content_type;
+	const struct sip_header *coding = sip_msg_header(msg, SIP_HEADER_CONTENT_ENCODING);
+	int32_t end = span_find(type, ';', 0);
+
+	if (span_is_empty(msg->body) || msg->method != SIP_METHOD_INVITE)
+		return false;
+	if (span_is_empty(type)) {
+		refusal = (struct refusal){ .status = 400,
+			.reason = SPAN_LIT("Missing Content-Type") };
+	} else if (coding && !span_ieq(coding->value, SPAN_LIT("identity"))) {
+		refusal.headers = SPAN_LIT("Accept-Encoding: identity\r\n");
+	} else {
+		if (end >= 0)
+			type.len = (uint32_t)end;
+		if (span_ieq(span_trim(type), SPAN_LIT("application/sdp")))
+			return false;
+	}
+	CORE_COUNT(core, refused_body);
+	refuse(core, turn, tx, &refusal);
+	return true;
+}
+
+bool refuse_extensions(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_msg *msg)
+{
+	return refuse_require(core, turn, tx, msg) || refuse_body(core, turn, tx, msg);
+}
+
+// Our own token in a Via, or in the Call-ID of a request that starts a dialog: it came back to us.
+static bool is_looped(const struct core *core, const struct sip_msg *msg)
+{
+	struct sip_list list;
+	struct sip_token token;
+	struct sip_via via;
+	struct span text;
+
+	if (sip_token_verify(&core->keys, SIP_TOKEN_CALL_ID, msg->call_id, &token))
+		return true;
+	sip_list_init(&list, msg, SIP_HEADER_VIA);
+	while (sip_list_next(&list, &text))
+		if (sip_via_parse(text, &via) == 0 &&
+			sip_branch_verify(&core->keys, via.branch, &token))
+			return true;
+	return false;
+}
+
+bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
+	const struct sip_msg *msg = in->msg;
+	enum sip_scheme scheme = msg->uri.scheme;
+
+	if (msg->method != SIP_METHOD_INVITE && msg->method != SIP_METHOD_OPTIONS) {
+		// BYE and others that live in dialogs only do not exist without one.
+		if (msg->method == SIP_METHOD_BYE)
+			refuse_status(core, turn, tx, 481);
+		else
+			refuse_method(core, turn, tx);
+		return true;
+	}
+	if (scheme != SIP_SCHEME_SIP && scheme != SIP_SCHEME_TEL) {
+		CORE_COUNT(core, refused_scheme);
+		refuse_status(core, turn, tx, 416);
+		return true;
+	}
+	if (is_looped(core, msg)) {
+		CORE_COUNT(core, refused_loop);
+		refuse_status(core, turn, tx, 482);
+		return true;
+	}
+	// OPTIONS with Max-Forwards 0 asks whoever it reached: us (RFC 3261 11).
+	if (msg->max_forwards == 0 && msg->method == SIP_METHOD_INVITE) {
+		CORE_COUNT(core, refused_hops);
+		refuse_status(core, turn, tx, 483);
+		return true;
+	}
+	return refuse_extensions(core, turn, tx, msg);
+}

@@ -1,0 +1,141 @@
+// reinvite.c - an INVITE inside the call: offer and answer go end to end, the session changes with the
+// answer only (RFC 3261 14, RFC 3264 8).
+#include "call/core_private.h"
+
+static void refuse_pending(struct call *call, const struct sip_turn *turn, struct sip_tx *tx)
+{
+	CORE_COUNT(call->core, glares);
+	refuse_status(call->core, turn, tx, 491);
+}
+
+// Relays it to the other leg. 0, or the status to refuse with.
+static uint16_t relay(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	struct call_invite *invite = &call->invite;
+	enum call_side to = call_other(invite->from);
+	struct call_leg *leg = &call->legs[to];
+
+	if (!invite->is_late) {
+		enum offer_result result = offer_receive(call, core_env_of(turn), invite->from,
+			msg->body);
+		if (result != OFFER_OK)
+			return result == OFFER_NO_PORTS ? 503 : 488;
+	}
+	invite->client_cseq = sip_dialog_next_cseq(&leg->dialog);
+	struct leg_request request = { .side = to, .method = SIP_METHOD_INVITE,
+		.cseq = invite->client_cseq,
+		.body = invite->is_late ? SPAN_NONE : leg->sdp_sent.text };
+	invite->client = leg_send(call, turn, &request);
+	if (invite->client)
+		return 0;
+	offer_drop(call, core_env_of(turn));
+	return 503;
+}
+
+void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	enum call_side side, const struct sip_received *in)
+{
+	struct core *core = call->core;
+
+	if (call->is_finished || !call->legs[call_other(side)].dialog.is_confirmed) {
+		refuse_status(core, turn, tx, call->is_finished ? 481 : 491);
+		return;
+	}
+	if (call->invite.is_active) {
+		refuse_pending(call, turn, tx);
+		return;
+	}
+	if (refuse_extensions(core, turn, tx, in->msg))
+		return;
+	CORE_COUNT(core, reinvites);
+	sip_dialog_refresh_target(&call->legs[side].dialog, in->msg);
+	call->invite = (struct call_invite){ .is_active = true, .from = side, .server = tx,
+		.server_cseq = in->msg->cseq.number,
+		.is_late = span_is_empty(in->msg->body) };
+	sip_tx_set_user(tx, call_user(call));
+	uint16_t status = relay(call, turn, in->msg);
+	if (status == 0)
+		return;
+	call->invite.is_active = false;
+	if (status == 503)
+		refuse_busy(core, turn, tx);
+	else
+		refuse_status(core, turn, tx, status);
+}
+
+static void relay_answer(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	const struct core_env *env = core_env_of(turn);
+	struct call_invite *invite = &call->invite;
+	enum call_side to = call_other(invite->from);
+
+	sip_dialog_refresh_target(&call->legs[to].dialog, msg);
+	if (answer_take_body(call, env, msg) != OFFER_OK) {
+		// Both sides disagree about the session now: nothing is left but to end it.
+		struct call_hangup hangup = { .cause = CALL_CAUSE_MEDIA_REFUSED, .code = 488 };
+
+		CORE_COUNT(call->core, answers_unusable);
+		offer_drop(call, env);
+		leg_send_ack(call, turn, to, invite->client_cseq, SPAN_NONE);
+		call_hangup(call, turn, &hangup);
+		return;
+	}
+	struct leg_response response = { .status = msg->status,
+		.body = call->legs[invite->from].sdp_sent.text };
+	invite->is_answered = true;
+	if (!invite->is_late)
+		leg_send_ack(call, turn, to, invite->client_cseq, SPAN_NONE);
+	if (invite->server)
+		leg_respond(call, turn, invite->server, &response);
+}
+
+static void relay_error(struct call *call, const struct sip_turn *turn, uint16_t status)
+{
+	struct call_invite *invite = &call->invite;
+	struct leg_response response = { .status = hide_status(status) };
+
+	offer_drop(call, core_env_of(turn));
+	invite->is_active = false;
+	if (invite->server)
+		leg_respond(call, turn, invite->server, &response);
+	if (status != 408 && status != 481)
+		return;
+	// The other side knows the dialog no more, or is gone (RFC 3261 12.2.1.2).
+	struct call_hangup hangup = { .cause = CALL_CAUSE_DEAD_DIALOG, .code = status };
+	call_hangup(call, turn, &hangup);
+}
+
+void reinvite_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	struct call_invite *invite = &call->invite;
+
+	if (msg->status < 200) {
+		struct leg_response response = { .status = msg->status };
+
+		if (msg->status > 100 && invite->server && !call->is_finished)
+			leg_respond(call, turn, invite->server, &response);
+		return;
+	}
+	invite->is_final = true;
+	if (call->is_finished) {
+		if (msg->status < 300)
+			leg_send_ack(call, turn, call_other(invite->from), invite->client_cseq,
+				SPAN_NONE);
+	} else if (msg->status < 300) {
+		relay_answer(call, turn, msg);
+	} else {
+		relay_error(call, turn, msg->status);
+	}
+	call_settle(call);
+}
+
+void reinvite_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure)
+{
+	call->invite.client = NULL;
+	call->invite.is_final = true;
+	if (!call->is_finished) {
+		CORE_COUNT(call->core, hosts_silent);
+		relay_error(call, turn, failure == SIP_TX_CANCELLED ? 487 : 408);
+	}
+	call_settle(call);
+}
