@@ -147,7 +147,7 @@ static int listen_unix(const char *path, int *out)
 
 static int daemon_start(struct admin *admin)
 {
-	int fd;
+	int fd = -1;
 	int rc = listen_unix(admin->path, &fd);
 	if (rc < 0)
 		return rc;

@@ -12,9 +12,9 @@ json_t *admin_json_text(const char *text)
 	if (value != NULL)
 		return value;
 	char clean[TEXT_MAX];
-	size_t len = strnlen(text, TEXT_MAX - 1);
-	for (size_t i = 0; i < len; i++)
-		clean[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+	size_t len = 0;
+	for (; len < TEXT_MAX - 1 && text[len] != '\0'; len++)
+		clean[len] = (unsigned char)text[len] < 0x80 ? text[len] : '?';
 	clean[len] = '\0';
 	return json_string(clean);
 }
