@@ -1,0 +1,518 @@
+// transaction.c - state tables, timers, lookup and memory of the transaction layer.
+
+#include "sip/transaction.h"
+
+#include "base/check.h"
+#include "base/slab.h"
+#include "sip/transaction_private.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+enum tx_do {
+	TX_DO_NOTHING = 1 << 0,    // known and absorbed
+	TX_DO_SEND = 1 << 1,       // what is stored, again
+	TX_DO_PASS = 1 << 2,       // response to the TU
+	TX_DO_STORE = 1 << 3,      // the TU's response, and send it
+	TX_DO_ACK = 1 << 4,        // build, store and send the ACK of a non-2xx
+	TX_DO_FORGET = 1 << 5,     // drop what is stored
+	TX_DO_RETRY = 1 << 6,      // start A, E or G at T1
+	TX_DO_RETRY_NEXT = 1 << 7, // back off
+	TX_DO_STOP_RETRY = 1 << 8,
+	TX_DO_END_LONG = 1 << 9,   // B, F, H, J, L, M: 64*T1
+	TX_DO_END_D = 1 << 10,     // D: at least 32 s
+	TX_DO_END_T4 = 1 << 11,    // I, K
+	TX_DO_STOP_END = 1 << 12,
+	TX_DO_FAIL = 1 << 13,      // tell the TU
+};
+
+struct tx_rule {
+	uint8_t next;     // enum sip_tx_state
+	uint16_t actions; // enum tx_do; 0 = the event has no meaning here
+};
+
+#define FINAL_ACTIONS (TX_DO_STOP_RETRY | TX_DO_ACK | TX_DO_END_D | TX_DO_PASS)
+#define ACCEPT_ACTIONS (TX_DO_STOP_RETRY | TX_DO_FORGET | TX_DO_END_LONG | TX_DO_PASS)
+#define ANSWER_ACTIONS (TX_DO_STOP_RETRY | TX_DO_FORGET | TX_DO_END_T4 | TX_DO_PASS)
+#define RESEND_ACTIONS (TX_DO_SEND | TX_DO_RETRY_NEXT)
+#define REPLY_ACTIONS (TX_DO_STORE | TX_DO_RETRY | TX_DO_END_LONG)
+
+// Row = state, column = event.
+static const struct tx_rule rules[SIP_TX_KIND_COUNT][SIP_TX_STATE_COUNT][TX_EVENT_COUNT] = {
+	// RFC 3261 figure 5 and RFC 6026 7.2.
+	[SIP_TX_INVITE_CLIENT] = {
+		[SIP_TX_CALLING] = {
+			[TX_EV_1XX] = { SIP_TX_PROCEEDING,
+				TX_DO_STOP_RETRY | TX_DO_STOP_END | TX_DO_PASS },
+			[TX_EV_2XX] = { SIP_TX_ACCEPTED, ACCEPT_ACTIONS },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, FINAL_ACTIONS },
+			[TX_EV_RETRY] = { SIP_TX_CALLING, RESEND_ACTIONS },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+		},
+		[SIP_TX_PROCEEDING] = {
+			[TX_EV_1XX] = { SIP_TX_PROCEEDING, TX_DO_PASS },
+			[TX_EV_2XX] = { SIP_TX_ACCEPTED, ACCEPT_ACTIONS },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, FINAL_ACTIONS },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+		},
+		[SIP_TX_COMPLETED] = {
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, TX_DO_SEND },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_NOTHING },
+			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_NOTHING },
+		},
+		[SIP_TX_ACCEPTED] = {
+			[TX_EV_2XX] = { SIP_TX_ACCEPTED, TX_DO_PASS },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_NOTHING },
+		},
+	},
+	// RFC 3261 figure 6.
+	[SIP_TX_CLIENT] = {
+		[SIP_TX_CALLING] = {
+			[TX_EV_1XX] = { SIP_TX_PROCEEDING, TX_DO_PASS },
+			[TX_EV_2XX] = { SIP_TX_COMPLETED, ANSWER_ACTIONS },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, ANSWER_ACTIONS },
+			[TX_EV_RETRY] = { SIP_TX_CALLING, RESEND_ACTIONS },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+		},
+		[SIP_TX_PROCEEDING] = {
+			[TX_EV_1XX] = { SIP_TX_PROCEEDING, TX_DO_PASS },
+			[TX_EV_2XX] = { SIP_TX_COMPLETED, ANSWER_ACTIONS },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, ANSWER_ACTIONS },
+			[TX_EV_RETRY] = { SIP_TX_PROCEEDING, RESEND_ACTIONS },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+		},
+		[SIP_TX_COMPLETED] = {
+			[TX_EV_2XX] = { SIP_TX_COMPLETED, TX_DO_NOTHING },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, TX_DO_NOTHING },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_NOTHING },
+		},
+	},
+	// RFC 3261 figure 7 and RFC 6026 7.1; timer G also repeats the 2xx on behalf of the dialog.
+	[SIP_TX_INVITE_SERVER] = {
+		[SIP_TX_PROCEEDING] = {
+			[TX_EV_REQUEST] = { SIP_TX_PROCEEDING, TX_DO_SEND },
+			[TX_EV_1XX] = { SIP_TX_PROCEEDING, TX_DO_STORE },
+			[TX_EV_2XX] = { SIP_TX_ACCEPTED, REPLY_ACTIONS },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, REPLY_ACTIONS },
+			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+		},
+		[SIP_TX_COMPLETED] = {
+			[TX_EV_REQUEST] = { SIP_TX_COMPLETED, TX_DO_SEND },
+			[TX_EV_RETRY] = { SIP_TX_COMPLETED, RESEND_ACTIONS },
+			[TX_EV_ACK] = { SIP_TX_CONFIRMED,
+				TX_DO_STOP_RETRY | TX_DO_FORGET | TX_DO_END_T4 },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+		},
+		[SIP_TX_CONFIRMED] = {
+			[TX_EV_REQUEST] = { SIP_TX_CONFIRMED, TX_DO_NOTHING },
+			[TX_EV_ACK] = { SIP_TX_CONFIRMED, TX_DO_NOTHING },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_NOTHING },
+		},
+		[SIP_TX_ACCEPTED] = {
+			[TX_EV_REQUEST] = { SIP_TX_ACCEPTED, TX_DO_NOTHING },
+			[TX_EV_2XX] = { SIP_TX_ACCEPTED, TX_DO_STORE },
+			[TX_EV_RETRY] = { SIP_TX_ACCEPTED, RESEND_ACTIONS },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+		},
+	},
+	// RFC 3261 figure 8. RFC 4320: after 64*T1 the client has given up and no answer may go out.
+	[SIP_TX_SERVER] = {
+		[SIP_TX_TRYING] = {
+			[TX_EV_REQUEST] = { SIP_TX_TRYING, TX_DO_NOTHING },
+			[TX_EV_1XX] = { SIP_TX_PROCEEDING, TX_DO_STORE },
+			[TX_EV_2XX] = { SIP_TX_COMPLETED, TX_DO_STORE | TX_DO_END_LONG },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, TX_DO_STORE | TX_DO_END_LONG },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+		},
+		[SIP_TX_PROCEEDING] = {
+			[TX_EV_REQUEST] = { SIP_TX_PROCEEDING, TX_DO_SEND },
+			[TX_EV_1XX] = { SIP_TX_PROCEEDING, TX_DO_STORE },
+			[TX_EV_2XX] = { SIP_TX_COMPLETED, TX_DO_STORE | TX_DO_END_LONG },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, TX_DO_STORE | TX_DO_END_LONG },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+		},
+		[SIP_TX_COMPLETED] = {
+			[TX_EV_REQUEST] = { SIP_TX_COMPLETED, TX_DO_SEND },
+			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_NOTHING },
+			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
+		},
+	},
+};
+
+// Memory and lookup --------------------------------------------------------------------------------
+
+struct tx_key tx_key_make(const struct sip_transactions *txs, const struct span *parts, uint32_t count)
+{
+	uint64_t digest[8] = { 0 };
+	CHECK(count <= 8);
+	for (uint32_t i = 0; i < count; i++)
+		digest[i] = hash_sip(&txs->table_key[0], parts[i].len ? parts[i].ptr : "", parts[i].len);
+	size_t len = count * sizeof(digest[0]);
+	struct tx_key key = { hash_sip(&txs->table_key[0], digest, len), 0 };
+	// Its own digests, or one 64-bit collision of a part would be a collision of the whole.
+	for (uint32_t i = 0; i < count; i++)
+		digest[i] = hash_sip(&txs->table_key[1], parts[i].len ? parts[i].ptr : "", parts[i].len);
+	key.b = hash_sip(&txs->table_key[1], digest, len);
+	return key;
+}
+
+struct sip_tx *tx_lookup(const struct sip_transactions *txs, const struct tx_key *key)
+{
+	struct sip_tx *tx = txs->by_key[key->a & txs->mask];
+	while (tx && (tx->key.a != key->a || tx->key.b != key->b))
+		tx = tx->key_next;
+	return tx;
+}
+
+struct sip_tx *tx_lookup_merge(const struct sip_transactions *txs, const struct tx_key *key)
+{
+	struct sip_tx *tx = txs->by_merge[key->a & txs->mask];
+	while (tx && (tx->merge_key.a != key->a || tx->merge_key.b != key->b))
+		tx = tx->merge_next;
+	return tx;
+}
+
+static void gauges_set(struct sip_transactions *txs)
+{
+	atomic_store_explicit(&txs->metrics.active, slab_count(txs->slab), memory_order_relaxed);
+	atomic_store_explicit(&txs->metrics.stored_bytes, txs->stored_bytes, memory_order_relaxed);
+}
+
+static void stored_drop(struct sip_transactions *txs, struct sip_stored **slot)
+{
+	if (*slot)
+		txs->stored_bytes -= (*slot)->len;
+	free(*slot);
+	*slot = NULL;
+}
+
+bool tx_store(struct sip_transactions *txs, struct sip_stored **slot, struct span data)
+{
+	struct sip_stored *copy = NULL;
+	uint64_t others = txs->stored_bytes - (*slot ? (*slot)->len : 0);
+	if (data.len <= txs->params.stored_bytes_max - others)
+		copy = malloc(sizeof(*copy) + data.len);
+	if (copy) { // before the old one goes: `data` may lie in it
+		copy->len = data.len;
+		memcpy(copy->data, data.ptr, data.len);
+	}
+	stored_drop(txs, slot);
+	*slot = copy;
+	txs->stored_bytes += copy ? data.len : 0;
+	gauges_set(txs);
+	return copy != NULL;
+}
+
+struct sip_tx *tx_new(struct sip_transactions *txs, const struct tx_key *key, const struct tx_key *merge)
+{
+	struct sip_tx *tx = slab_get(txs->slab);
+	if (!tx)
+		return NULL;
+	tx->key = *key;
+	tx->key_next = txs->by_key[key->a & txs->mask];
+	txs->by_key[key->a & txs->mask] = tx;
+	if (merge) {
+		tx->has_merge_key = true;
+		tx->merge_key = *merge;
+		tx->merge_next = txs->by_merge[merge->a & txs->mask];
+		txs->by_merge[merge->a & txs->mask] = tx;
+	}
+	gauges_set(txs);
+	return tx;
+}
+
+void tx_discard(struct sip_transactions *txs, struct sip_tx *tx)
+{
+	struct sip_tx **link = &txs->by_key[tx->key.a & txs->mask];
+	while (*link != tx)
+		link = &(*link)->key_next;
+	*link = tx->key_next;
+	if (tx->has_merge_key) {
+		link = &txs->by_merge[tx->merge_key.a & txs->mask];
+		while (*link != tx)
+			link = &(*link)->merge_next;
+		*link = tx->merge_next;
+	}
+	timer_stop(txs->wheel, &tx->retry);
+	timer_stop(txs->wheel, &tx->end);
+	stored_drop(txs, &tx->out);
+	stored_drop(txs, &tx->head);
+	slab_put(txs->slab, tx);
+	gauges_set(txs);
+}
+
+// Timers -------------------------------------------------------------------------------------------
+
+// What a timer's fn gets as context.
+struct tx_run {
+	struct sip_transactions *txs;
+	const struct sip_turn *turn;
+};
+
+#define TX_OF(timer, field) ((struct sip_tx *)(void *)((char *)(timer) - offsetof(struct sip_tx, field)))
+
+static void retry_fired(struct timer *timer, void *context)
+{
+	struct tx_run *run = context;
+	tx_step(run->txs, run->turn, TX_OF(timer, retry), TX_EV_RETRY, &(struct tx_input){ 0 });
+}
+
+static void end_fired(struct timer *timer, void *context)
+{
+	struct tx_run *run = context;
+	struct sip_transactions *txs = run->txs;
+	struct sip_tx *tx = TX_OF(timer, end);
+	if (tx->state != SIP_TX_TERMINATED)
+		tx_step(txs, run->turn, tx, TX_EV_END, &(struct tx_input){ 0 });
+	if (!tx->is_internal)
+		txs->params.ops->on_terminated(txs->params.context, run->turn, tx);
+	tx_discard(txs, tx);
+}
+
+void tx_timer_retry(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	uint32_t ms)
+{
+	tx->interval_ms = ms;
+	timer_start(txs->wheel, &tx->retry, turn->now_ms + ms, retry_fired);
+}
+
+void tx_timer_end(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	uint32_t ms)
+{
+	timer_start(txs->wheel, &tx->end, turn->now_ms + ms, end_fired);
+}
+
+// Timer A doubles without limit (17.1.1.2); E and G stop at T2, E is T2 once there was an answer.
+static uint32_t retry_interval(const struct sip_transactions *txs, const struct sip_tx *tx)
+{
+	uint32_t doubled = tx->interval_ms * 2, t2 = txs->params.t2_ms;
+	if (tx->kind == SIP_TX_INVITE_CLIENT)
+		return doubled;
+	if (tx->kind == SIP_TX_CLIENT && tx->state == SIP_TX_PROCEEDING)
+		return t2;
+	return doubled < t2 ? doubled : t2;
+}
+
+// Steps --------------------------------------------------------------------------------------------
+
+enum tx_event tx_event_of(uint16_t status)
+{
+	return status < 200 ? TX_EV_1XX : status < 300 ? TX_EV_2XX : TX_EV_FINAL;
+}
+
+bool tx_allows(const struct sip_tx *tx, enum tx_event event)
+{
+	return rules[tx->kind][tx->state][event].actions != 0;
+}
+
+void tx_send(struct sip_transactions *txs, const struct sip_turn *turn, const struct sip_tx *tx,
+	struct span data)
+{
+	txs->params.ops->send(txs->params.context, turn, tx->listener, &tx->target, data);
+}
+
+static void do_send(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx)
+{
+	if (!tx->out)
+		return;
+	bool is_server = tx->kind == SIP_TX_INVITE_SERVER || tx->kind == SIP_TX_SERVER;
+	metric_add(is_server ? &txs->metrics.responses_retransmitted
+			     : &txs->metrics.requests_retransmitted, 1);
+	tx_send(txs, turn, tx, span_make(tx->out->data, tx->out->len));
+}
+
+static void do_timers(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	uint16_t actions)
+{
+	const struct sip_transactions_params *p = &txs->params;
+	if (actions & TX_DO_RETRY)
+		tx_timer_retry(txs, turn, tx, p->t1_ms);
+	if (actions & TX_DO_RETRY_NEXT)
+		tx_timer_retry(txs, turn, tx, retry_interval(txs, tx));
+	if (actions & TX_DO_STOP_RETRY)
+		timer_stop(txs->wheel, &tx->retry);
+	if (actions & TX_DO_STOP_END)
+		timer_stop(txs->wheel, &tx->end);
+	if (actions & TX_DO_END_LONG)
+		tx_timer_end(txs, turn, tx, 64 * p->t1_ms);
+	if (actions & TX_DO_END_D)
+		tx_timer_end(txs, turn, tx, 64 * p->t1_ms > 32000 ? 64 * p->t1_ms : 32000);
+	if (actions & TX_DO_END_T4)
+		tx_timer_end(txs, turn, tx, p->t4_ms);
+}
+
+static void do_fail(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	enum tx_event event)
+{
+	enum sip_tx_failure failure = SIP_TX_TIMEOUT;
+	if (tx->is_acked) // its 2xx reached the far end: the end of timer L is no failure
+		return;
+	if (event == TX_EV_SEND_FAILED)
+		failure = SIP_TX_TRANSPORT;
+	else if (tx->kind == SIP_TX_INVITE_SERVER)
+		failure = SIP_TX_NO_ACK;
+	else if (tx->kind == SIP_TX_INVITE_CLIENT && tx->is_cancel_sent)
+		failure = SIP_TX_CANCELLED;
+	metric_add(failure == SIP_TX_TRANSPORT ? &txs->metrics.transport_failures
+					       : &txs->metrics.timeouts, 1);
+	if (!tx->is_internal)
+		txs->params.ops->on_failure(txs->params.context, turn, tx, failure);
+}
+
+void tx_step(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	enum tx_event event, const struct tx_input *input)
+{
+	const struct tx_rule *rule = &rules[tx->kind][tx->state][event];
+	if (rule->actions == 0)
+		return;
+	do_timers(txs, turn, tx, rule->actions);
+	bool is_cancel_due = tx->is_cancelled && tx->state == SIP_TX_CALLING &&
+		rule->next == SIP_TX_PROCEEDING && tx->kind == SIP_TX_INVITE_CLIENT;
+	tx->state = rule->next;
+	if (rule->actions & TX_DO_SEND)
+		do_send(txs, turn, tx);
+	if (rule->actions & TX_DO_STORE) {
+		tx_store(txs, &tx->out, input->data);
+		tx_send(txs, turn, tx, input->data);
+	}
+	if (rule->actions & TX_DO_ACK)
+		client_send_ack(txs, turn, tx, input->in);
+	if (rule->actions & TX_DO_FORGET)
+		stored_drop(txs, &tx->out);
+	if (is_cancel_due)
+		client_send_cancel(txs, turn, tx);
+	if (rule->actions & TX_DO_FAIL)
+		do_fail(txs, turn, tx, event);
+	if ((rule->actions & TX_DO_PASS) && !tx->is_internal)
+		txs->params.ops->on_response(txs->params.context, turn, tx, input->in);
+	if (tx->state == SIP_TX_TERMINATED && event != TX_EV_END) {
+		timer_stop(txs->wheel, &tx->retry);
+		tx_timer_end(txs, turn, tx, 0); // freed at the next run, never under a caller
+	}
+}
+
+// The layer ----------------------------------------------------------------------------------------
+
+static uint32_t bucket_count(uint32_t count_max)
+{
+	uint32_t n = 16;
+	while (n < count_max && n < 1u << 24)
+		n *= 2;
+	return n;
+}
+
+struct sip_transactions *sip_transactions_new(const struct sip_transactions_params *params)
+{
+	CHECK(params->count_max >= 1 && params->count_max <= 1u << 24);
+	struct sip_transactions *txs = calloc(1, sizeof(*txs));
+	if (!txs)
+		return NULL;
+	txs->params = *params;
+	txs->params.t1_ms = params->t1_ms ? params->t1_ms : 500;
+	txs->params.t2_ms = params->t2_ms ? params->t2_ms : 4000;
+	txs->params.t4_ms = params->t4_ms ? params->t4_ms : 5000;
+	uint32_t buckets = bucket_count(params->count_max);
+	txs->mask = buckets - 1;
+	for (uint32_t i = 0; i < 2; i++) {
+		txs->table_key[i].k[0] = hash_sip(&params->keys.mac[0], "table", 5) + i;
+		txs->table_key[i].k[1] = hash_sip(&params->keys.mac[0], "chain", 5) - i;
+	}
+	txs->slab = slab_new(sizeof(struct sip_tx), params->count_max);
+	txs->wheel = timer_wheel_new(params->now_ms);
+	txs->by_key = calloc(buckets, sizeof(txs->by_key[0]));
+	txs->by_merge = calloc(buckets, sizeof(txs->by_merge[0]));
+	if (txs->slab && txs->wheel && txs->by_key && txs->by_merge)
+		return txs;
+	sip_transactions_free(txs);
+	return NULL;
+}
+
+void sip_transactions_free(struct sip_transactions *txs)
+{
+	if (!txs)
+		return;
+	uint32_t cursor = 0;
+	struct sip_tx *tx;
+	while (txs->slab && (tx = slab_next(txs->slab, &cursor))) {
+		stored_drop(txs, &tx->out);
+		stored_drop(txs, &tx->head);
+	}
+	if (txs->wheel)
+		timer_wheel_free(txs->wheel);
+	if (txs->slab)
+		slab_free(txs->slab);
+	free(txs->by_key);
+	free(txs->by_merge);
+	free(txs);
+}
+
+void sip_transactions_receive(struct sip_transactions *txs, const struct sip_turn *turn,
+	const struct sip_received *in)
+{
+	if (in->msg->is_request)
+		server_receive(txs, turn, in);
+	else
+		client_receive(txs, turn, in);
+}
+
+void sip_transactions_run(struct sip_transactions *txs, const struct sip_turn *turn)
+{
+	timer_wheel_run(txs->wheel, turn->now_ms, &(struct tx_run){ txs, turn });
+}
+
+uint64_t sip_transactions_next_ms(const struct sip_transactions *txs)
+{
+	return timer_wheel_next(txs->wheel);
+}
+
+const struct sip_transaction_metrics *sip_transactions_metrics(const struct sip_transactions *txs)
+{
+	return &txs->metrics;
+}
+
+enum sip_tx_kind sip_tx_kind(const struct sip_tx *tx)
+{
+	return tx->kind;
+}
+
+enum sip_tx_state sip_tx_state(const struct sip_tx *tx)
+{
+	return tx->state;
+}
+
+enum sip_method sip_tx_method(const struct sip_tx *tx)
+{
+	return tx->method;
+}
+
+uint32_t sip_tx_listener(const struct sip_tx *tx)
+{
+	return tx->listener;
+}
+
+const struct addr *sip_tx_target(const struct sip_tx *tx)
+{
+	return &tx->target;
+}
+
+void *sip_tx_user(const struct sip_tx *tx)
+{
+	return tx->user;
+}
+
+void sip_tx_set_user(struct sip_tx *tx, void *user)
+{
+	tx->user = user;
+}
+
+void sip_tx_send_failed(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx)
+{
+	tx_step(txs, turn, tx, TX_EV_SEND_FAILED, &(struct tx_input){ 0 });
+}

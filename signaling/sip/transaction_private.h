@@ -1,0 +1,115 @@
+// transaction_private.h - what the files of the transaction layer share; nobody else includes it.
+//
+// transaction.c: state tables, timers, memory. transaction_client.c, transaction_server.c: the two sides.
+#pragma once
+
+#include "base/metric.h"
+#include "base/timer_wheel.h"
+#include "sip/transaction.h"
+
+// Bytes kept for sending again, counted against the limit.
+struct sip_stored {
+	uint32_t len;
+	char data[];
+};
+
+// 128 bits of keyed hash stand for the identity of RFC 3261 17.1.3 and 17.2.3: two different
+// transactions never meet by chance nor by an attacker's choice.
+struct tx_key {
+	uint64_t a, b;
+};
+
+enum tx_event {
+	TX_EV_REQUEST,     // server: the request again
+	TX_EV_ACK,         // INVITE server: ACK of the non-2xx
+	TX_EV_1XX,         // client: received, server: the TU sends
+	TX_EV_2XX,
+	TX_EV_FINAL,       // 300..699
+	TX_EV_RETRY,       // timer A, E or G
+	TX_EV_END,         // timer B, F, D, K, M, H, I, J or L: whichever the state has running
+	TX_EV_SEND_FAILED,
+	TX_EVENT_COUNT
+};
+
+struct sip_tx {
+	struct timer retry;
+	struct timer end;
+	struct sip_tx *key_next;   // chain of the table
+	struct sip_tx *merge_next; // server requests without To tag, chain by merge_key
+	struct tx_key key;
+	struct tx_key merge_key;
+	void *user;
+	uint32_t listener;
+	uint32_t interval_ms;      // of the retry timer
+	struct addr target;
+	uint8_t kind;              // enum sip_tx_kind
+	uint8_t state;             // enum sip_tx_state
+	uint8_t method;            // enum sip_method
+	bool is_internal;          // our own CANCEL: the TU never hears of it
+	bool is_cancelled;         // client: CANCEL asked for; server: CANCEL received
+	bool is_cancel_sent;
+	bool is_acked;             // INVITE server: the TU saw the ACK of the 2xx
+	bool has_merge_key;
+	bool has_to_tag;           // server: the request's To has one, or set by the TU below
+	uint16_t status;           // server: last status sent, 0 = none
+	uint16_t tag_len;
+	struct sip_stored *out;    // client: request, then its ACK; server: last response
+	struct sip_stored *head;   // server: lines of every response; client: lines to add to a CANCEL
+	uint32_t head_fixed;       // of head: Vias, From, Call-ID, CSeq
+	uint32_t head_routes;      // then Record-Route lines; the rest is the value of To
+	char tag[SIP_TX_TAG_MAX];  // To tag for our responses
+};
+
+struct sip_transactions {
+	struct sip_transactions_params params;
+	struct slab *slab;
+	struct timer_wheel *wheel;
+	struct sip_tx **by_key;
+	struct sip_tx **by_merge;
+	uint32_t mask;               // buckets - 1, of both tables
+	struct hash_key table_key[2];
+	uint64_t stored_bytes;
+	struct sip_transaction_metrics metrics;
+	struct sip_msg scratch;      // our own request, parsed again for its ACK or CANCEL
+	char buffer[SIP_MESSAGE_MAX];
+};
+
+// What comes with an event; either may be empty.
+struct tx_input {
+	const struct sip_received *in;
+	struct span data;
+};
+
+// Identity from parts; each part is hashed on its own, so no concatenation of parts equals another.
+struct tx_key tx_key_make(const struct sip_transactions *txs, const struct span *parts, uint32_t count);
+struct sip_tx *tx_lookup(const struct sip_transactions *txs, const struct tx_key *key);
+struct sip_tx *tx_lookup_merge(const struct sip_transactions *txs, const struct tx_key *key);
+
+// Zeroed, linked by key and, if `merge` is not NULL, by merge key. NULL: full.
+struct sip_tx *tx_new(struct sip_transactions *txs, const struct tx_key *key, const struct tx_key *merge);
+// For a transaction that has not been seen by anyone yet.
+void tx_discard(struct sip_transactions *txs, struct sip_tx *tx);
+// Replaces *slot by a copy of `data`; false: over the limit, *slot is then empty.
+bool tx_store(struct sip_transactions *txs, struct sip_stored **slot, struct span data);
+void tx_send(struct sip_transactions *txs, const struct sip_turn *turn, const struct sip_tx *tx,
+	struct span data);
+// Whether the state knows what to do with the event.
+bool tx_allows(const struct sip_tx *tx, enum tx_event event);
+void tx_step(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	enum tx_event event, const struct tx_input *input);
+void tx_timer_retry(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	uint32_t ms);
+void tx_timer_end(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	uint32_t ms);
+enum tx_event tx_event_of(uint16_t status);
+
+// transaction_client.c
+void client_receive(struct sip_transactions *txs, const struct sip_turn *turn,
+	const struct sip_received *in);
+void client_send_ack(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in);
+void client_send_cancel(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx);
+
+// transaction_server.c
+void server_receive(struct sip_transactions *txs, const struct sip_turn *turn,
+	const struct sip_received *in);
