@@ -1,5 +1,5 @@
-// hash.c - SipHash-2-4 and CRC-32C (Castagnoli), the latter by the SSE4.2 instruction where there is
-// one. Both are defined over little-endian words, which memcpy gives on the CPUs we support.
+// hash.c - SipHash-2-4 and CRC-32C (Castagnoli), the latter by the SSE4.2 instruction where there
+// is one. Both are defined over little-endian words, which memcpy gives on the CPUs we support.
 #include "base/hash.h"
 
 #include <pthread.h>

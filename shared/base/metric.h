@@ -1,8 +1,8 @@
 // metric.h - counters and gauges declared once in X-macro .def files.
 //
 // A .def file lists METRIC(field, kind, unit, help) lines; its owner expands them into a struct of
-// uint64_t fields (one writer thread each, relaxed atomics) and into a table of struct metric_info for
-// `muga show` and exporters. Names seen outside are muga_<area>_<noun>_<unit>_total.
+// uint64_t fields (one writer thread each, relaxed atomics) and into a table of struct metric_info
+// for `muga show` and exporters. Names seen outside are muga_<area>_<noun>_<unit>_total.
 #pragma once
 
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 // ring.c - one buffer, two free-running byte cursors, a length word before each record.
 //
-// A record never wraps: when it does not fit before the end, a skip mark fills the rest. Cursors count
-// bytes modulo 2^32 and the capacity is a power of two, so head - tail is always the fill.
+// A record never wraps: when it does not fit before the end, a skip mark fills the rest. Cursors
+// count bytes modulo 2^32 and the capacity is a power of two, so head - tail is always the fill.
 #include "base/ring.h"
 
 #include "base/check.h"

@@ -29,5 +29,6 @@ void *slab_lookup(const struct slab *slab, struct slab_handle handle);
 uint32_t slab_count(const struct slab *slab); // objects in use
 uint32_t slab_limit(const struct slab *slab);
 
-// For walking all objects in use: the next one at or after *cursor, or NULL at the end. Start with 0.
+// For walking all objects in use: the next one at or after *cursor, or NULL at the end. Start with
+// 0.
 void *slab_next(const struct slab *slab, uint32_t *cursor);

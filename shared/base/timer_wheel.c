@@ -1,8 +1,8 @@
-// timer_wheel.c - four levels of 256 slots over 1 ms ticks (Varghese, Lauck 1987), 49 days in all; what
-// lies further waits in one overflow list that is looked at when the top level turns round.
+// timer_wheel.c - four levels of 256 slots over 1 ms ticks (Varghese, Lauck 1987), 49 days in all;
+// what lies further waits in one overflow list that is looked at when the top level turns round.
 //
-// A timer sits at the level of the highest byte in which its deadline differs from `now`. So a slot of
-// level 0 holds exactly one millisecond, and slots behind `now` are empty on every level.
+// A timer sits at the level of the highest byte in which its deadline differs from `now`. So a slot
+// of level 0 holds exactly one millisecond, and slots behind `now` are empty on every level.
 #include "base/timer_wheel.h"
 
 #include "base/check.h"
@@ -18,13 +18,15 @@
 
 struct level {
 	struct timer *slots[SLOTS];
-	uint64_t map[MAP_WORDS]; // bit set = slot may hold timers; cleared when it is emptied by time
+	// bit set = slot may hold timers; cleared when it is emptied by time
+	uint64_t map[MAP_WORDS];
 };
 
 struct timer_wheel {
 	uint64_t now_ms; // everything with a deadline before this has fired
 	uint32_t count;
-	struct timer *due;      // deadlines before now_ms at their start, fire first at the next run
+	// deadlines before now_ms at their start, fire first at the next run
+	struct timer *due;
 	struct timer *overflow; // deadlines beyond the top level's turn
 	struct level levels[LEVELS];
 };

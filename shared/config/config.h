@@ -1,10 +1,11 @@
-// config.h - the configuration as both daemons and the CLI see it: one YAML file, checked as a whole.
+// config.h - the configuration as both daemons and the CLI see it: one YAML file, checked as a
+// whole.
 //
 // A struct config is immutable after config_load(); a reload loads a new one and swaps the pointer.
 // Strings are owned by the config's arena. Names are resolved to indexes here, once. What a correct
 // file promises: every media address (device, VLAN, IP) and every SIP address has one owner, no SIP
-// address lies in the media ports of its own address, a realm has a media address for each family of
-// its listeners, and a trunk's hosts are of a family that its realm speaks.
+// address lies in the media ports of its own address, a realm has a media address for each family
+// of its listeners, and a trunk's hosts are of a family that its realm speaks.
 #pragma once
 
 #include "base/addr.h"
@@ -42,7 +43,8 @@ struct config_realm {
 	struct ip media[CONFIG_MEDIA_MAX];  // owned by this realm alone
 	uint32_t media_count;
 	uint16_t port_min, port_max;        // media ports, inclusive; port_min even
-	struct ip advertise;                // shown in SDP instead of media addresses of its family;
+	// shown in SDP instead of media addresses of its family;
+	struct ip advertise;
 	                                    // unset = they are shown themselves
 	int device;                         // index into devices, -1 only without dataplane
 	uint16_t vlan;                      // 0 = untagged
@@ -71,10 +73,12 @@ struct config_trunk {
 struct config_route {
 	int from_realm;                     // index, -1 = any
 	int from_trunk;                     // index, -1 = any
-	struct span to;                     // user part pattern: literal, or with a trailing *; empty = any
+	// user part pattern: literal, or with a trailing *; empty = any
+	struct span to;
 	struct span from;                   // same for the caller
 	uint32_t trunk;                     // destination, index
-	struct span strip, prefix;          // rewrite of the called user: remove strip, then add prefix
+	// rewrite of the called user: remove strip, then add prefix
+	struct span strip, prefix;
 	uint32_t line;                      // in the file, for `muga why`
 };
 
@@ -122,8 +126,9 @@ struct config_error {
 	char message[256];       // "expected a port range like 20000-60000, found \"abc\""
 };
 
-// Loads, checks everything, fills *out. On errors returns -EINVAL with up to `errors_max` mistakes in
-// errors[] and their number in *error_count, and changes nothing else. -ENOENT etc. for the file.
+// Loads, checks everything, fills *out. On errors returns -EINVAL with up to `errors_max` mistakes
+// in errors[] and their number in *error_count, and changes nothing else. -ENOENT etc. for the
+// file.
 int config_load(const char *path, struct config **out, struct config_error *errors,
 	uint32_t errors_max, uint32_t *error_count);
 void config_free(struct config *config);

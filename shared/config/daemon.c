@@ -180,12 +180,14 @@ static bool check_interface(struct config_loader *loader, const struct node *nod
 	case CONFIG_PORT_PACKET:
 		if (device->interface && value_is_interface(span_str(device->interface)))
 			return true;
-		config_fail(loader, node, "expected 'interface' with the name of a Linux interface");
+		config_fail(
+			loader, node, "expected 'interface' with the name of a Linux interface");
 		return false;
 	case CONFIG_PORT_MEMIF:
 		if (device->interface && device->interface[0] == '/')
 			return true;
-		config_fail(loader, node, "expected 'interface' with the absolute path of a socket");
+		config_fail(
+			loader, node, "expected 'interface' with the absolute path of a socket");
 		return false;
 	default:
 		if (!device->interface)
@@ -204,7 +206,7 @@ void config_finish_device(struct config_loader *loader, const struct node *node,
 	for (uint32_t i = 0; &config->devices[i] != device; i++) {
 		const char *other = config->devices[i].interface;
 		if (other && strcmp(other, device->interface) == 0)
-			config_fail(loader, node, "the interface '%s' belongs to the device '%s'", other,
-				config->devices[i].name);
+			config_fail(loader, node, "the interface '%s' belongs to the device '%s'",
+				other, config->devices[i].name);
 	}
 }

@@ -113,7 +113,8 @@ static bool take_local_ip(struct config_loader *loader, const struct node *node,
 	return true;
 }
 
-// The realm that owns a media address already, or NULL. Overlapping networks differ in device or VLAN.
+// The realm that owns a media address already, or NULL. Overlapping networks differ in device or
+// VLAN.
 static const struct config_realm *media_owner(const struct config *config,
 	const struct config_realm *asking, const struct ip *ip)
 {
@@ -225,7 +226,8 @@ void config_finish_listener(struct config_loader *loader, const struct node *nod
 {
 	(void)target;
 	if (!node_child(node, SPAN_LIT("udp")))
-		config_fail(loader, node, "expected a transport and its address, like udp: 192.0.2.1:5060");
+		config_fail(loader, node,
+			"expected a transport and its address, like udp: 192.0.2.1:5060");
 }
 
 // A port range is steered past the kernel: a listener inside it would never hear anything.
@@ -240,8 +242,8 @@ static void check_steering(struct config_loader *loader, const struct node *node
 		if (!ip_eq(&realm->media[i], &listener->addr.ip))
 			continue;
 		addr_format(&listener->addr, text);
-		config_fail(loader, node, "the SIP address %s lies in the media ports of '%s'", text,
-			realm->name);
+		config_fail(loader, node, "the SIP address %s lies in the media ports of '%s'",
+			text, realm->name);
 	}
 }
 
@@ -281,7 +283,8 @@ void config_finish_realm(struct config_loader *loader, const struct node *node, 
 		config->devices[realm->device].kind == CONFIG_PORT_PACKET;
 	if (realm->vlan != 0 && is_packet) {
 		config_fail(loader, node,
-			"'vlan' does not go with a device of kind packet: name the VLAN interface instead");
+			"'vlan' does not go with a device of kind packet: name the VLAN interface "
+			"instead");
 		return;
 	}
 	check_listeners(loader, node, realm);

@@ -80,8 +80,8 @@ void config_fail_unknown(struct config_loader *loader, const struct node *node, 
 	char found[FOUND_MAX + 8];
 	describe(node, found);
 	if (suggest->best.len > 0)
-		config_fail(loader, node, "no such %s: %s, did you mean '" SPAN_FMT "'?", kind, found,
-			SPAN_ARG(suggest->best));
+		config_fail(loader, node, "no such %s: %s, did you mean '" SPAN_FMT "'?", kind,
+			found, SPAN_ARG(suggest->best));
 	else
 		config_fail(loader, node, "no such %s: %s", kind, found);
 }

@@ -114,7 +114,8 @@ static void take_duration(struct config_loader *loader, const struct node *node,
 		return;
 	int err = value_parse_duration_ms(text, &ms);
 	if (err || ms < item->min || ms > item->max) {
-		snprintf(what, sizeof what, "a duration %" PRIu64 "s..%" PRIu64 "s with its unit, like %s",
+		snprintf(what, sizeof what,
+			"a duration %" PRIu64 "s..%" PRIu64 "s with its unit, like %s",
 			item->min / 1000, item->max / 1000, item->fallback);
 		config_fail_expected(loader, node, what);
 		return;
@@ -158,8 +159,8 @@ static void take_text(struct config_loader *loader, const struct node *node,
 		*(const char **)field = copy;
 }
 
-static bool read_secret_file(struct config_loader *loader, const struct node *node, struct span path,
-	struct span *out)
+static bool read_secret_file(
+	struct config_loader *loader, const struct node *node, struct span path, struct span *out)
 {
 	char name[512], buf[1024];
 	if (span_copy(path, name, sizeof name) != 0) {
@@ -168,7 +169,8 @@ static bool read_secret_file(struct config_loader *loader, const struct node *no
 	}
 	FILE *file = fopen(name, "re");
 	if (!file) {
-		config_fail(loader, node, "cannot read the file '%.120s': %s", name, strerror(errno));
+		config_fail(
+			loader, node, "cannot read the file '%.120s': %s", name, strerror(errno));
 		return false;
 	}
 	size_t len = fread(buf, 1, sizeof buf, file);

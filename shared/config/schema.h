@@ -91,8 +91,8 @@ void config_fail_expected(struct config_loader *loader, const struct node *node,
 void config_fail_unknown(struct config_loader *loader, const struct node *node, const char *kind,
 	const struct suggest *suggest);
 
-// The text of a scalar with ${NAME} replaced from the environment. False after an error (not a scalar,
-// no such variable).
+// The text of a scalar with ${NAME} replaced from the environment. False after an error (not a
+// scalar, no such variable).
 bool config_scalar(struct config_loader *loader, const struct node *node, struct span *out);
 // NUL-terminated copy in the configuration's arena, or NULL after an error.
 const char *config_copy(struct config_loader *loader, const struct node *node, struct span text);

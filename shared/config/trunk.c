@@ -137,8 +137,8 @@ void config_take_match_ip(struct config_loader *loader, const struct node *node,
 	}
 	const struct config_trunk *owner = match_owner(loader->config, trunk, &prefix);
 	if (owner) {
-		config_fail(loader, node, "the prefix already belongs to the trunk '%s' of this realm",
-			owner->name);
+		config_fail(loader, node,
+			"the prefix already belongs to the trunk '%s' of this realm", owner->name);
 		return;
 	}
 	trunk->match[trunk->match_count++] = prefix;
@@ -177,10 +177,12 @@ void config_finish_trunk(struct config_loader *loader, const struct node *node, 
 		addr_format(host, text);
 		// A realm whose own mistakes are reported may have no listener at all.
 		if (realm->listener_count > 0 && !has_listener_family(realm, is_v4))
-			config_fail(loader, node, "the host %s is %s, but the realm '%s' has no such SIP address",
+			config_fail(loader, node,
+				"the host %s is %s, but the realm '%s' has no such SIP address",
 				text, is_v4 ? "IPv4" : "IPv6", realm->name);
 		else if (is_own_address(config, host))
-			config_fail(loader, node, "the host %s is this node itself: calls would loop", text);
+			config_fail(loader, node,
+				"the host %s is this node itself: calls would loop", text);
 	}
 }
 

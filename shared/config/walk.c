@@ -170,7 +170,8 @@ static void refuse_strangers(struct config_loader *loader, const struct node *ma
 	}
 }
 
-// A key that is not in the file: its default, or the defaults below it, marked with the map's place.
+// A key that is not in the file: its default, or the defaults below it, marked with the map's
+// place.
 static void take_missing(struct config_loader *loader, const struct node *map,
 	const struct config_item *item, void *target)
 {

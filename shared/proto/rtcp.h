@@ -1,5 +1,5 @@
-// rtcp.h - walking RTCP compounds (RFC 3550 6.1, A.2; RFC 5506 reduced size) and reading their report
-// blocks; building a report for tests and tools.
+// rtcp.h - walking RTCP compounds (RFC 3550 6.1, A.2; RFC 5506 reduced size) and reading their
+// report blocks; building a report for tests and tools.
 //
 // Any thread, pure, borrowed buffers, safe for hostile input. Does not compute intervals or keep
 // state of sources.
@@ -84,6 +84,6 @@ struct rtcp_build {
 // Writes one SR or RR. Bytes written, or -ENOSPC when `cap` is too small.
 int rtcp_build_report(const struct rtcp_build *build, uint8_t *out, uint32_t cap);
 
-// Round trip in 1/65536 s from a report that arrived at `now` (middle 32 bits of NTP time), RFC 3550
-// 6.4.1; 0 when the report names no SR or the times contradict each other.
+// Round trip in 1/65536 s from a report that arrived at `now` (middle 32 bits of NTP time), RFC
+// 3550 6.4.1; 0 when the report names no SR or the times contradict each other.
 uint32_t rtcp_round_trip(const struct rtcp_report *report, uint32_t now);

@@ -1,0 +1,7 @@
+// path: media/x.c
+// expect: include@5
+#include "base/span.h"
+#include "shm/flow.h"
+#include "call/core.h"
+
+#include <rte_mbuf.h>
