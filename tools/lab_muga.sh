@@ -57,7 +57,10 @@ lab_config() {
 	trunks:
 	  core4: { realm: core, hosts: [ $LAB_PHONE_B4 ] }
 	  core6: { realm: core, hosts: [ "$LAB_PHONE_B6" ] }
-	  peer4: { realm: access, hosts: [ $LAB_PEER_A4 ] }
+	  peer4:
+	    realm: access
+	    hosts: [ $LAB_PEER_A4 ]
+	    match: { ip: [ $LAB_PEER_A4/32, $LAB_NAT_A4/32, "$LAB_PEER_A6/128", "$LAB_NAT_A6/128" ] }
 	routes:
 	  - { match: { from_realm: access, to: bob }, to: core4 }
 	  - { match: { from_realm: access, to: "c*" }, to: core4 }

@@ -20,7 +20,7 @@ fail() {
 	for log in "$LAB_DIR"/*.log; do
 		[ -s "$log" ] || continue
 		echo "--- ${log##*/} (last lines)"
-		tail -n "${LOG_LINES:-25}" "$log" | cut -c1-300
+		tail -n "${LOG_LINES:-12}" "$log" | cut -c1-300
 	done
 	echo "reason: $*"
 	exit 1

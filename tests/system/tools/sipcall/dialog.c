@@ -38,7 +38,7 @@ static void send_caller_request(const struct driver *driver, const struct call *
 		call->number, driver->params.border_host);
 	snprintf(text, sizeof(text),
 		"%s %s SIP/2.0\r\n"
-		"Via: SIP/2.0/UDP %s:%u;branch=z9hG4bK%s%s%u\r\n"
+		"Via: SIP/2.0/UDP %s:%u;branch=z9hG4bK%s%s%u;rport\r\n"
 		"Max-Forwards: 70\r\n"
 		"From: <sip:caller@%s>;tag=%s%u\r\n"
 		"To: %s\r\n"
