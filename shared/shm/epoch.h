@@ -22,8 +22,7 @@
 
 // writer: one lane. Readers: signaling workers.
 struct epoch_slot {
-	alignas(64) _Atomic uint64_t
-		epoch;		   // last global epoch seen at a quiescent state, EPOCH_OFFLINE
+	alignas(64) _Atomic uint64_t epoch; // last one seen at a quiescent state, EPOCH_OFFLINE
 	_Atomic uint32_t instance; // of the media file's writer; other instances are ignored
 };
 _Static_assert(sizeof(struct epoch_slot) == 64, "a line for each lane");

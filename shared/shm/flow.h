@@ -23,14 +23,13 @@ enum flow_kind {
 enum flow_latch_mode {
 	FLOW_LATCH_STRICT, // only the signaled remote address and port are accepted
 	FLOW_LATCH_LEARN,  // the signaled remote wins at once; else the first source is learned
-			  // while probation lasts (RFC 4961 symmetric RTP behind a NAT), strict
-			  // afterwards
+			   // while probation lasts (RFC 4961 symmetric RTP behind a NAT), strict
+			   // afterwards
 };
 
 enum flow_flags {
-	FLOW_RTCP_MUX = 1 << 0, // this port receives RTP and RTCP
-	FLOW_RTCP_COMPANION =
-		1 << 1,	    // RTCP received here leaves by the egress of the record at port ^ 1
+	FLOW_RTCP_MUX = 1 << 0,	      // this port receives RTP and RTCP
+	FLOW_RTCP_COMPANION = 1 << 1, // RTCP received here leaves by the record at port ^ 1
 	FLOW_DROP = 1 << 2, // hold (a=inactive / c=0.0.0.0): receive, count, forward nothing
 };
 
@@ -90,7 +89,7 @@ _Static_assert(sizeof(struct flow_latch) == 24, "two copies must fit line 0");
 struct flow_state {
 	// line 0: the source check
 	alignas(64) _Atomic uint64_t incarnation; // whose state this is; others ignore it
-	_Atomic uint32_t generation;		  // last flow_cfg generation that the lane acted on
+	_Atomic uint32_t generation;		  // last generation that the lane acted on
 	_Atomic uint32_t latch_selector; // latch[latch_selector & 1] is whole; release-stored
 	struct flow_latch latch[2];
 
@@ -101,7 +100,7 @@ struct flow_state {
 	_Atomic uint32_t sequence_base;	      // first extended sequence of the stream
 	_Atomic uint32_t sequence_max;	      // highest extended sequence: cycles << 16 | seq
 	_Atomic uint32_t stream_packets;      // of the current SSRC; loss = expected - this
-	_Atomic uint32_t jitter_x16;	      // RFC 3550 jitter in timestamp units, 4 fraction bits
+	_Atomic uint32_t jitter_x16;	      // RFC 3550, timestamp units, 4 fraction bits
 	_Atomic uint32_t transit;	      // relative transit of the last packet
 	_Atomic uint32_t ssrc;
 	_Atomic uint32_t rate_tokens;  // policing bucket
@@ -115,7 +114,7 @@ struct flow_state {
 	_Atomic uint64_t dropped_other;	  // malformed, no peer, held
 	_Atomic uint64_t first_ns;	  // first packet of the incarnation
 	_Atomic uint32_t lost_before;	  // losses of earlier SSRCs of this incarnation
-	_Atomic uint32_t remote_jitter;	  // from the far end's last RTCP report block about us
+	_Atomic uint32_t remote_jitter;	  // from the far end's last RTCP report about us
 	_Atomic uint32_t remote_lost;	  // cumulative loss it reported, 24 bits
 	_Atomic uint32_t remote_fraction; // 0..255
 	_Atomic uint32_t clock_rate;	  // Hz assumed for jitter

@@ -19,7 +19,7 @@ struct flow_writer;
 
 struct flow_writer_params {
 	const struct shm_map *signaling; // writable; borrowed for the writer's life
-	const struct shm_map *media;	 // borrowed; NULL = not there yet: flow_writer_set_media()
+	const struct shm_map *media;	 // borrowed; NULL = not there yet (flow_writer_set_media)
 	uint32_t worker;		 // 0..workers-1
 	uint32_t workers;
 	uint32_t quarantine_ms;	    // ports rest this long after the grace period
@@ -44,7 +44,7 @@ struct flow_counters {
 	uint32_t ports_free, ports_used, ports_resting;
 	uint32_t slots_free, slots_total; // flow_cfg slots of own blocks
 	uint32_t states_free;		  // flow_state slots of own blocks, as many in total
-	uint32_t orphans;		  // adopted from an earlier instance, not claimed by a call
+	uint32_t orphans;		  // adopted at start, not claimed by a call
 	uint64_t orphans_retired;
 	uint64_t discarded;  // torn or impossible records unpublished at start
 	uint32_t is_stalled; // 1: media holds its lock but has not passed for 1 s

@@ -215,7 +215,9 @@ void ports_open(struct flow_writer *w)
 		pool->index = shm_index(&w->signaling, w->pools_open);
 		pool->stamps = shm_stamps(&w->signaling, w->pools_open);
 		pool->bucket[0] = UINT64_MAX;
-		for (uint32_t block = 0; block < SHM_BLOCKS_PER_ADDRESS; block++)
+		uint32_t first = pool->info->port_min / SHM_BLOCK;
+		uint32_t last = pool->info->port_max / SHM_BLOCK;
+		for (uint32_t block = first; block <= last; block++)
 			if (port_is_own(w, w->pools_open, (uint16_t)(block * SHM_BLOCK)))
 				open_block(w, w->pools_open, block);
 	}
