@@ -95,7 +95,8 @@ static uint32_t line_end(struct scan *sc)
 			fault_note(sc, SIP_FAULT_HEADER, i, "Line Feed without Carriage Return");
 			sc->pos = i + 1;
 			return i;
-		} else if (s.ptr[i] != '\t') {
+		} else if (s.ptr[i] != '\t' && (i == 0 || s.ptr[i - 1] != '\\')) {
+			// Only a quoted-pair may hold one (RFC 4475 3.1.1.2).
 			fault_note(sc, SIP_FAULT_HEADER, i, "Control Character in Header");
 		}
 		i++;

@@ -1,0 +1,82 @@
+// fuzz_sdp.c - the SDP parser on any bytes; what it accepts survives being written and rewritten.
+#include "base/check.h"
+#include "sip/sdp.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct sdp_session sdp, again;
+static char out[8 * 65536];
+
+static void check_same(void)
+{
+	CHECK(again.media_count == sdp.media_count);
+	CHECK(again.attrs_used == sdp.attrs_used);
+	CHECK(span_eq(again.session_id, sdp.session_id));
+	CHECK(span_eq(again.session_version, sdp.session_version));
+	for (uint32_t i = 0; i < sdp.media_count; i++) {
+		const struct sdp_media *a = &again.media[i], *b = &sdp.media[i];
+		CHECK(a->port == b->port && a->format_count == b->format_count);
+		CHECK(a->direction == b->direction && a->has_rtcp_mux == b->has_rtcp_mux);
+		CHECK(a->rtcp_port == b->rtcp_port && a->is_rtp == b->is_rtp);
+	}
+}
+
+static void check_codecs(void)
+{
+	struct sdp_codec codec;
+	for (uint32_t i = 0; i < sdp.media_count; i++) {
+		sdp_media_is_held(&sdp.media[i]);
+		for (uint32_t k = 0; k < sdp.media[i].format_count; k++) {
+			if (sdp_codec_of(&sdp, i, k, &codec) == 0)
+				CHECK(codec.clock_rate && codec.channels && codec.name.len);
+		}
+	}
+}
+
+static void check_rewritten(void)
+{
+	static struct sdp_rewrite rewrite;
+	struct sip_writer w;
+	struct sdp_fault fault;
+	rewrite = (struct sdp_rewrite){ .username = SPAN_LIT("-"), .session_id = 1,
+		.session_version = 2, .ip = ip_from_v4(0xc0000209),
+		.drop = SDP_CLASS_ICE | SDP_CLASS_SDES | SDP_CLASS_DTLS | SDP_CLASS_ADDRESS };
+	for (uint32_t i = 0; i < sdp.media_count; i++)
+		rewrite.media[i].port = sdp.media[i].port ? (uint16_t)(20000 + 2 * i) : 0;
+	sip_writer_init(&w, out, sizeof(out));
+	sdp_put_rewritten(&w, &sdp, &rewrite);
+	if (w.is_overflowed || w.len > SDP_TEXT_MAX)
+		return;
+	CHECK(sdp_parse(sip_writer_text(&w), &again, &fault) == 0);
+	CHECK(again.media_count == sdp.media_count);
+	CHECK(ip_eq(&again.origin.ip, &rewrite.ip));
+	for (uint32_t i = 0; i < again.media_count; i++) {
+		CHECK(again.media[i].port == rewrite.media[i].port);
+		CHECK(ip_eq(&again.media[i].connection.ip, &rewrite.ip));
+	}
+	CHECK(!sdp_find(&again, -1, SDP_ATTR_CANDIDATE));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct sip_writer w;
+	struct sdp_fault fault;
+	struct span input = span_make((const char *)data, (uint32_t)size);
+	if (sdp_parse(input, &sdp, &fault)) {
+		CHECK(fault.reason);
+		return 0;
+	}
+	check_codecs();
+	check_rewritten();
+	sip_writer_init(&w, out, sizeof(out));
+	sdp_put(&w, &sdp);
+	if (w.is_overflowed || w.len > SDP_TEXT_MAX)
+		return 0;
+	CHECK(sdp_parse(sip_writer_text(&w), &again, &fault) == 0);
+	check_same();
+	return 0;
+}

@@ -1,0 +1,1 @@
+muga_fuzz(sdp signaling_sip)

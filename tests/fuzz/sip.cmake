@@ -1,0 +1,1 @@
+muga_fuzz(sip signaling_sip)
