@@ -1,0 +1,121 @@
+// network.c - packets on their way: a heap by due time; loses, doubles and reorders by the seed.
+#include "sim.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+static bool is_before(const struct packet *a, const struct packet *b)
+{
+	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->order < b->order;
+}
+
+static void push(struct sim *sim, const struct packet *packet)
+{
+	CHECK(sim->packets < SIM_PACKETS_MAX);
+	uint32_t at = sim->packets++;
+
+	while (at > 0 && is_before(packet, &sim->heap[(at - 1) / 2])) {
+		sim->heap[at] = sim->heap[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	sim->heap[at] = *packet;
+}
+
+static struct packet pop(struct sim *sim)
+{
+	struct packet top = sim->heap[0];
+	struct packet last = sim->heap[--sim->packets];
+	uint32_t at = 0;
+
+	for (;;) {
+		uint32_t child = at * 2 + 1;
+
+		if (child >= sim->packets)
+			break;
+		if (child + 1 < sim->packets &&
+			is_before(&sim->heap[child + 1], &sim->heap[child]))
+			child++;
+		if (!is_before(&sim->heap[child], &last))
+			break;
+		sim->heap[at] = sim->heap[child];
+		at = child;
+	}
+	sim->heap[at] = last;
+	return top;
+}
+
+static void enqueue(struct sim *sim, const struct addr *from, const struct addr *to, struct span data)
+{
+	struct packet packet = { .due_ms = sim->now_ms + 1 + rng_below(&sim->rng, sim->delay_max_ms),
+		.order = sim->order++, .from = *from, .to = *to, .len = data.len };
+
+	packet.data = malloc(data.len + 1);
+	CHECK(packet.data);
+	memcpy(packet.data, data.ptr, data.len);
+	packet.data[data.len] = 0;
+	push(sim, &packet);
+}
+
+static void note(struct sim *sim, const struct addr *from, const struct addr *to, struct span data,
+	const char *fate)
+{
+	char a[ADDR_TEXT_MAX], b[ADDR_TEXT_MAX];
+	int32_t end = span_find(data, '\r', 0);
+
+	addr_format(from, a);
+	addr_format(to, b);
+	fprintf(sim->ladder, "%8llu %-22s -> %-22s %s%.*s\n", (unsigned long long)sim->now_ms, a, b,
+		fate, end < 0 ? 60 : end, data.ptr);
+	if (sim->is_verbose)
+		fprintf(sim->ladder, "%.*s\n", (int)data.len, data.ptr);
+}
+
+void network_send(struct sim *sim, const struct addr *from, const struct addr *to, struct span data)
+{
+	if (sim_chance(sim, sim->loss_permille)) {
+		note(sim, from, to, data, "(lost) ");
+		return;
+	}
+	note(sim, from, to, data, "");
+	enqueue(sim, from, to, data);
+	if (sim_chance(sim, sim->duplicate_permille))
+		enqueue(sim, from, to, data);
+}
+
+uint64_t network_next_ms(const struct sim *sim)
+{
+	return sim->packets ? sim->heap[0].due_ms : UINT64_MAX;
+}
+
+// A copy with flipped bytes from a neighbour of the sender, so that its answers reach nobody.
+static void mutate(struct sim *sim, const struct packet *packet)
+{
+	struct addr from = packet->from;
+	char copy[SIM_TEXT_MAX * 2];
+	uint32_t len = packet->len < sizeof(copy) ? packet->len : sizeof(copy);
+
+	if (sim->mutants == 0 || len == 0 || !world_is_ours(&packet->to) ||
+		!sim_chance(sim, 100))
+		return;
+	sim->mutants--;
+	memcpy(copy, packet->data, len);
+	for (uint32_t i = 1 + rng_below(&sim->rng, 4); i > 0; i--)
+		copy[rng_below(&sim->rng, len)] = (char)rng_below(&sim->rng, 256);
+	from.ip.b[15] = 250;
+	enqueue(sim, &from, &packet->to, span_make(copy, len));
+}
+
+void network_deliver(struct sim *sim)
+{
+	while (sim->packets && sim->heap[0].due_ms <= sim->now_ms) {
+		struct packet packet = pop(sim);
+
+		mutate(sim, &packet);
+		if (world_is_ours(&packet.to))
+			world_receive(sim, &packet);
+		else
+			ua_receive(sim, &packet);
+		free(packet.data);
+	}
+}

@@ -1,0 +1,506 @@
+// ua.c - a user agent of one call: its own little transactions, and a script of what it does.
+#include "sim.h"
+
+#include "base/check.h"
+
+#define T1_MS 500u
+#define T2_MS 4000u
+#define TIMEOUT_MS (64u * T1_MS)
+
+struct script ua_script(struct sim *sim)
+{
+	static const uint16_t statuses[] = { 200, 200, 200, 200, 200, 200, 486, 503, 404, 302 };
+	struct script script = {
+		.ring_ms = sim_between(sim, 1, 6000),
+		.status = statuses[rng_below(&sim->rng, sizeof(statuses) / sizeof(statuses[0]))],
+		.is_silent = sim_chance(sim, 60),
+		.is_late = sim_chance(sim, 150),
+		.has_early_media = sim_chance(sim, 300),
+		.is_ackless = sim_chance(sim, 50),
+		.is_forked = sim_chance(sim, 80),
+		.has_video = sim_chance(sim, 250),
+		.hold = (uint8_t)rng_below(&sim->rng, 4),
+	};
+
+	if (sim_chance(sim, 500))
+		script.talk_ms = sim_between(sim, 1, 15000);
+	if (sim_chance(sim, 200))
+		script.cancel_ms = sim_between(sim, 1, 7000);
+	if (sim_chance(sim, 400))
+		script.reinvite_ms = sim_between(sim, 1, 6000);
+	if (sim_chance(sim, 40))
+		script.ring_ms = 60000;
+	return script;
+}
+
+struct ua *ua_new(struct sim *sim, enum sim_side side, const struct addr *addr)
+{
+	CHECK(sim->ua_count < SIM_UAS_MAX);
+	struct ua *ua = &sim->uas[sim->ua_count];
+
+	*ua = (struct ua){ .is_used = true, .side = side, .number = sim->ua_count, .addr = *addr,
+		.script = ua_script(sim) };
+	sim->ua_count++;
+	snprintf(ua->local_tag, sizeof(ua->local_tag), "%st%llx", sim_secret[side],
+		(unsigned long long)rng_u64(&sim->rng));
+	ua->local_cseq = sim_between(sim, 1, 1000);
+	return ua;
+}
+
+static void client_send(struct sim *sim, struct ua *ua, struct ua_client *client,
+	const struct ua_request *request)
+{
+	struct ua_request with_branch = *request;
+
+	*client = (struct ua_client){ .is_active = true, .cseq = request->cseq,
+		.next_ms = sim->now_ms + T1_MS, .wait_ms = T1_MS,
+		.deadline_ms = sim->now_ms + TIMEOUT_MS };
+	snprintf(client->branch, sizeof(client->branch), "z9hG4bK%s%llx", sim_secret[ua->side],
+		(unsigned long long)rng_u64(&sim->rng));
+	if (request->branch)
+		snprintf(client->branch, sizeof(client->branch), "%s", request->branch);
+	with_branch.branch = client->branch;
+	client->len = ua_put_request(sim, ua, &with_branch, client->data);
+	ua_transmit(sim, ua, client->data, client->len);
+}
+
+void ua_call(struct sim *sim, struct ua *ua, const char *number, const struct addr *muga)
+{
+	char host[ADDR_TEXT_MAX], body[SIM_TEXT_MAX] = "";
+
+	addr_format(muga, host);
+	ua->is_caller = true;
+	snprintf(ua->call_id, sizeof(ua->call_id), "c%u-%s@%s.example", ua->number,
+		sim_secret[ua->side], sim_secret[ua->side]);
+	snprintf(ua->local_uri, sizeof(ua->local_uri), "sip:%u@%s.example", 1000 + ua->number,
+		sim_secret[ua->side]);
+	snprintf(ua->remote_uri, sizeof(ua->remote_uri), "sip:%s@%s", number, host);
+	snprintf(ua->target, sizeof(ua->target), "sip:%s@%s", number, host);
+	if (!ua->script.is_late)
+		ua_put_offer(sim, ua, false, body);
+	struct ua_request invite = { .method = "INVITE", .cseq = ++ua->local_cseq, .body = body };
+	client_send(sim, ua, &ua->invite, &invite);
+	if (ua->script.cancel_ms)
+		ua->cancel_ms = sim->now_ms + ua->script.cancel_ms;
+}
+
+static void send_bye(struct sim *sim, struct ua *ua)
+{
+	struct ua_request bye = { .method = "BYE", .cseq = ++ua->local_cseq, .body = "" };
+
+	ua->is_over = true;
+	ua->hangup_ms = ua->reinvite_ms = 0;
+	client_send(sim, ua, &ua->other, &bye);
+}
+
+static void connected(struct sim *sim, struct ua *ua)
+{
+	if (ua->connected_ms || ua->is_over)
+		return;
+	ua->connected_ms = sim->now_ms;
+	if (ua->script.talk_ms)
+		ua->hangup_ms = sim->now_ms + ua->script.talk_ms;
+	if (ua->script.reinvite_ms)
+		ua->reinvite_ms = sim->now_ms + ua->script.reinvite_ms;
+}
+
+// Responses -----------------------------------------------------------------------------------------------
+
+// One final response per INVITE transaction.
+static void note_final(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	uint32_t at = msg->cseq.number % 16;
+
+	if (ua->final_cseq[at] == msg->cseq.number && ua->finals[at] != msg->status)
+		sim_fail(sim, "%s: INVITE %u got %u after %u", ua->call_id, msg->cseq.number,
+			msg->status, ua->finals[at]);
+	ua->final_cseq[at] = msg->cseq.number;
+	ua->finals[at] = msg->status;
+}
+
+static void take_contact(struct ua *ua, const struct sip_msg *msg)
+{
+	if (msg->contact_count)
+		span_copy(msg->contact.uri.text, ua->target, sizeof(ua->target));
+}
+
+static void send_ack(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	char body[SIM_TEXT_MAX] = "";
+	bool is_offered = ua->invite.len && !strstr(ua->invite.data, "v=0");
+
+	if (ua->script.is_ackless && msg->status < 300)
+		return;
+	if (msg->status >= 300) {
+		char ack[SIM_TEXT_MAX];
+		char tag[sizeof(ua->remote_tag)];
+		struct ua_request request = { .method = "ACK", .cseq = msg->cseq.number,
+			.branch = ua->invite.branch, .body = "" };
+
+		memcpy(tag, ua->remote_tag, sizeof(tag));
+		span_copy(msg->to.tag, ua->remote_tag, sizeof(ua->remote_tag));
+		ua_transmit(sim, ua, ack, ua_put_request(sim, ua, &request, ack));
+		memcpy(ua->remote_tag, tag, sizeof(tag));
+		return;
+	}
+	if (ua->ack_cseq != msg->cseq.number) {
+		if (is_offered && !ua_put_sdp_answer(sim, ua, msg->body, body))
+			sim_fail(sim, "%s: late offer does not parse", ua->call_id);
+		struct ua_request request = { .method = "ACK", .cseq = msg->cseq.number,
+			.body = body };
+		ua->ack_len = ua_put_request(sim, ua, &request, ua->ack);
+		ua->ack_cseq = msg->cseq.number;
+	}
+	ua_transmit(sim, ua, ua->ack, ua->ack_len);
+}
+
+static void receive_invite_final(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	bool is_first = ua->invite.is_active;
+
+	note_final(sim, ua, msg);
+	ua->invite.is_active = false;
+	ua->invite.final = msg->status;
+	if (msg->status < 300 && is_first) {
+		span_copy(msg->to.tag, ua->remote_tag, sizeof(ua->remote_tag));
+		take_contact(ua, msg);
+		ua->is_confirmed = true;
+	}
+	send_ack(sim, ua, msg);
+	if (!is_first)
+		return;
+	ua->cancel_ms = 0;
+	if (msg->status >= 300 && !ua->is_confirmed)
+		ua->is_over = true;
+	else if (msg->status < 300 && ua->script.is_ackless)
+		ua->is_over = true;
+	else if (msg->status < 300)
+		connected(sim, ua);
+}
+
+static void receive_response(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	if (msg->cseq.method == SIP_METHOD_INVITE) {
+		if (msg->cseq.number != ua->invite.cseq)
+			return;
+		if (msg->status >= 200)
+			receive_invite_final(sim, ua, msg);
+		else
+			ua->invite.is_provisional = true;
+		return;
+	}
+	if (msg->cseq.number == ua->other.cseq && msg->status >= 200)
+		ua->other.is_active = false;
+}
+
+// Requests ------------------------------------------------------------------------------------------------
+
+// Via, From, To with tag, Call-ID and CSeq lines that answers to this request copy.
+static void keep_head(struct ua *ua, const struct sip_msg *msg, char *out)
+{
+	static const enum sip_header_id copied[] = { SIP_HEADER_VIA, SIP_HEADER_FROM,
+		SIP_HEADER_CALL_ID, SIP_HEADER_CSEQ };
+	struct sip_writer w;
+
+	sip_writer_init(&w, out, SIM_TEXT_MAX - 1);
+	for (uint32_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
+		sip_put_headers_of(&w, msg, copied[i]);
+	sip_put_lit(&w, "To: ");
+	sip_put(&w, msg->to.text);
+	if (span_is_empty(msg->to.tag)) {
+		sip_put_lit(&w, ";tag=");
+		sip_put(&w, span_str(ua->local_tag));
+	}
+	sip_put_lit(&w, "\r\n");
+	CHECK(!w.is_overflowed);
+	out[w.len] = 0;
+}
+
+static void reply(struct sim *sim, struct ua *ua, const struct sip_msg *msg, uint16_t status)
+{
+	char kept[SIM_TEXT_MAX], data[SIM_TEXT_MAX];
+
+	memcpy(kept, ua->server_via, sizeof(kept));
+	keep_head(ua, msg, ua->server_via);
+	ua_transmit(sim, ua, data, ua_put_answer(ua, status, "", data));
+	memcpy(ua->server_via, kept, sizeof(kept));
+}
+
+static void answer(struct sim *sim, struct ua *ua, uint16_t status)
+{
+	char body[SIM_TEXT_MAX] = "";
+
+	if (status < 300 && status > 180 && ua->offer[0])
+		ua_put_sdp_answer(sim, ua, span_str(ua->offer), body);
+	else if (status >= 200 && status < 300)
+		ua_put_offer(sim, ua, false, body);
+	ua->answer_len = ua_put_answer(ua, status, body, ua->answer);
+	ua->answer_status = status;
+	ua_transmit(sim, ua, ua->answer, ua->answer_len);
+	if (status < 200)
+		return;
+	ua->is_serving = false;
+	ua->answer_due_ms = 0;
+	ua->repeat_wait_ms = T1_MS;
+	ua->repeat_ms = sim->now_ms + T1_MS;
+	ua->repeat_end_ms = sim->now_ms + TIMEOUT_MS;
+	ua->is_acked = false;
+	ua->is_offering = status < 300 && !ua->offer[0];
+	if (status < 300)
+		ua->is_confirmed = true;
+	else if (!ua->is_reinvite)
+		ua->is_over = true;
+}
+
+// Another branch of a forking proxy beyond the border answers as well.
+static void answer_fork(struct sim *sim, struct ua *ua)
+{
+	struct addr addr = ua->addr;
+	struct ua *fork = ua_new(sim, ua->side, &addr);
+
+	fork->script = (struct script){ .status = 200 };
+	memcpy(fork->call_id, ua->call_id, sizeof(fork->call_id));
+	memcpy(fork->remote_tag, ua->remote_tag, sizeof(fork->remote_tag));
+	memcpy(fork->remote_uri, ua->remote_uri, sizeof(fork->remote_uri));
+	memcpy(fork->local_uri, ua->local_uri, sizeof(fork->local_uri));
+	memcpy(fork->target, ua->target, sizeof(fork->target));
+	memcpy(fork->offer, ua->offer, sizeof(fork->offer));
+	fork->remote_cseq = fork->server_cseq = ua->server_cseq;
+	char *tag = strstr(ua->server_via, ua->local_tag);
+	CHECK(tag);
+	snprintf(fork->server_via, sizeof(fork->server_via), "%.*s%s\r\n",
+		(int)(tag - ua->server_via), ua->server_via, fork->local_tag);
+	answer(sim, fork, 200);
+}
+
+static void receive_invite(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	char branch[sizeof(ua->server_branch)];
+
+	span_copy(msg->via.branch, branch, sizeof(branch));
+	if (strcmp(branch, ua->server_branch) == 0) {
+		if (ua->answer_len && !ua->is_acked)
+			ua_transmit(sim, ua, ua->answer, ua->answer_len);
+		return;
+	}
+	if (ua->is_serving || ua->invite.is_active || ua->repeat_ms) {
+		reply(sim, ua, msg, 491);
+		return;
+	}
+	memcpy(ua->server_branch, branch, sizeof(branch));
+	ua->is_reinvite = ua->is_confirmed;
+	span_copy(msg->body, ua->offer, sizeof(ua->offer));
+	keep_head(ua, msg, ua->server_via);
+	ua->server_cseq = msg->cseq.number;
+	ua->is_serving = true;
+	ua->is_acked = false;
+	ua->answer_len = 0;
+	take_contact(ua, msg);
+	if (ua->is_reinvite) {
+		ua->answer_due_ms = sim->now_ms + 1 + rng_below(&sim->rng, 500);
+		return;
+	}
+	span_copy(msg->from.tag, ua->remote_tag, sizeof(ua->remote_tag));
+	span_copy(msg->from.uri.text, ua->remote_uri, sizeof(ua->remote_uri));
+	span_copy(msg->to.uri.text, ua->local_uri, sizeof(ua->local_uri));
+	if (sim_chance(sim, 800))
+		answer(sim, ua, ua->script.has_early_media && ua->offer[0] ? 183 : 180);
+	ua->answer_due_ms = sim->now_ms + ua->script.ring_ms;
+}
+
+static void receive_ack(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	if (msg->cseq.number != ua->server_cseq)
+		return;
+	ua->repeat_ms = 0;
+	ua->is_acked = true;
+	if (ua->answer_status < 300)
+		connected(sim, ua);
+}
+
+static void receive_bye(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	reply(sim, ua, msg, 200);
+	ua->is_over = true;
+	ua->hangup_ms = ua->reinvite_ms = ua->repeat_ms = 0;
+	if (ua->is_serving)
+		answer(sim, ua, 487);
+}
+
+static void receive_cancel(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	reply(sim, ua, msg, 200);
+	if (ua->is_serving)
+		answer(sim, ua, 487);
+}
+
+// CSeq grows in each direction of a dialog; a repeated one is a retransmission.
+static void check_cseq(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	bool is_new = msg->cseq.number > ua->remote_cseq;
+
+	if (msg->method == SIP_METHOD_ACK || msg->method == SIP_METHOD_CANCEL)
+		return;
+	if (is_new)
+		ua->remote_cseq = msg->cseq.number;
+	else if (msg->cseq.number == 0)
+		sim_fail(sim, "%s: CSeq 0", ua->call_id);
+}
+
+static void receive_request(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	check_cseq(sim, ua, msg);
+	switch (msg->method) {
+	case SIP_METHOD_INVITE:
+		receive_invite(sim, ua, msg);
+		break;
+	case SIP_METHOD_ACK:
+		receive_ack(sim, ua, msg);
+		break;
+	case SIP_METHOD_BYE:
+		receive_bye(sim, ua, msg);
+		break;
+	case SIP_METHOD_CANCEL:
+		receive_cancel(sim, ua, msg);
+		break;
+	default:
+		reply(sim, ua, msg, 200);
+	}
+}
+
+// The far tag that concerns this agent: a request names ours in To, a response in From.
+static bool is_for(const struct ua *ua, const struct sip_msg *msg, const struct packet *packet)
+{
+	struct span tag = msg->is_request ? msg->to.tag : msg->from.tag;
+
+	if (!addr_eq(&ua->addr, &packet->to) || !span_eq(span_str(ua->call_id), msg->call_id))
+		return false;
+	return span_is_empty(tag) || span_eq(span_str(ua->local_tag), tag);
+}
+
+void ua_receive(struct sim *sim, const struct packet *packet)
+{
+	struct sip_msg *msg = &sim->msg;
+	struct sip_fault fault;
+	struct ua *ua = NULL;
+
+	if (packet->to.ip.b[15] == 250 || sip_parse(span_make(packet->data, packet->len), msg, &fault))
+		return;
+	for (uint32_t i = 0; i < sim->ua_count && !ua; i++)
+		if (is_for(&sim->uas[i], msg, packet))
+			ua = &sim->uas[i];
+	if (!ua && msg->is_request && msg->method == SIP_METHOD_INVITE &&
+		span_is_empty(msg->to.tag) && sim->ua_count < SIM_UAS_MAX / 2) {
+		ua = ua_new(sim, world_side(&packet->to), &packet->to);
+		span_copy(msg->call_id, ua->call_id, sizeof(ua->call_id));
+	}
+	if (!ua || ua->script.is_silent)
+		return;
+	if (msg->is_request)
+		receive_request(sim, ua, msg);
+	else
+		receive_response(sim, ua, msg);
+}
+
+// Time ----------------------------------------------------------------------------------------------------
+
+static void client_run(struct sim *sim, struct ua *ua, struct ua_client *client, bool is_invite)
+{
+	if (!client->is_active)
+		return;
+	if (sim->now_ms >= client->deadline_ms && !(is_invite && client->is_provisional)) {
+		client->is_active = false;
+		ua->is_over |= is_invite && !ua->is_confirmed;
+		return;
+	}
+	if (sim->now_ms < client->next_ms || (is_invite && client->is_provisional))
+		return;
+	ua_transmit(sim, ua, client->data, client->len);
+	client->wait_ms *= 2;
+	if (!is_invite && client->wait_ms > T2_MS)
+		client->wait_ms = T2_MS;
+	client->next_ms = sim->now_ms + client->wait_ms;
+}
+
+static void repeat_answer(struct sim *sim, struct ua *ua)
+{
+	if (!ua->repeat_ms || sim->now_ms < ua->repeat_ms)
+		return;
+	if (sim->now_ms >= ua->repeat_end_ms) {
+		ua->repeat_ms = 0;
+		if (ua->answer_status < 300 && !ua->is_over)
+			send_bye(sim, ua);
+		return;
+	}
+	ua_transmit(sim, ua, ua->answer, ua->answer_len);
+	ua->repeat_wait_ms = ua->repeat_wait_ms * 2 > T2_MS ? T2_MS : ua->repeat_wait_ms * 2;
+	ua->repeat_ms = sim->now_ms + ua->repeat_wait_ms;
+}
+
+static void send_cancel(struct sim *sim, struct ua *ua)
+{
+	struct ua_request cancel = { .method = "CANCEL", .cseq = ua->invite.cseq,
+		.branch = ua->invite.branch, .body = "" };
+
+	ua->cancel_ms = 0;
+	if (ua->invite.is_active && ua->invite.is_provisional)
+		client_send(sim, ua, &ua->other, &cancel);
+}
+
+static void send_reinvite(struct sim *sim, struct ua *ua)
+{
+	char body[SIM_TEXT_MAX] = "";
+
+	ua->reinvite_ms = 0;
+	if (ua->is_over || ua->is_serving || ua->invite.is_active || ua->repeat_ms)
+		return;
+	if (ua->script.hold < 3)
+		ua_put_offer(sim, ua, true, body);
+	struct ua_request invite = { .method = "INVITE", .cseq = ++ua->local_cseq, .body = body };
+	client_send(sim, ua, &ua->invite, &invite);
+}
+
+static bool is_due(const struct sim *sim, uint64_t at)
+{
+	return at && sim->now_ms >= at;
+}
+
+void ua_run(struct sim *sim, struct ua *ua)
+{
+	client_run(sim, ua, &ua->invite, true);
+	client_run(sim, ua, &ua->other, false);
+	repeat_answer(sim, ua);
+	if (ua->is_serving && is_due(sim, ua->answer_due_ms)) {
+		bool is_fork = ua->script.is_forked && !ua->is_reinvite && ua->script.status == 200;
+
+		answer(sim, ua, ua->is_reinvite ? 200 : ua->script.status);
+		if (is_fork)
+			answer_fork(sim, ua);
+	}
+	if (is_due(sim, ua->cancel_ms))
+		send_cancel(sim, ua);
+	if (is_due(sim, ua->reinvite_ms))
+		send_reinvite(sim, ua);
+	if (is_due(sim, ua->hangup_ms) && !ua->is_over)
+		send_bye(sim, ua);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return b && b < a ? b : a;
+}
+
+uint64_t ua_next_ms(const struct ua *ua)
+{
+	uint64_t next = UINT64_MAX;
+
+	if (ua->invite.is_active && !ua->invite.is_provisional)
+		next = earlier(next, ua->invite.next_ms);
+	if (ua->other.is_active)
+		next = earlier(next, ua->other.next_ms);
+	next = earlier(next, ua->repeat_ms);
+	next = earlier(next, ua->is_serving ? ua->answer_due_ms : 0);
+	next = earlier(next, ua->cancel_ms);
+	next = earlier(next, ua->reinvite_ms);
+	return earlier(next, ua->is_over ? 0 : ua->hangup_ms);
+}

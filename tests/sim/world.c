@@ -1,0 +1,231 @@
+// world.c - the system under test: its configuration, segment and cores, and the conductor's part.
+#include "sim.h"
+
+#include "base/check.h"
+#include "call/trunk.h"
+
+#include <stdlib.h>
+
+struct place {
+	const char *realm, *listener, *media, *match, *host, *host2;
+};
+
+static const struct place places[SIM_SIDES] = {
+	[SIM_ACCESS] = { "access", "10.1.0.1:5060", "10.1.0.2", "10.1.0.0/16", "10.1.1.200", NULL },
+	[SIM_CORE] = { "core", "10.2.0.1:5060", "10.2.0.2", NULL, "10.2.1.1", "10.2.1.2" },
+	[SIM_CORE6] = { "core6", "[fd00:2::1]:5060", "fd00:2::2", NULL, "fd00:2::a", NULL },
+};
+
+static struct addr to_addr(const char *text)
+{
+	struct addr addr;
+
+	CHECK(addr_parse(span_str(text), 5060, &addr) == 0);
+	return addr;
+}
+
+static void make_realm(struct sim *sim, uint32_t i)
+{
+	struct config_realm *realm = &sim->config.realms[i];
+
+	*realm = (struct config_realm){ .name = places[i].realm, .listener_count = 1,
+		.media_count = 1, .port_min = 20000, .port_max = 20511, .device = -1,
+		.latching = i == SIM_ACCESS ? CONFIG_LATCH_LEARN : CONFIG_LATCH_STRICT,
+		.is_trusted = true };
+	realm->listeners[0].addr = to_addr(places[i].listener);
+	realm->media[0] = to_addr(places[i].media).ip;
+}
+
+static void make_trunk(struct sim *sim, uint32_t i)
+{
+	struct config_trunk *trunk = &sim->trunks[i];
+
+	*trunk = (struct config_trunk){ .name = places[i].realm, .realm = i };
+	trunk->hosts[trunk->host_count++] = to_addr(places[i].host);
+	if (places[i].host2)
+		trunk->hosts[trunk->host_count++] = to_addr(places[i].host2);
+	if (i == SIM_CORE)
+		CHECK(ip_prefix_parse(SPAN_LIT("10.2.0.0/16"), &trunk->match[0]) == 0);
+	else if (i == SIM_CORE6)
+		CHECK(ip_prefix_parse(SPAN_LIT("fd00:2::/32"), &trunk->match[0]) == 0);
+	else
+		CHECK(ip_prefix_parse(SPAN_LIT("10.1.0.0/16"), &trunk->match[0]) == 0);
+	trunk->match_count = 1;
+}
+
+static void make_config(struct sim *sim)
+{
+	sim->config = (struct config){ .node_id = "sim", .workers = SIM_WORKERS,
+		.realm_count = SIM_SIDES, .trunks = sim->trunks, .trunk_count = SIM_SIDES,
+		.routes = sim->routes, .route_count = 4 };
+	sim->config.limits.ring_timeout_ms = 20000;
+	sim->config.limits.quarantine_ms = 5000;
+	for (uint32_t i = 0; i < SIM_SIDES; i++) {
+		make_realm(sim, i);
+		make_trunk(sim, i);
+	}
+	sim->routes[0] = (struct config_route){ .from_realm = SIM_ACCESS, .from_trunk = -1,
+		.to = SPAN_LIT("6*"), .trunk = SIM_CORE6, .line = 1 };
+	sim->routes[1] = (struct config_route){ .from_realm = SIM_ACCESS, .from_trunk = -1,
+		.to = SPAN_LIT("1*"), .trunk = SIM_CORE, .prefix = SPAN_LIT("+49"), .line = 2 };
+	sim->routes[2] = (struct config_route){ .from_realm = SIM_CORE, .from_trunk = -1,
+		.trunk = SIM_ACCESS, .strip = SPAN_LIT("+"), .line = 3 };
+	sim->routes[3] = (struct config_route){ .from_realm = SIM_CORE6, .from_trunk = -1,
+		.trunk = SIM_ACCESS, .line = 4 };
+}
+
+static bool open_segment(struct sim *sim)
+{
+	struct shm_geometry geometry = { .addresses = SIM_SIDES, .flows = 8192,
+		.workers = SIM_WORKERS, .lanes = 1 };
+
+	if (shm_anonymous(&geometry, &sim->signaling, &sim->media) < 0)
+		return false;
+	struct shm_address *addresses = shm_addresses(&sim->signaling);
+	for (uint32_t i = 0; i < SIM_SIDES; i++) {
+		addresses[i].ip = sim->config.realms[i].media[0];
+		addresses[i].port_min = sim->config.realms[i].port_min;
+		addresses[i].port_max = sim->config.realms[i].port_max;
+	}
+	atomic_store(shm_address_count(&sim->signaling), SIM_SIDES);
+	flow_view_init(&sim->view, &sim->signaling);
+	return true;
+}
+
+static bool open_worker(struct sim *sim, uint32_t i)
+{
+	struct core_params params = { .worker = i, .workers = SIM_WORKERS, .calls_max = 64,
+		.transactions_max = 1024, .key = { { 1, 2 } }, .trunks = sim->trunk_table,
+		.now_ms = sim->now_ms };
+	struct flow_writer_params flows = { .signaling = &sim->signaling, .media = &sim->media,
+		.worker = i, .workers = SIM_WORKERS, .quarantine_ms = 5000,
+		.orphan_timeout_ms = 10000 };
+
+	sim->cores[i] = core_new(&params);
+	sim->envs[i] = (struct core_env){ .now_ms = sim->now_ms, .unix_ms = sim->now_ms,
+		.rng = &sim->rng, .config = &sim->config,
+		.flows = flow_writer_new(&flows, sim->now_ms), .outbox = outbox_new(4096, 4u << 20) };
+	if (!sim->cores[i] || !sim->envs[i].flows || !sim->envs[i].outbox)
+		return false;
+	flow_writer_counters(sim->envs[i].flows, &sim->at_start[i]);
+	return true;
+}
+
+bool world_open(struct sim *sim)
+{
+	make_config(sim);
+	sim->trunk_table = trunk_table_new();
+	if (!sim->trunk_table || !open_segment(sim))
+		return false;
+	for (uint32_t i = 0; i < SIM_WORKERS; i++)
+		if (!open_worker(sim, i))
+			return false;
+	return true;
+}
+
+void world_close(struct sim *sim)
+{
+	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
+		core_free(sim->cores[i]);
+		flow_writer_free(sim->envs[i].flows);
+		outbox_free(sim->envs[i].outbox);
+	}
+	trunk_table_free(sim->trunk_table);
+	shm_close(&sim->signaling);
+	shm_close(&sim->media);
+}
+
+enum sim_side world_side(const struct addr *addr)
+{
+	if (!ip_is_v4(&addr->ip))
+		return SIM_CORE6;
+	return addr->ip.b[13] == 1 ? SIM_ACCESS : SIM_CORE;
+}
+
+bool world_is_ours(const struct addr *addr)
+{
+	struct addr own = to_addr(places[world_side(addr)].listener);
+
+	return addr_eq(&own, addr);
+}
+
+// The outbox, in order, as worker.c does it.
+static void flush(struct sim *sim, uint32_t worker)
+{
+	struct outbox *outbox = sim->envs[worker].outbox;
+
+	for (uint32_t i = 0; i < outbox_count(outbox); i++) {
+		const struct outbox_entry *entry = outbox_at(outbox, i);
+
+		if (entry->kind == OUTBOX_CALL_END) {
+			sim->calls_ended++;
+			sim->calls_connected += entry->call_end->info.duration_ms > 0;
+			fprintf(sim->ladder, "%8llu call %llx ends: %s, code %u\n",
+				(unsigned long long)sim->now_ms,
+				(unsigned long long)entry->call_end->info.token,
+				call_cause_name(entry->call_end->cause), entry->call_end->code);
+			continue;
+		}
+		const struct outbox_send *send = &entry->send;
+		const struct addr *from =
+			&sim->config.realms[send->listener >> 8].listeners[0].addr;
+		check_sent(sim, from, &send->target, send->data);
+		network_send(sim, from, &send->target, send->data);
+	}
+	outbox_clear(outbox);
+}
+
+static void turn(struct sim *sim, uint32_t worker)
+{
+	sim->envs[worker].now_ms = sim->now_ms;
+	sim->envs[worker].unix_ms = sim->now_ms;
+}
+
+void world_receive(struct sim *sim, const struct packet *packet)
+{
+	struct core_message message = {
+		.listener = listener_make(world_side(&packet->to), 0),
+		.source = packet->from,
+		.data = span_make(packet->data, packet->len),
+	};
+	struct hash_key key = { { 1, 2 } };
+	uint32_t shard = 0;
+
+	if (!core_scan_shard(&key, message.data, &shard))
+		shard = 0;
+	uint32_t worker = shard % SIM_WORKERS;
+	turn(sim, worker);
+	core_receive(sim->cores[worker], &sim->envs[worker], &message);
+	flush(sim, worker);
+}
+
+void world_run(struct sim *sim)
+{
+	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
+		turn(sim, i);
+		core_run_timers(sim->cores[i], &sim->envs[i]);
+		flush(sim, i);
+		flow_writer_run(sim->envs[i].flows, sim->now_ms);
+	}
+}
+
+uint64_t world_next_ms(const struct sim *sim)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
+		uint64_t own = core_next_timer_ms(sim->cores[i]);
+
+		next = own < next ? own : next;
+	}
+	return next;
+}
+
+void world_hangup(struct sim *sim)
+{
+	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
+		turn(sim, i);
+		core_hangup_all(sim->cores[i], &sim->envs[i]);
+		flush(sim, i);
+	}
+}
