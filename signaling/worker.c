@@ -41,6 +41,20 @@ static void turn_drain(struct worker *worker)
 		!core_next_call(worker->core, &cursor, &info), memory_order_relaxed);
 }
 
+// While this handle is active, libuv's poll returns at once.
+static void on_no_sleep(uv_idle_t *idle)
+{
+	(void)idle;
+}
+
+// libuv runs timers before it polls, so an expired one must keep the poll from sleeping: the check
+// callback behind it does the work.
+static void on_timer(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+	uv_idle_start(&worker->no_sleep, on_no_sleep);
+}
+
 static void turn_sleep(struct worker *worker)
 {
 	uint64_t now_ms = worker->env.now_ms;
@@ -49,10 +63,10 @@ static void turn_sleep(struct worker *worker)
 	if (sleep_ms > SLEEP_MAX_MS)
 		sleep_ms = SLEEP_MAX_MS;
 	if (worker->is_more)
-		sleep_ms = 0;
+		uv_idle_start(&worker->no_sleep, on_no_sleep);
 	// uv_timer_start() counts from the loop's cached time, which is that of before the turn.
 	uv_update_time(&worker->loop);
-	uv_timer_start(&worker->timer, worker->timer.timer_cb, sleep_ms, 0);
+	uv_timer_start(&worker->timer, on_timer, sleep_ms, 0);
 }
 
 // The life of a turn, in order.
@@ -72,11 +86,6 @@ static void worker_turn(struct worker *worker)
 	turn_sleep(worker);
 }
 
-static void on_timer(uv_timer_t *timer)
-{
-	(void)timer; // it only ends the poll; the check callback does the work
-}
-
 static void on_async(uv_async_t *async)
 {
 	(void)async;
@@ -92,6 +101,7 @@ static void on_check(uv_check_t *check)
 {
 	struct worker *worker = check->data;
 	urcu_qsbr_thread_online();
+	uv_idle_stop(&worker->no_sleep);
 	if (atomic_load_explicit(&worker->is_stopping, memory_order_acquire))
 		uv_stop(&worker->loop);
 	else
@@ -106,10 +116,12 @@ static int loop_open(struct worker *worker)
 	uv_prepare_init(&worker->loop, &worker->prepare);
 	uv_check_init(&worker->loop, &worker->check);
 	uv_timer_init(&worker->loop, &worker->timer);
+	uv_idle_init(&worker->loop, &worker->no_sleep);
 	worker->check.data = worker;
+	worker->timer.data = worker;
 	uv_prepare_start(&worker->prepare, on_prepare);
 	uv_check_start(&worker->check, on_check);
-	uv_timer_start(&worker->timer, on_timer, 0, 0);
+	uv_idle_start(&worker->no_sleep, on_no_sleep); // the first turn comes at once
 	rc = uv_async_init(&worker->loop, &worker->async, on_async);
 	return rc < 0 ? rc : worker_io_poll(worker);
 }
@@ -120,6 +132,7 @@ static void loop_close(struct worker *worker)
 	uv_close((uv_handle_t *)&worker->prepare, NULL);
 	uv_close((uv_handle_t *)&worker->check, NULL);
 	uv_close((uv_handle_t *)&worker->timer, NULL);
+	uv_close((uv_handle_t *)&worker->no_sleep, NULL);
 	uv_close((uv_handle_t *)&worker->async, NULL);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	CHECK(uv_loop_close(&worker->loop) == 0);

@@ -43,6 +43,7 @@ struct worker {
 	uv_prepare_t prepare;
 	uv_check_t check;
 	uv_timer_t timer;
+	uv_idle_t no_sleep;                // active: the next poll returns at once
 	uint64_t hangup_ms;                // last core_hangup_all() while draining
 	bool is_more;                      // work is left over: turn again at once
 	struct worker_ended ended;

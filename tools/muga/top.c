@@ -47,7 +47,7 @@ static void sample_signaling(const struct cli *cli, struct sample *out)
 	out->calls_active = metric_of(core, "calls");
 	out->calls_started = metric_of(core, "calls_started");
 	out->calls_answered = metric_of(core, "calls_answered");
-	out->calls_refused = metric_of(core, "calls_refused");
+	out->calls_refused = metric_of(core, "refused");
 	json_decref(answer);
 }
 

@@ -1,0 +1,393 @@
+// Two real workers on loopback sockets around a core of a few lines, defined here before the real one:
+// "shard N echo TEXT" comes back as "W TEXT", W being the worker that had it.
+#include "worker.h"
+#include "worker_command.h"
+
+#include "base/clock.h"
+#include "call/metric.h"
+#include "net/udp.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <urcu/urcu-qsbr.h>
+
+#include <cmocka.h>
+
+#define WORKERS 2u
+
+// The tiny core ---------------------------------------------------------------------------------------
+
+struct core {
+	struct core_params params;
+	struct core_metrics metrics;
+	uint64_t timer_ms; // UINT64_MAX = none
+	struct outbox_send timer_send;
+	uint32_t calls;
+};
+
+struct core *core_new(const struct core_params *params)
+{
+	struct core *core = calloc(1, sizeof(*core));
+	core->params = *params;
+	core->timer_ms = UINT64_MAX;
+	return core;
+}
+
+void core_free(struct core *core)
+{
+	free(core);
+}
+
+bool core_scan_shard(const struct hash_key *key, struct span message, uint32_t *shard)
+{
+	struct span word;
+	(void)key;
+	return span_cut(&message, ' ', &word) && span_eq(word, SPAN_LIT("shard")) &&
+		span_cut(&message, ' ', &word) && span_parse_u32(word, CORE_SHARDS - 1, shard) == 0;
+}
+
+static void answer(struct core *core, struct core_env *env, const struct core_message *message,
+	struct span text)
+{
+	char buf[128];
+	int n = snprintf(buf, sizeof(buf), "%u " SPAN_FMT, core->params.worker, SPAN_ARG(text));
+	struct outbox_send send = {
+		.listener = message->listener,
+		.target = message->source,
+		.data = span_make(buf, (uint32_t)n),
+	};
+	assert_int_equal(outbox_send(env->outbox, (struct ask_id){ 0 }, &send), 0);
+}
+
+void core_receive(struct core *core, struct core_env *env, const struct core_message *message)
+{
+	struct span rest = message->data, word;
+	assert_non_null(env->config);
+	span_cut(&rest, ' ', &word);
+	span_cut(&rest, ' ', &word);
+	span_cut(&rest, ' ', &word);
+	if (span_eq(word, SPAN_LIT("timer"))) {
+		core->timer_ms = env->now_ms + 30;
+		core->timer_send.listener = message->listener;
+		core->timer_send.target = message->source;
+	} else if (span_eq(word, SPAN_LIT("call"))) {
+		core->calls++;
+	} else if (span_eq(word, SPAN_LIT("nowhere"))) {
+		struct core_message lost = *message;
+		lost.listener = listener_make(60, 3);
+		answer(core, env, &lost, rest);
+	} else if (span_eq(word, SPAN_LIT("end"))) {
+		struct call_summary summary = { .info.token = 77, .info.from = "a b\"c=\n" };
+		outbox_call_end(env->outbox, (struct ask_id){ 0 }, &summary);
+		answer(core, env, message, rest);
+	} else {
+		answer(core, env, message, rest);
+	}
+}
+
+void core_run_timers(struct core *core, struct core_env *env)
+{
+	if (core->timer_ms > env->now_ms)
+		return;
+	core->timer_ms = UINT64_MAX;
+	core->timer_send.data = SPAN_LIT("fired");
+	outbox_send(env->outbox, (struct ask_id){ 0 }, &core->timer_send);
+}
+
+uint64_t core_next_timer_ms(const struct core *core)
+{
+	return core->timer_ms;
+}
+
+void core_hangup_all(struct core *core, struct core_env *env)
+{
+	(void)env;
+	core->calls = 0;
+}
+
+const struct core_metrics *core_metrics(const struct core *core)
+{
+	return &core->metrics;
+}
+
+bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info *out)
+{
+	if (*cursor >= core->calls)
+		return false;
+	memset(out, 0, sizeof(*out));
+	out->token = ++*cursor;
+	return true;
+}
+
+// The workers around it -------------------------------------------------------------------------------
+
+static struct config config = {
+	.workers = WORKERS,
+	.realm_count = 1,
+	.limits = { .calls_max = 100, .transactions_max = 100, .quarantine_ms = 100,
+		.orphan_timeout_ms = 1000 },
+};
+static struct worker_shared shared;
+static struct worker *workers[WORKERS];
+static struct shm_map signaling, media;
+static struct udp_socket client[2]; // IPv4, IPv6
+
+static void wake(void *context, uint32_t to)
+{
+	(void)context;
+	worker_wake(workers[to]);
+}
+
+// An address whose port nobody has; another process could take it before we do, at worst the test fails.
+static struct addr free_addr(const char *ip)
+{
+	struct addr addr = { .port = 0 };
+	struct udp_options options = { 0 };
+	struct udp_socket socket;
+	assert_int_equal(ip_parse(span_str(ip), &addr.ip), 0);
+	assert_int_equal(udp_open(&addr, &options, &socket), 0);
+	addr = socket.local;
+	udp_close(&socket);
+	return addr;
+}
+
+static int set_up(void **state)
+{
+	static const char *const ips[2] = { "127.0.0.1", "::1" };
+	struct shm_geometry geometry = { .addresses = 1, .flows = 1024, .workers = WORKERS,
+		.lanes = 1 };
+	struct dispatch_params dispatch = { .workers = WORKERS, .shards = CORE_SHARDS,
+		.ring_bytes = 128 << 10, .wake = wake };
+	struct udp_options options = { 0 };
+	(void)state;
+
+	assert_int_equal(shm_anonymous(&geometry, &signaling, &media), 0);
+	config.realms[0].listener_count = 2;
+	for (int i = 0; i < 2; i++) {
+		struct addr local = { .port = 0 };
+		config.realms[0].listeners[i].addr = free_addr(ips[i]);
+		ip_parse(span_str(ips[i]), &local.ip);
+		assert_int_equal(udp_open(&local, &options, &client[i]), 0);
+	}
+	memset(&shared, 0, sizeof(shared));
+	shared.config = &config;
+	shared.workers = WORKERS;
+	shared.dispatch = dispatch_new(&dispatch);
+	for (uint32_t i = 0; i < WORKERS; i++) {
+		struct worker_params params = { .shared = &shared, .index = i,
+			.signaling = &signaling, .media = &media };
+		assert_int_equal(worker_open(&params, &workers[i]), 0);
+	}
+	for (uint32_t i = 0; i < WORKERS; i++)
+		assert_int_equal(worker_start(workers[i]), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < WORKERS; i++)
+		worker_stop(workers[i]);
+	for (uint32_t i = 0; i < WORKERS; i++) {
+		worker_join(workers[i]);
+		worker_close(workers[i]);
+	}
+	dispatch_free(shared.dispatch);
+	for (int i = 0; i < 2; i++)
+		udp_close(&client[i]);
+	shm_close(&media);
+	shm_close(&signaling);
+	return 0;
+}
+
+static void say(int family, const char *text)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(&config.realms[0].listeners[family].addr, &sa);
+	assert_int_equal(sendto(client[family].fd, text, strlen(text), 0, (struct sockaddr *)&sa,
+		len), strlen(text));
+}
+
+static void expect(int family, const char *want)
+{
+	char buf[256];
+	struct pollfd p = { .fd = client[family].fd, .events = POLLIN };
+	if (poll(&p, 1, 3000) != 1)
+		fail_msg("no answer, wanted \"%s\"", want);
+	ssize_t n = recv(client[family].fd, buf, sizeof(buf) - 1, 0);
+	assert_true(n >= 0);
+	buf[n] = '\0';
+	assert_string_equal(buf, want);
+}
+
+static uint64_t net_sum(size_t offset)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < WORKERS; i++)
+		sum += metric_read((const _Atomic uint64_t *)(const void *)(
+			(const char *)worker_net_metrics(workers[i]) + offset));
+	return sum;
+}
+
+#define NET_SUM(field) net_sum(offsetof(struct net_metrics, field))
+
+// An answer may be here before its sender has counted it.
+static void expect_sum(size_t offset, uint64_t want)
+{
+	for (int i = 0; i < 300 && net_sum(offset) < want; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(net_sum(offset), want);
+}
+
+// Whichever worker's socket the kernel picks, the owner of the shard has the message.
+static void test_owner_answers(void **state)
+{
+	char text[64], want[64];
+	(void)state;
+	for (uint32_t i = 0; i < 400; i++) {
+		snprintf(text, sizeof(text), "shard %u echo n%u", i % CORE_SHARDS, i);
+		snprintf(want, sizeof(want), "%u n%u", i % WORKERS, i);
+		say(i / 2 % 2, text);
+		expect(i / 2 % 2, want);
+	}
+	assert_int_equal(NET_SUM(received), 400);
+	expect_sum(offsetof(struct net_metrics, sent), 400);
+	// One client has one 4-tuple, so one worker reads it all and hands half of it over.
+	assert_int_equal(NET_SUM(passed), 200);
+	assert_int_equal(NET_SUM(taken), 200);
+	assert_int_equal(NET_SUM(ring_full) + NET_SUM(lost_owner) + NET_SUM(no_call_id), 0);
+}
+
+static void test_shard_moves(void **state)
+{
+	uint16_t owners[CORE_SHARDS];
+	(void)state;
+	for (int to = 0; to < 2; to++) {
+		for (uint32_t i = 0; i < CORE_SHARDS; i++)
+			owners[i] = (uint16_t)to;
+		assert_int_equal(dispatch_publish_map(shared.dispatch, owners), 0);
+		say(0, "shard 8 echo even");
+		expect(0, to == 0 ? "0 even" : "1 even");
+		say(1, "shard 9 echo odd");
+		expect(1, to == 0 ? "0 odd" : "1 odd");
+	}
+}
+
+static void test_without_call_id(void **state)
+{
+	(void)state;
+	say(0, "x y z garbage");
+	expect(0, "0 garbage");
+	assert_int_equal(NET_SUM(no_call_id) >= 1, 1);
+}
+
+static void test_timer_fires(void **state)
+{
+	(void)state;
+	uint64_t before_ms = clock_mono_ms();
+	say(1, "shard 3 timer");
+	expect(1, "fired");
+	uint64_t took_ms = clock_mono_ms() - before_ms;
+	assert_in_range(took_ms, 29, 2000);
+}
+
+static void test_listener_that_is_not_there(void **state)
+{
+	(void)state;
+	say(0, "shard 2 nowhere");
+	say(0, "shard 2 echo after");
+	expect(0, "0 after");
+	assert_int_equal(NET_SUM(send_no_listener), 1);
+}
+
+struct look_command {
+	struct worker_command command;
+	uint32_t ended;
+	struct call_summary newest;
+	uint32_t calls;
+};
+
+static void look(struct worker *worker, struct worker_command *command)
+{
+	struct look_command *mine = (struct look_command *)command;
+	struct call_info info;
+	uint32_t cursor = 0;
+	while (worker_ended_at(worker, mine->ended) != NULL)
+		mine->ended++;
+	if (mine->ended > 0)
+		mine->newest = *worker_ended_at(worker, 0);
+	while (core_next_call(worker_core(worker), &cursor, &info))
+		mine->calls++;
+}
+
+static struct look_command *look_at(uint32_t worker)
+{
+	struct look_command *command = worker_command_new(sizeof(*command), look);
+	assert_true(worker_ask(workers[worker], &command->command, 3000));
+	return command;
+}
+
+static void test_ended_calls_are_kept(void **state)
+{
+	(void)state;
+	struct look_command *none = look_at(1);
+	assert_int_equal(none->ended, 0);
+	worker_command_put(&none->command);
+	for (uint32_t i = 0; i < WORKER_ENDED_MAX + 10; i++) {
+		say(0, "shard 1 end");
+		expect(0, "1 ");
+	}
+	struct look_command *full = look_at(1);
+	assert_int_equal(full->ended, WORKER_ENDED_MAX);
+	assert_int_equal(full->newest.info.token, 77);
+	worker_command_put(&full->command);
+}
+
+static void test_drain(void **state)
+{
+	(void)state;
+	say(0, "shard 0 call");
+	say(0, "shard 0 echo x");
+	expect(0, "0 x");
+	struct look_command *before = look_at(0);
+	assert_int_equal(before->calls, 1);
+	worker_command_put(&before->command);
+	assert_false(worker_is_drained(workers[0]));
+	atomic_store(&shared.is_draining, true);
+	for (int i = 0; i < 300 && !(worker_is_drained(workers[0]) && worker_is_drained(workers[1]));
+	     i++)
+		poll(NULL, 0, 10);
+	assert_true(worker_is_drained(workers[0]));
+	assert_true(worker_is_drained(workers[1]));
+}
+
+static void test_sleeping_workers_delay_no_grace_period(void **state)
+{
+	(void)state;
+	poll(NULL, 0, 50); // both sleep now
+	uint64_t before_ms = clock_mono_ms();
+	for (int i = 0; i < 10; i++)
+		urcu_qsbr_synchronize_rcu();
+	assert_true(clock_mono_ms() - before_ms < 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_owner_answers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_shard_moves, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_without_call_id, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_timer_fires, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_listener_that_is_not_there, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ended_calls_are_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_drain, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_sleeping_workers_delay_no_grace_period, set_up,
+			tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
