@@ -31,7 +31,8 @@ struct call_leg {
 	struct sip_tx *bye;      // our BYE, until its final answer
 	bool is_bye_due;         // BYE waits for the ACK of our 2xx (RFC 3261 15)
 	uint32_t acked_cseq;     // of the INVITE whose 2xx we acknowledged last, 0 = none
-	struct sip_text ack_body;// what that ACK carried
+	char ack_branch[SIP_BRANCH_LEN]; // of that ACK
+	struct sip_text ack_body;// what it carried
 };
 
 // The INVITE that is being relayed: the first one, or a re-INVITE from either side.

@@ -38,19 +38,25 @@ static void put_contact(struct sip_writer *w, const struct call_leg *leg, const 
 	sip_put_lit(w, ">\r\n");
 }
 
-// The whole request in core->message, its branch in `branch`. False: it does not fit.
+static void make_branch(const struct call *call, const struct sip_turn *turn,
+	char branch[SIP_BRANCH_LEN])
+{
+	struct sip_token token = { .shard = (uint16_t)call->shard,
+		.value = rng_u64(core_env_of(turn)->rng) & SIP_TOKEN_VALUE_MAX };
+
+	sip_branch_make(&call->core->keys, &token, branch);
+}
+
+// The whole request in core->message. False: it does not fit.
 static bool build_request(struct call *call, const struct sip_turn *turn,
-	const struct leg_request *request, char branch[SIP_BRANCH_LEN])
+	const struct leg_request *request, const char branch[SIP_BRANCH_LEN])
 {
 	struct core *core = call->core;
 	const struct core_env *env = core_env_of(turn);
 	const struct call_leg *leg = &call->legs[request->side];
 	struct addr own = own_address(leg, env->config);
-	struct sip_token token = { .shard = (uint16_t)call->shard,
-		.value = rng_u64(env->rng) & SIP_TOKEN_VALUE_MAX };
 	struct sip_writer w;
 
-	sip_branch_make(&core->keys, &token, branch);
 	struct sip_dialog_request head = {
 		.method = span_str(sip_method_name(request->method)),
 		.cseq = request->cseq,
@@ -79,6 +85,7 @@ struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
 	char branch[SIP_BRANCH_LEN];
 	struct sip_tx *tx = NULL;
 
+	make_branch(call, turn, branch);
 	if (build_request(call, turn, request, branch)) {
 		struct sip_client_params params = {
 			.data = span_make(core->message, core->message_len),
@@ -96,6 +103,7 @@ struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
 	return tx;
 }
 
+// Repeated byte by byte: the same branch, the same body (RFC 3261 13.2.2.4).
 static void send_ack(struct call *call, const struct sip_turn *turn, enum call_side side,
 	struct span body)
 {
@@ -104,9 +112,8 @@ static void send_ack(struct call *call, const struct sip_turn *turn, enum call_s
 	const struct call_leg *leg = &call->legs[side];
 	struct leg_request request = { .side = side, .method = SIP_METHOD_ACK,
 		.cseq = leg->acked_cseq, .body = body };
-	char branch[SIP_BRANCH_LEN];
 
-	if (!build_request(call, turn, &request, branch))
+	if (!build_request(call, turn, &request, leg->ack_branch))
 		return;
 	struct outbox_send send = {
 		.listener = leg->listener,
@@ -123,6 +130,7 @@ void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side
 	struct call_leg *leg = &call->legs[side];
 
 	leg->acked_cseq = cseq;
+	make_branch(call, turn, leg->ack_branch);
 	if (!call_set_text(call, &leg->ack_body, body))
 		CORE_COUNT(call->core, arena_full);
 	send_ack(call, turn, side, body);
@@ -163,10 +171,11 @@ void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_s
 {
 	struct call_leg *leg = &call->legs[side];
 	struct sip_dialog own = leg->dialog;
-	struct span ack_body = leg->ack_body.text;
+	char branch[SIP_BRANCH_LEN];
 	uint32_t acked = leg->acked_cseq;
 	struct arena arena;
 
+	memcpy(branch, leg->ack_branch, sizeof(branch));
 	arena_init(&arena, CALL_ARENA_MAX);
 	struct sip_dialog_uac params = {
 		.call_id = own.call_id.text,
@@ -180,13 +189,14 @@ void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_s
 	if (sip_dialog_init_uac(&leg->dialog, &arena, &params) == 0 &&
 		sip_dialog_receive_response(&leg->dialog, response) == 0) {
 		leg->acked_cseq = response->cseq.number;
+		make_branch(call, turn, leg->ack_branch);
 		send_ack(call, turn, side, SPAN_NONE);
 		struct leg_request bye = { .side = side, .method = SIP_METHOD_BYE,
 			.cseq = response->cseq.number + 1 };
 		leg_send(call, turn, &bye);
 	}
 	leg->dialog = own;
-	leg->ack_body.text = ack_body;
+	memcpy(leg->ack_branch, branch, sizeof(branch));
 	leg->acked_cseq = acked;
 	arena_fini(&arena);
 }

@@ -168,24 +168,24 @@ static bool write_for(struct call *call, const struct core_env *env, enum call_s
 	return call_set_text(call, &leg->sdp_sent, text);
 }
 
-// Where nothing is in force yet, media may flow before the answer (early media): the offerer is known.
-static int publish_first(struct call *call, const struct core_env *env)
+// Streams that were not there before may flow before the answer (early media): the offerer is known.
+static int publish_new(struct call *call, const struct core_env *env)
 {
 	struct offer *offer = &call->offer;
 	struct media_owner owner = { .call_token = call->token, .worker = call->core->params.worker };
-	bool is_first = false;
+	bool has_new = false;
 
 	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
 		struct media_stream *stream = &call->media.streams[i];
 
-		if (!(offer->opened & 1u << i) || call->answered_ms)
+		if (!(offer->opened & 1u << i))
 			continue;
 		stream->remote[offer->from] = offer->lines[i].remote;
 		stream->remote[call_other(offer->from)] = (struct media_remote){
 			.is_mux = offer->lines[i].remote.is_mux };
-		is_first = true;
+		has_new = true;
 	}
-	return is_first ? media_publish(&call->media, env, &owner) : 0;
+	return has_new ? media_publish(&call->media, env, &owner) : 0;
 }
 
 static enum offer_result relay_offer(struct call *call, const struct core_env *env)
@@ -203,7 +203,7 @@ static enum offer_result relay_offer(struct call *call, const struct core_env *e
 	}
 	if (ip_is_unset(&rewrite.ip) || !write_for(call, env, to, &rewrite))
 		return OFFER_UNUSABLE;
-	if (publish_first(call, env) < 0) {
+	if (publish_new(call, env) < 0) {
 		CORE_COUNT(call->core, media_refused);
 		return OFFER_NO_PORTS;
 	}

@@ -1,8 +1,8 @@
 // offer.h - offer/answer between the two legs of a call (RFC 3264), media addresses replaced.
 //
 // Pure core, owner thread. At most one exchange is open in a call: an offer that came from one leg, was
-// rewritten for the other, and waits for its answer. Flows follow: for the first offer they are published at
-// once (early media), later ones change only with the answer, so a refused re-INVITE changes nothing.
+// rewritten for the other, and waits for its answer. Flows follow: new streams are published at once (early
+// media), those in force change only with the answer, so a refused re-INVITE changes nothing.
 #pragma once
 
 #include "call/media.h"
