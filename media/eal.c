@@ -87,14 +87,18 @@ int eal_args_build(const struct config_dataplane *dataplane, uint32_t cpu_count,
 		return rc;
 	out->count = 0;
 	arg(&writer, "muga-media");
-	arg(&writer, "--in-memory"); // huge pages are unlinked, no files, so no prefix to collide
 	arg(&writer, "--no-pci");
 	arg(&writer, "--no-telemetry");
 	arg(&writer, "--log-level=*:warning");
 	arg(&writer, "--lcores=%s", lcores);
 	arg(&writer, "--main-lcore=0");
-	if (!dataplane->is_hugepages)
-		arg(&writer, "--no-huge");
+	if (dataplane->is_hugepages) {
+		arg(&writer, "--in-memory"); // unlinked huge pages, no files: no prefix to collide
+	} else {
+		arg(&writer, "--no-huge"); // which EAL refuses together with --in-memory
+		arg(&writer, "--no-shconf");
+		arg(&writer, "--file-prefix=muga-media-%d", (int)getpid());
+	}
 	if (dataplane->memory_mb) {
 		arg(&writer, "-m");
 		arg(&writer, "%u", dataplane->memory_mb);
