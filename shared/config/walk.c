@@ -145,16 +145,20 @@ static void fail_unknown(struct config_loader *loader, const struct node *key,
 	const struct config_item *items)
 {
 	struct suggest suggest;
+	char known[200] = "";
 	suggest_init(&suggest, key->text);
 	for (; items->key; items++) {
-		if (items->type != CONFIG_TYPE_LATER)
-			suggest_offer(&suggest, span_str(items->key));
+		if (items->type == CONFIG_TYPE_LATER)
+			continue;
+		suggest_offer(&suggest, span_str(items->key));
+		size_t len = strlen(known);
+		snprintf(known + len, sizeof known - len, "%s%s", len ? ", " : "", items->key);
 	}
 	if (suggest.best.len > 0)
 		config_fail(loader, key, "unknown key, did you mean '" SPAN_FMT "'?",
 			SPAN_ARG(suggest.best));
 	else
-		config_fail(loader, key, "unknown key");
+		config_fail(loader, key, "unknown key, expected one of: %s", known);
 }
 
 static void refuse_strangers(struct config_loader *loader, const struct node *map,

@@ -80,7 +80,8 @@ static void test_addr_text(void **state)
 static void test_longest_text_fits(void **state)
 {
 	char buf[ADDR_TEXT_MAX];
-	struct addr addr = { .ip = ip_of("1111:2222:3333:4444:5555:6666:7777:8888"), .port = 65535 };
+	struct addr addr = { .ip = ip_of("1111:2222:3333:4444:5555:6666:7777:8888"),
+		.port = 65535 };
 	(void)state;
 	uint32_t len = addr_format(&addr, buf);
 	assert_int_equal(len, strlen(buf));

@@ -72,7 +72,8 @@ static void test_hostile_text(void **state)
 	assert_string_equal(after_time(written()), "info sip bad name=x\\n2026 info main forged\n");
 	LOG_INFO(SIP, "bad", "name=%s", "\x1b[2J\xff\x01");
 	assert_string_equal(after_time(written()), "info sip bad name=\\u001b[2J\\u00ff\\u0001\n");
-	LOG_INFO(SIP, "bad", "name=%s code=%d", log_quote(SPAN_LIT("a\" code=200 \\"), quoted), 400);
+	LOG_INFO(
+		SIP, "bad", "name=%s code=%d", log_quote(SPAN_LIT("a\" code=200 \\"), quoted), 400);
 	assert_string_equal(after_time(written()),
 		"info sip bad name=\"a\\\" code=200 \\\\\" code=400\n");
 }
@@ -98,8 +99,10 @@ static void test_json(void **state)
 		log_quote(SPAN_LIT("a\"b\\c\n"), quoted), 5);
 	const char *line = written();
 	assert_int_equal(strncmp(line, "{\"time\":\"2", 10), 0);
-	assert_non_null(strstr(line, "\"level\":\"info\",\"process\":\"test\",\"subsystem\":\"call\","
-		"\"call\":\"0000000000000001\",\"event\":\"bad\",\"to\":\"a\\\"b\\\\c\\n\",\"n\":\"5\","
+	assert_non_null(strstr(line,
+		"\"level\":\"info\",\"process\":\"test\",\"subsystem\":\"call\","
+		"\"call\":\"0000000000000001\",\"event\":\"bad\",\"to\":\"a\\\"b\\\\c\\n\",\"n\":"
+		"\"5\","
 		"\"e\":\"\",\"s\":\"two words\"}\n"));
 }
 

@@ -26,9 +26,11 @@ static void on_fire(struct timer *timer, void *context)
 
 static void test_far_deadlines(void **state)
 {
-	static const uint64_t delays[] = { 0, 1, 255, 256, 257, 65535, 65536, 65537, 16777215, 16777216,
-		DAY_MS, 49 * DAY_MS, 4294967295ull, 4294967296ull, 4294967297ull, 400 * DAY_MS };
-	static const uint64_t starts[] = { 0, 1, 250, 255, 256, 65530, 4294967290ull, 1763841600000ull };
+	static const uint64_t delays[] = { 0, 1, 255, 256, 257, 65535, 65536, 65537, 16777215,
+		16777216, DAY_MS, 49 * DAY_MS, 4294967295ull, 4294967296ull, 4294967297ull,
+		400 * DAY_MS };
+	static const uint64_t starts[] = { 0, 1, 250, 255, 256, 65530, 4294967290ull,
+		1763841600000ull };
 	(void)state;
 	for (size_t s = 0; s < COUNT_OF(starts); s++) {
 		for (size_t d = 0; d < COUNT_OF(delays); d++) {
