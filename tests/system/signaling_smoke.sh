@@ -1,0 +1,181 @@
+#!/bin/bash
+# signaling_smoke.sh - muga-signaling alone, on the loopback of a namespace: no media process, no laboratory.
+#
+# 200 SIPp calls at 50/s, IPv4 and IPv6, none may fail; then what the CLI tells about them, and a clean stop.
+# Prints "ok NAME" and "not ok NAME" lines; exit 0 when all are ok, 77 where the machine cannot run it.
+
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+MUGA_BUILD=${MUGA_BUILD:-$root/build/release}
+ns=muga-smoke-$$
+dir=$(mktemp -d /tmp/muga-smoke-XXXXXX)
+pids=()
+failed=0
+
+for program in sipp jq ip; do
+	command -v "$program" >/dev/null || { echo "reason: $program is not installed"; exit 77; }
+done
+[ "$(id -u)" = 0 ] || { echo "reason: network namespaces need root"; exit 77; }
+
+cleanup() {
+	[ ${#pids[@]} -gt 0 ] && kill -9 "${pids[@]}" 2>/dev/null
+	ip netns del "$ns" 2>/dev/null
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+ip netns add "$ns" || exit 77
+ip -n "$ns" link set lo up
+for n in 1 2 3 4; do
+	ip -n "$ns" addr add "fd00::$n/128" dev lo nodad
+done
+
+muga() { "$MUGA_BUILD/tools/muga" --config "$dir/muga.yaml" "$@"; }
+
+# report NAME COMMAND...: ok when the command succeeds.
+report() {
+	local name=$1
+	shift
+	if "$@"; then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		failed=1
+	fi
+}
+
+# config PHONE-SIDE TRUNK-SIDE CALLER CALLEE (addresses as YAML has them)
+config() {
+	cat >"$dir/muga.yaml" <<-EOF
+	version: 1
+	node: {id: smoke, workers: 2, run_dir: $run}
+	dataplane:
+	  hugepages: false
+	  devices: {none0: {kind: "null"}}
+	realms:
+	  access:
+	    sip: [{udp: "$1:5060"}]
+	    media: {device: none0, addresses: [$5], ports: 20000-29999}
+	  core:
+	    sip: [{udp: "$2:5060"}]
+	    media: {device: none0, addresses: [$6], ports: 20000-29999}
+	trunks:
+	  phones: {realm: access, hosts: ["$3:5090"]}
+	  carrier: {realm: core, hosts: ["$4:5080"]}
+	routes:
+	  - {match: {from_trunk: phones}, to: carrier}
+	limits: {calls: 1000, quarantine: 1s}
+	EOF
+}
+
+wait_for() { # SECONDS COMMAND...
+	local tries=$(($1 * 20))
+	shift
+	until "$@"; do
+		[ $((tries -= 1)) -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+start_signaling() {
+	ip netns exec "$ns" "$MUGA_BUILD/signaling/muga-signaling" --config "$dir/muga.yaml" \
+		--foreground 2>"$dir/signaling.log" &
+	signaling=$!
+	pids+=("$signaling")
+	wait_for 10 test -S "$run/muga.sock"
+}
+
+start_callee() { # ADDRESS
+	ip netns exec "$ns" sipp -sn uas -i "$1" -p 5080 -nostdin >"$dir/uas.out" 2>&1 &
+	callee=$!
+	pids+=("$callee")
+	wait_for 5 listening 5080
+}
+
+listening() { ip netns exec "$ns" ss -Hlun "sport = :$1" | grep -q .; }
+
+call_through() { # BORDER CALLER
+	(cd "$dir" && ip netns exec "$ns" timeout 60 sipp -sn uac "$1:5060" -i "$2" -p 5090 -s 4930123 \
+		-m 200 -r 50 -d 500 -nostdin -trace_err -error_file "$dir/uac.err") >"$dir/uac.out" 2>&1
+}
+
+metric() { muga top --json --interval 1 >/dev/null; curl -s --unix-socket "$run/muga.sock" \
+	http://x/v1/metrics | jq "$1"; }
+
+ended_well() { # every call ended by BYE, both legs named
+	muga show calls --ended --json | jq -e '.total == 200 and
+		([.calls[] | select(.cause == "bye" and .code == 200 and .codec == "PCMU"
+			and .legs[0].realm == "access" and .legs[1].realm == "core")] | length) == 200' \
+		>/dev/null
+}
+
+tables_print() {
+	muga show calls | grep -q 'no calls' && muga show trunks | grep -q carrier &&
+		muga show ports | grep -q access && muga show media | grep -q 'no flows' &&
+		muga shmdump | grep -q '^signaling.seg'
+}
+
+ports_come_back() { # all free once grace and quarantine are over
+	wait_for 10 sh -c "'$MUGA_BUILD/tools/muga' --config '$dir/muga.yaml' show ports --json |
+		jq -e 'all(.addresses[]; .used == 0 and .resting == 0)' >/dev/null"
+}
+
+no_loss() { # nothing dropped on the way between the workers, nor refused by the kernel
+	[ "$(metric '.net.ring_full + .net.send_errors + .net.kernel_drops + .net.lost_owner')" = 0 ] &&
+		[ "$(metric '.net.passed')" -gt 0 ]
+}
+
+stops_cleanly() {
+	kill -TERM "$signaling" && wait "$signaling" && [ ! -e "$run/muga.sock" ]
+}
+
+drains() { # a call that lasts is hung up with BYE, then the process ends by itself
+	sleep 1.5 # after a restart the ports of before rest for one quarantine
+	(cd "$dir" && ip netns exec "$ns" timeout 30 sipp -sn uac "$1:5060" -i "$2" -p 5090 -s 1 -m 1 \
+		-d 20000 -nostdin -trace_msg -message_file "$dir/drain.msg") >"$dir/drain.out" 2>&1 &
+	local caller=$!
+	pids+=("$caller")
+	wait_for 5 one_call || { kill -9 "$caller" "$signaling"; return 1; }
+	muga drain >/dev/null && wait "$signaling"
+	local status=$?
+	kill "$caller" 2>/dev/null
+	wait "$caller" 2>/dev/null
+	[ $status = 0 ] && grep -q 'reason=drained' "$dir/signaling.log" && grep -q '^BYE' "$dir/drain.msg"
+}
+
+one_call() { muga show calls --json | jq -e '.total == 1 and .calls[0].state == "connected"' >/dev/null; }
+
+round() { # NAME BORDER-A BORDER-B CALLER CALLEE MEDIA-A MEDIA-B
+	local family=$1
+	run=$dir/$family
+	shift
+	config "$@"
+	report "$family/check" muga check "$dir/muga.yaml" >"$dir/check.out"
+	tail -n 1 "$dir/check.out"
+	report "$family/start" start_signaling
+	report "$family/callee" start_callee "$4"
+	report "$family/200 calls" call_through "$1" "$3"
+	report "$family/no call is left" wait_for 5 tables_print
+	report "$family/all ended by bye" ended_well
+	report "$family/no message lost" no_loss
+	report "$family/ports come back" ports_come_back
+	report "$family/clean stop" stops_cleanly
+	report "$family/starts again" start_signaling
+	report "$family/drain" drains "$1" "$3"
+	kill "$callee" 2>/dev/null
+	wait "$callee" 2>/dev/null
+	[ $failed = 0 ] || show_logs
+}
+
+show_logs() {
+	local log
+	for log in "$dir"/*.log "$dir"/*.err "$dir"/*.out; do
+		[ -s "$log" ] && echo "--- ${log##*/}" && tail -n 15 "$log" | cut -c1-300
+	done
+}
+
+round ipv4 127.0.0.1 127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.11 127.0.0.12
+round ipv6 "[fd00::1]" "[fd00::2]" "[fd00::3]" "[fd00::4]" '"fd00::11"' '"fd00::12"'
+exit $failed
