@@ -9,7 +9,7 @@
 struct sdp_parser {
 	struct sdp_session *sdp;
 	struct sdp_media *media; // the m= section we are in, NULL at session level
-	bool has_version, has_origin;
+	bool has_version, has_origin, has_time;
 	const char *reason;      // set by whoever refuses
 };
 
@@ -153,10 +153,13 @@ static int parse_connection(struct sdp_parser *parser, struct span value)
 static int keep_line(struct sdp_parser *parser, struct span value)
 {
 	struct sdp_session *sdp = parser->sdp;
+	char type = value.ptr[-2];
 
-	if (sdp->lines_used == SDP_LINES_MAX)
+	parser->has_time |= type == 't';
+	// One slot is kept for the t= line that sdp_put() adds when there is none.
+	if (sdp->lines_used == SDP_LINES_MAX - !parser->has_time)
 		return refuse(parser, "Too many SDP lines");
-	sdp->line[sdp->lines_used++] = (struct sdp_line){ .type = value.ptr[-2], .value = value };
+	sdp->line[sdp->lines_used++] = (struct sdp_line){ .type = type, .value = value };
 	if (parser->media)
 		parser->media->line_count++;
 	else
