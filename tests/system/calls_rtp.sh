@@ -17,9 +17,6 @@ done <<-END
 END
 
 # Nothing is left behind: no call, and after the quarantine every port is free again.
-no_ports_in_use() {
-	[ "$(lab_muga show ports --json | jq '[.addresses[].used] | add')" = 0 ]
-}
-lab_wait_for 10 no_ports_in_use || fail "ports still in use: $(lab_muga show ports --json | tr -d ' \n')"
+lab_wait_for 10 ports_rested || fail "ports still in use: $(lab_muga show ports --json | tr -d ' \n')"
 calls=$(lab_muga show calls --json | jq '.calls | length')
 expect "calls left" "$calls" -eq 0

@@ -83,6 +83,7 @@ expect_clean() {
 	expect "$1: answered calls" "$(json "$file" .answered)" -eq "$2"
 	expect "$1: failed calls" "$(json "$file" .failed)" -eq 0
 	expect "$1: calls not ended by 200" "$(json "$file" .bye_failed)" -eq 0
+	expect "$1: callees not told the end" "$(json "$file" .callee_left)" -eq 0
 	expect "$1: packets sent" "$(json "$file" .sent)" -gt 0
 	expect "$1: packets lost" "$(json "$file" .lost)" -eq 0
 	expect "$1: packets doubled" "$(json "$file" .duplicates)" -eq 0
@@ -105,7 +106,13 @@ captured() {
 	tcpdump -n -r "$LAB_DIR/$name.pcap" "$@" 2>/dev/null | wc -l
 }
 
-# sip_ask NAMESPACE FROM-IP TO-IP FILE: sends the message in FILE (LF lines become CRLF), prints the answers.
+# sip_ask NAMESPACE FROM-IP TO-IP FILE [FROM-PORT]: sends the message in FILE (LF lines become CRLF), prints
+# what comes back.
 sip_ask() {
-	sed 's/\r*$/\r/' "$4" | lab_exec "$1" nc -u -w 1 -s "$2" -p 5099 "$3" 5060
+	sed 's/\r*$/\r/' "$4" | lab_exec "$1" nc -u -w 1 -s "$2" -p "${5:-5099}" "$3" 5060
+}
+
+# ports_rested: no port is in use or in quarantine.
+ports_rested() {
+	[ "$(lab_muga show ports --json | jq '[.addresses[] | .used + .resting] | add')" = 0 ]
 }

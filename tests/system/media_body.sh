@@ -14,7 +14,7 @@ expect_whole() { # NAME PACKETS: both directions, nothing lost, doubled, damaged
 
 # As SIP between the same hosts does before any RTP: next hops are resolved.
 for ip in 10.91.0.2 10.92.0.2 fd91::2 fd92::2; do
-	inside m bash -c "echo x >/dev/udp/$ip/9"
+	inside m bash -c "echo x >/dev/udp/$ip/9; sleep 0.1"
 done
 
 # IPv4 on both sides.

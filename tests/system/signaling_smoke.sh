@@ -114,7 +114,8 @@ ended_well() { # every call ended by BYE, both legs named
 tables_print() {
 	muga show calls | grep -q 'no calls' && muga show trunks | grep -q carrier &&
 		muga show ports | grep -q access && muga show media | grep -q 'no flows' &&
-		muga shmdump | grep -q '^signaling.seg'
+		muga shmdump | grep -q 'signaling.seg' &&
+		muga shmdump --json | jq -e '.signaling.writer_is_alive' >/dev/null
 }
 
 ports_come_back() { # all free once grace and quarantine are over

@@ -112,7 +112,7 @@ static void answer_request(const struct driver *driver, struct call *call, const
 		"SIP/2.0 %d %s\r\n%sFrom: %s\r\nTo: %s%s%s\r\nCall-ID: %s\r\nCSeq: %s\r\n"
 		"Contact: <sip:callee@%s:%u>\r\n%sContent-Length: %zu\r\n\r\n%s",
 		status, status == 200 ? "OK" : "Ringing", via, from, to,
-		strstr(to, ";tag=") ? "" : ";tag=", strstr(to, ";tag=") ? "" : driver->tag,
+		strstr(to, ";tag=") ? "" : ";tag=c", strstr(to, ";tag=") ? "" : driver->tag,
 		call_id, cseq, e.host, e.port, *sdp ? "Content-Type: application/sdp\r\n" : "",
 		strlen(sdp), sdp);
 }
@@ -171,6 +171,7 @@ static void receive_at_callee(struct driver *driver, const char *msg, uint64_t n
 			start_media(driver, call, CALLEE, now_ns);
 		call->is_acked = true;
 	} else if (!sip_text_status(msg)) {
+		call->is_callee_ended |= !strncmp(msg, "BYE ", 4);
 		answer_request(driver, call, msg, 200);
 		dialog_send_answer(driver, call);
 	}

@@ -15,6 +15,7 @@ enum {
 	RETRY_NS = 500000000,
 	TRIES_MAX = 12,
 	DRAIN_NS = 300000000, // what is under way when sending stops
+	LINGER_NS = 2000000000, // for what the border still has to say to the callee
 	TAIL = 50,            // packets: the last second of a call
 };
 
@@ -231,6 +232,15 @@ static void receive_all(struct driver *driver)
 	}
 }
 
+static bool all_callees_ended(const struct driver *driver)
+{
+	for (uint32_t i = 0; i < driver->started; i++) {
+		if (driver->calls[i].is_acked && !driver->calls[i].is_callee_ended)
+			return false;
+	}
+	return true;
+}
+
 static bool input_has_ended(void)
 {
 	struct pollfd fd = { .fd = STDIN_FILENO, .events = POLLIN };
@@ -257,10 +267,13 @@ void driver_run(struct driver *driver, bool until_eof)
 				driver->calls[i].next_ns = now();
 		}
 	}
+	uint64_t end_ns = now() + LINGER_NS;
+	while (!all_callees_ended(driver) && now() < end_ns)
+		receive_all(driver);
 }
 
 struct totals {
-	uint32_t answered, failed, bye_failed;
+	uint32_t answered, failed, bye_failed, callee_left;
 	uint64_t sent, received, lost, duplicates, reordered, foreign, tail_lost, deaf;
 	uint64_t gap_max_ns;
 };
@@ -291,18 +304,19 @@ bool driver_report(const struct driver *driver, FILE *out)
 		t.answered += call->answered_ns != 0;
 		t.failed += call->state == CALL_FAILED;
 		t.bye_failed += call->state == CALL_DONE && call->bye_status != 200;
+		t.callee_left += call->is_acked && !call->is_callee_ended;
 		if (call->state == CALL_FAILED && first_failure < 0)
 			first_failure = call->failure;
 		for (int side = 0; call->answered_ns && driver->params.has_media && side < SIDES; side++)
 			add_stream(&t, &call->stream[side]);
 	}
 	fprintf(out, "{\"calls\": %u, \"answered\": %u, \"failed\": %u, \"first_failure\": %d, "
-		"\"bye_failed\": %u, \"sent\": %lu, \"received\": %lu, \"lost\": %lu, "
+		"\"bye_failed\": %u, \"callee_left\": %u, \"sent\": %lu, \"received\": %lu, \"lost\": %lu, "
 		"\"tail_lost\": %lu, \"deaf_streams\": %lu, \"duplicates\": %lu, \"reordered\": %lu, "
 		"\"foreign\": %lu, \"gap_max_ms\": %lu, \"stray_sip\": %u}\n",
-		driver->params.calls, t.answered, t.failed, first_failure, t.bye_failed, t.sent,
+		driver->params.calls, t.answered, t.failed, first_failure, t.bye_failed, t.callee_left, t.sent,
 		t.received, t.lost, t.tail_lost, t.deaf, t.duplicates, t.reordered, t.foreign,
 		t.gap_max_ns / 1000000, driver->strays);
-	return !t.failed && !t.bye_failed && !t.lost && !t.duplicates && !t.foreign &&
+	return !t.failed && !t.bye_failed && !t.callee_left && !t.lost && !t.duplicates && !t.foreign &&
 		t.answered == driver->params.calls;
 }

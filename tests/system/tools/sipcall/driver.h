@@ -41,6 +41,7 @@ struct call {
 	char callee_from[256], callee_to[256], callee_call_id[256];
 	char answer[SIP_TEXT_MAX];         // the callee's 200, sent again until the ACK
 	bool is_acked;
+	bool is_callee_ended;              // the BYE has reached the callee
 	uint64_t answered_ns, next_ns;     // next_ns: retransmission or next step
 	uint64_t callee_next_ns;
 	uint32_t tries, callee_tries;
