@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #define CALLS_END_MS  60000u  // what still lives then is hung up
+#define HANGUP_END_MS 120000u // and what comes up late, until here
+#define HANGUP_STEP_MS 5000u
 #define RUN_END_MS    260000u // longest chain of timers after that, and quarantine
 #define CHECK_STEP_MS 2000u
 
@@ -106,6 +108,11 @@ static void run_calls(struct sim *sim)
 			continue;
 		check_ms = sim->now_ms + CHECK_STEP_MS;
 		check_flows(sim);
+	}
+	for (uint64_t end = CALLS_END_MS; end < HANGUP_END_MS; end += HANGUP_STEP_MS) {
+		world_hangup(sim);
+		while (sim->now_ms < start_ms + end + HANGUP_STEP_MS && !sim->has_failed)
+			step(sim, start_ms + end + HANGUP_STEP_MS);
 	}
 	world_hangup(sim);
 	while (sim->now_ms < start_ms + RUN_END_MS && !sim->has_failed)
