@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <urcu/urcu-qsbr.h>
 
-#define SLEEP_MAX_MS      100u          // ports and slots ripen by time, also without traffic
+#define SLEEP_MAX_MS      20u           // ports and slots ripen in small portions, also without traffic
 #define OUTBOX_ENTRIES    8192u
 #define OUTBOX_BYTES      (64u << 20)   // a cap; memory is taken as needed
 #define HANGUP_PERIOD_MS  500u

@@ -5,7 +5,9 @@
 #include "muga/segment.h"
 
 #include "base/clock.h"
+#include "shm/dump.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,37 +107,51 @@ static json_t *dump_json(const struct segment *segment)
 		segment->has_media ? epochs_json(segment) : json_array(), "flows", flows);
 }
 
-static void print_value(const char *key, const json_t *value)
+// A file that cannot be mapped as it is (another boot, another version, cut off) is read piece by piece.
+static json_t *torn_json(const char *path)
 {
-	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-	printf(" %s=%s", key, text != NULL ? text : "?");
+	struct shm_dump_options options = { .is_json = true, .has_flows = true };
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	if (out == NULL)
+		return NULL;
+	int rc = shm_dump(path, &options, out);
+	fclose(out);
+	json_t *value = json_loadb(text, len, 0, NULL);
 	free(text);
+	return value != NULL ? value : json_pack("{s:s}", "error", strerror(-rc));
 }
 
-// One line per object: "name key=value key=value".
-static void print_line(const char *name, json_t *object)
+static int dump_torn(const char *dir)
 {
-	const char *key;
-	json_t *value;
-	fputs(name, stdout);
-	json_object_foreach(object, key, value)
-		print_value(key, value);
-	putchar('\n');
+	char path[PATH_MAX + 16];
+	json_t *both = json_object();
+	static const char *const names[] = { "signaling", "media" };
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s.seg", dir, names[i]);
+		json_object_set_new(both, names[i], torn_json(path));
+	}
+	cli_print_json(both);
+	return CLI_FAILED;
 }
 
-static void print_text(json_t *dump)
+static int dump_text(const char *dir)
 {
-	json_t *value;
-	size_t i;
-	print_line("signaling.seg", json_object_get(dump, "signaling"));
-	if (json_is_object(json_object_get(dump, "media")))
-		print_line("media.seg", json_object_get(dump, "media"));
-	printf("global_epoch=%lld\n",
-		(long long)json_integer_value(json_object_get(dump, "global_epoch")));
-	json_array_foreach(json_object_get(dump, "lanes"), i, value)
-		print_line("lane", value);
-	json_array_foreach(json_object_get(dump, "flows"), i, value)
-		print_line("flow", value);
+	struct shm_dump_options options = { .has_flows = true };
+	static const char *const names[] = { "signaling", "media" };
+	char path[PATH_MAX + 16];
+	int status = CLI_OK;
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s.seg", dir, names[i]);
+		printf("# %s\n", path);
+		int rc = shm_dump(path, &options, stdout);
+		fflush(stdout);
+		// A media file that never was is no failure: muga-media has not run.
+		if (rc < 0 && !(i == 1 && rc == -ENOENT))
+			status = cli_fail(CLI_FAILED, "%s: %s", path, strerror(-rc));
+	}
+	return status;
 }
 
 int shmdump_run(const struct cli *cli)
@@ -143,16 +159,12 @@ int shmdump_run(const struct cli *cli)
 	struct segment segment;
 	if (cli->word_count > 1)
 		return cli_fail(CLI_USAGE, "usage: muga shmdump [DIR]");
-	int rc = segment_open(cli->word_count == 1 ? cli->words[0] : cli->shm_dir, &segment);
-	if (rc != CLI_OK)
-		return rc;
-	json_t *dump = dump_json(&segment);
-	if (!cli->is_json && dump != NULL) {
-		print_text(dump);
-		json_decref(dump);
-	} else {
-		rc = cli_print_json(dump);
-	}
+	const char *dir = cli->word_count == 1 ? cli->words[0] : cli->shm_dir;
+	if (!cli->is_json)
+		return dump_text(dir);
+	if (segment_open(dir, &segment) != CLI_OK)
+		return dump_torn(dir);
+	int rc = cli_print_json(dump_json(&segment));
 	segment_close(&segment);
 	return rc;
 }
