@@ -1,7 +1,7 @@
 // lane_counters.h - what lanes count, in media's file, for tools that know neither DPDK nor media/.
 //
-// Media names the counters once before its file is ready; each lane then copies its values there a few
-// times a second. They start anew with each media process.
+// Media names the counters once before its file is ready; each lane then copies its values there a
+// few times a second. They start anew with each media process.
 #pragma once
 
 #include "shm/segment.h"

@@ -48,6 +48,19 @@ static void test_returned_ids(void **state)
 	fixture_end(&f);
 }
 
+static void check_worker(const struct flow_writer *w)
+{
+	for (uint32_t place = 0; place < 3 * SHM_PORTS; place += 2) {
+		uint32_t address = place / SHM_PORTS;
+		uint16_t port = (uint16_t)place;
+		uint32_t found;
+		if (!port_is_own(w, address, port))
+			continue;
+		assert_int_equal(pair_port(w, pair_of(w, address, port), &found), port);
+		assert_int_equal(found, address);
+	}
+}
+
 static void test_pairs_and_ports(void **state)
 {
 	(void)state;
@@ -56,16 +69,7 @@ static void test_pairs_and_ports(void **state)
 			struct flow_writer w = { .worker = i,
 				.workers = workers,
 				.blocks_per_address = (256 + workers - 1) / workers };
-			for (uint32_t place = 0; place < 3 * SHM_PORTS; place += 2) {
-				uint32_t address = place / SHM_PORTS;
-				uint16_t port = (uint16_t)place;
-				if (!port_is_own(&w, address, port))
-					continue;
-				uint32_t found;
-				assert_int_equal(
-					pair_port(&w, pair_of(&w, address, port), &found), port);
-				assert_int_equal(found, address);
-			}
+			check_worker(&w);
 		}
 }
 
