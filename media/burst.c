@@ -57,11 +57,6 @@ void forward_burst(struct lane *lane, struct burst *burst)
 	transmit_burst(lane, burst);
 }
 
-static bool is_left(enum verdict verdict)
-{
-	return verdict == VERDICT_DROP || verdict == VERDICT_EXCEPTION || verdict == VERDICT_HANDOVER;
-}
-
 void burst_finish(struct lane *lane, struct burst *burst)
 {
 	struct rte_mbuf *dead[BURST_MAX];
@@ -69,7 +64,7 @@ void burst_finish(struct lane *lane, struct burst *burst)
 
 	for (uint32_t i = 0; i < burst->count; i++) {
 		struct packet *packet = &burst->packets[i];
-		if (!is_left(packet->verdict))
+		if (likely(packet->verdict == VERDICT_SENT))
 			continue;
 		metric_add(&lane->counters.dropped[packet->reason], 1);
 		packet->verdict = VERDICT_SENT;

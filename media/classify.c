@@ -37,7 +37,7 @@ static inline uint16_t load_be16(const uint8_t *at)
 {
 	uint16_t value;
 	memcpy(&value, at, sizeof(value));
-	return rte_be_to_cpu_16(value);
+	return sum_be16(value);
 }
 
 // UDP header, port range and the lane that owns the port.
@@ -69,11 +69,11 @@ static inline void classify_udp(struct lane *lane, const struct burst *burst, st
 	rte_prefetch0(&lane->view.index[entry->address * SHM_PORTS + port]);
 }
 
-static inline void classify_v4(struct lane *lane, const struct burst *burst, struct packet *packet,
-	struct cursor *cursor)
+// `header` is a constant where this is inlined on the hot path: the length without options.
+static inline __attribute__((always_inline)) void classify_v4(struct lane *lane,
+	const struct burst *burst, struct packet *packet, struct cursor *cursor, uint32_t header)
 {
 	const uint8_t *ip = cursor->at;
-	uint32_t header = (ip[0] & 0x0fu) * 4;
 	uint32_t total = load_be16(ip + 2);
 	uint16_t fragment;
 	uint32_t dst;
@@ -98,8 +98,7 @@ static inline void classify_v4(struct lane *lane, const struct burst *burst, str
 		packet_except(packet, DROP_NOT_MEDIA);
 		return;
 	}
-	if (!(packet->mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD) &&
-		unlikely(sum_fold(sum_header(ip, header)) != 0xffff)) {
+	if (unlikely(sum_fold(sum_header(ip, header)) != 0xffff)) {
 		packet_drop(packet, DROP_BAD_IP_CHECKSUM);
 		return;
 	}
@@ -231,27 +230,37 @@ static inline void classify_packet(struct lane *lane, const struct burst *burst,
 			return;
 	}
 	packet->ip = cursor.at;
-	if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
-		classify_v4(lane, burst, packet, &cursor);
-	else
+	if (unlikely(type != RTE_BE16(RTE_ETHER_TYPE_IPV4)))
 		classify_v6(lane, burst, packet, &cursor);
+	else if (likely(cursor.at[0] == 0x45))
+		classify_v4(lane, burst, packet, &cursor, IP4_HEADER);
+	else
+		classify_v4(lane, burst, packet, &cursor, (cursor.at[0] & 0x0fu) * 4);
+}
+
+// Counts what left here.
+static void count_odd(struct lane *lane, const struct burst *burst)
+{
+	for (uint32_t i = 0; i < burst->count; i++) {
+		if (burst->packets[i].verdict == VERDICT_EXCEPTION)
+			metric_add(&lane->counters.exceptions, 1);
+		else if (burst->packets[i].verdict == VERDICT_HANDOVER)
+			metric_add(&lane->counters.handovers, 1);
+	}
 }
 
 void classify_burst(struct lane *lane, struct burst *burst)
 {
-	uint32_t exceptions = 0, handovers = 0;
+	uint32_t verdicts = 0;
 
 	for (uint32_t i = 0; i < burst->count; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(burst->packets[i].mbuf, void *));
 	for (uint32_t i = 0; i < burst->count; i++) {
 		struct packet *packet = &burst->packets[i];
 		classify_packet(lane, burst, packet);
-		exceptions += packet->verdict == VERDICT_EXCEPTION;
-		handovers += packet->verdict == VERDICT_HANDOVER;
+		verdicts |= packet->verdict;
 	}
 	metric_add(&lane->counters.received, burst->count);
-	if (exceptions > 0)
-		metric_add(&lane->counters.exceptions, exceptions);
-	if (handovers > 0)
-		metric_add(&lane->counters.handovers, handovers);
+	if (unlikely(verdicts != VERDICT_FORWARD))
+		count_odd(lane, burst);
 }

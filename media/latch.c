@@ -258,6 +258,7 @@ static bool accept_rate(const struct burst *burst, struct packet *packet)
 
 static void count_odd(struct lane *lane, const struct burst *burst, struct packet *packet)
 {
+	stream_first(burst, packet);
 	if (packet->flags & PACKET_RTCP)
 		stream_receive_rtcp(lane, burst, packet);
 	else
@@ -277,9 +278,7 @@ static inline void latch_packet(struct lane *lane, struct burst *burst, struct p
 		return;
 	if (unlikely(flags & READY_RATE) && !accept_rate(burst, packet))
 		return;
-	if (unlikely(metric_read(&packet->state->last_ns) == 0))
-		atomic_store_explicit(&packet->state->first_ns, burst->now_ns, memory_order_relaxed);
-	if (likely((flags & READY_RTP) && !(packet->flags & PACKET_RTCP)))
+	if (likely(flags & READY_RTP) && likely(!(packet->flags & PACKET_RTCP)))
 		stream_receive(burst, packet);
 	else
 		count_odd(lane, burst, packet);

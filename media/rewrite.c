@@ -47,8 +47,8 @@ static inline uint64_t sum_old(const struct packet *packet)
 // From scratch, over the payload.
 static uint16_t checksum_full(const struct packet *packet, const struct ready_header *header)
 {
-	uint64_t sum = (uint64_t)header->udp_sum + rte_cpu_to_be_16(IPPROTO_UDP) +
-		2ull * rte_cpu_to_be_16(packet->udp_len); // in the pseudo header and in its own
+	uint64_t sum = (uint64_t)header->udp_sum + sum_be16(IPPROTO_UDP) +
+		2ull * sum_be16(packet->udp_len); // in the pseudo header and in its own
 	return sum_field_udp(sum + sum_bytes(packet->udp + 8, packet->udp_len - 8u));
 }
 
@@ -76,75 +76,83 @@ static inline bool checksum_new(const struct packet *packet, const struct ready_
 
 // Headers --------------------------------------------------------------------------------------------
 
-static inline void write_v4(struct lane *lane, uint8_t *ip, const struct ready_header *header,
-	uint32_t total)
-{
-	uint16_t total_be = rte_cpu_to_be_16((uint16_t)total);
-	uint16_t id = lane->ip_id++;
-	uint16_t sum = sum_fold((uint64_t)header->ip_sum + total_be + id);
+// The frame is stored in whole words that were computed before the first store: stores through byte
+// pointers would make the compiler read the ready header again and again.
 
-	ip[0] = 0x45;
-	ip[1] = header->tos;
-	store16(ip + 2, total_be);
-	store16(ip + 4, id);
-	store16(ip + 6, 0); // DF = 0: whoever needs to may fragment
-	ip[8] = HOP_LIMIT;
-	ip[9] = IPPROTO_UDP;
-	store16(ip + 10, (uint16_t)~sum);
-	memcpy(ip + 12, header->egress_v4, 8);
+static inline void store32(uint8_t *at, uint32_t value)
+{
+	memcpy(at, &value, sizeof(value));
 }
 
-static void write_v6(uint8_t *ip, const struct ready_header *header, uint32_t payload)
+// 0x45, TOS, total length | identification, no fragment | TTL 64, UDP, checksum | addresses.
+// DF = 0: whoever needs to may fragment.
+static inline void write_v4(struct lane *lane, uint8_t *ip, const struct ready_header *header,
+	uint16_t total_be)
 {
-	ip[0] = (uint8_t)(0x60 | header->tos >> 4);
-	ip[1] = (uint8_t)(header->tos << 4);
-	store16(ip + 2, 0);
-	store16(ip + 4, rte_cpu_to_be_16((uint16_t)payload));
-	ip[6] = IPPROTO_UDP;
-	ip[7] = HOP_LIMIT;
+	uint16_t id = lane->ip_id++;
+	uint16_t sum = (uint16_t)~sum_fold((uint64_t)header->ip_sum + total_be + id);
+	uint64_t addresses;
+
+	memcpy(&addresses, header->egress_v4, sizeof(addresses));
+	store32(ip, 0x45u | (uint32_t)header->tos << 8 | (uint32_t)total_be << 16);
+	store32(ip + 4, id);
+	store32(ip + 8, HOP_LIMIT | IPPROTO_UDP << 8 | (uint32_t)sum << 16);
+	memcpy(ip + 12, &addresses, sizeof(addresses));
+}
+
+static void write_v6(uint8_t *ip, const struct ready_header *header, uint16_t payload_be)
+{
+	store32(ip, 0x60u | header->tos >> 4 | (uint32_t)(uint8_t)(header->tos << 4) << 8);
+	store32(ip + 4, payload_be | IPPROTO_UDP << 16 | HOP_LIMIT << 24);
 	memcpy(ip + 8, header->egress_v6, 32);
 }
 
 static inline void write_ethernet(uint8_t *frame, const struct ready_header *header, bool is_v6)
 {
 	uint16_t type = is_v6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	uint64_t first;
+	uint32_t second;
 
-	memcpy(frame, header->macs, sizeof(header->macs));
+	memcpy(&first, header->macs, sizeof(first));
+	memcpy(&second, header->macs + sizeof(first), sizeof(second));
 	if (unlikely(header->vlan_be != 0)) {
-		store16(frame + 12, RTE_BE16(RTE_ETHER_TYPE_VLAN));
-		store16(frame + 14, header->vlan_be);
-		frame += VLAN_TAG;
+		store32(frame + 12, RTE_BE16(RTE_ETHER_TYPE_VLAN) | (uint32_t)header->vlan_be << 16);
+		store16(frame + 12 + VLAN_TAG, type);
+	} else {
+		store16(frame + 12, type);
 	}
-	store16(frame + 12, type);
+	memcpy(frame, &first, sizeof(first));
+	memcpy(frame + 8, &second, sizeof(second));
 }
 
-static inline void write_headers(struct lane *lane, struct packet *packet,
-	const struct ready_header *header, uint16_t checksum)
+// is_v6 is a constant where this is inlined on the hot path.
+static inline __attribute__((always_inline)) void write_headers(struct lane *lane, struct packet *packet,
+	const struct ready_header *header, uint16_t checksum, bool is_v6)
 {
-	bool is_v6 = header->flags & READY_EGRESS_V6;
 	uint32_t ip_len = is_v6 ? IP6_HEADER : IP4_HEADER;
 	uint32_t link_len = RTE_ETHER_HDR_LEN + (header->vlan_be != 0 ? VLAN_TAG : 0);
-	uint8_t *ip = packet->udp - ip_len;
-	uint8_t *frame = ip - link_len;
+	uint32_t udp_len = packet->udp_len;
+	uint8_t *udp = packet->udp;
+	uint8_t *frame = udp - ip_len - link_len;
 	struct rte_mbuf *mbuf = packet->mbuf;
+	uint8_t *buffer = mbuf->buf_addr;
 
-	if (unlikely(ip_len + packet->udp_len > header->mtu ||
-		    packet->udp - (uint8_t *)mbuf->buf_addr < (ptrdiff_t)(ip_len + link_len))) {
+	if (unlikely(ip_len + udp_len > header->mtu || udp - buffer < (ptrdiff_t)(ip_len + link_len))) {
 		drop_counted(packet, DROP_TOO_LONG);
 		return;
 	}
-	memcpy(packet->udp, header->egress_ports_be, 4);
-	store16(packet->udp + 6, checksum);
-	if (likely(!is_v6))
-		write_v4(lane, ip, header, ip_len + packet->udp_len);
-	else
-		write_v6(ip, header, packet->udp_len);
-	write_ethernet(frame, header, is_v6);
-	mbuf->data_off = (uint16_t)(frame - (uint8_t *)mbuf->buf_addr);
-	mbuf->data_len = (uint16_t)(link_len + ip_len + packet->udp_len);
-	mbuf->pkt_len = mbuf->data_len;
-	mbuf->ol_flags &= MBUF_KEPT;
 	packet->tx_port = header->tx_port;
+	mbuf->data_off = (uint16_t)(frame - buffer);
+	mbuf->data_len = (uint16_t)(link_len + ip_len + udp_len);
+	mbuf->pkt_len = link_len + ip_len + udp_len;
+	mbuf->ol_flags &= MBUF_KEPT;
+	memcpy(udp, header->egress_ports_be, 4);
+	store16(udp + 6, checksum);
+	if (!is_v6)
+		write_v4(lane, udp - ip_len, header, sum_be16((uint16_t)(ip_len + udp_len)));
+	else
+		write_v6(udp - ip_len, header, sum_be16((uint16_t)udp_len));
+	write_ethernet(frame, header, is_v6);
 }
 
 // Choice of the header ---------------------------------------------------------------------------------
@@ -170,9 +178,9 @@ static struct ready_header *companion_header(struct lane *lane, const struct pac
 // The egress part failed when the header was built. Nothing has told of a change, but hints can be lost.
 static void drop_unready(struct packet *packet, struct ready_header *header)
 {
-	if (header && header->retry_in-- == 0)
+	if (header->retry_in-- == 0)
 		header->epoch = 0;
-	drop_counted(packet, header ? header->egress_reason : DROP_NO_PEER);
+	drop_counted(packet, header->egress_reason);
 }
 
 static inline void rewrite_packet(struct lane *lane, struct packet *packet, bool is_trusted)
@@ -180,9 +188,14 @@ static inline void rewrite_packet(struct lane *lane, struct packet *packet, bool
 	struct ready_header *header = packet->header;
 	uint16_t checksum;
 
-	if (unlikely((packet->flags & PACKET_RTCP) && (header->flags & READY_COMPANION)))
+	if (unlikely(packet->flags & PACKET_RTCP) && (header->flags & READY_COMPANION)) {
 		header = companion_header(lane, packet);
-	if (unlikely(header == NULL || header->egress_reason != DROP_NONE)) {
+		if (header == NULL) {
+			drop_counted(packet, DROP_NO_PEER);
+			return;
+		}
+	}
+	if (unlikely(header->egress_reason != DROP_NONE)) {
 		drop_unready(packet, header);
 		return;
 	}
@@ -190,7 +203,10 @@ static inline void rewrite_packet(struct lane *lane, struct packet *packet, bool
 		drop_counted(packet, DROP_BAD_UDP_CHECKSUM);
 		return;
 	}
-	write_headers(lane, packet, header, checksum);
+	if (likely(!(header->flags & READY_EGRESS_V6)))
+		write_headers(lane, packet, header, checksum, false);
+	else
+		write_headers(lane, packet, header, checksum, true);
 }
 
 void rewrite_burst(struct lane *lane, struct burst *burst)

@@ -85,6 +85,7 @@ void stream_receive_odd(struct burst *burst, struct packet *packet)
 	const uint8_t *rtp = packet->udp + 8;
 	bool is_first = stream_get(&state->payload_type) == NO_TYPE;
 
+	stream_first(burst, packet);
 	stream_count(burst, packet);
 	if (is_first || rtp_ssrc(rtp) != stream_get(&state->ssrc)) {
 		start_stream(state, rtp);

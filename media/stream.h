@@ -62,6 +62,14 @@ static inline void stream_jitter(const struct burst *burst, struct flow_state *s
 		stream_set(&state->jitter_x16, jitter + distance - ((jitter + 8) >> 4));
 }
 
+// Notes when the first accepted datagram of the incarnation came. Not needed on the path of RTP in
+// sequence: its first packet never is.
+static inline void stream_first(const struct burst *burst, struct packet *packet)
+{
+	if (metric_read(&packet->state->first_ns) == 0)
+		atomic_store_explicit(&packet->state->first_ns, burst->now_ns, memory_order_relaxed);
+}
+
 // Every accepted datagram, RTP or opaque.
 static inline void stream_count(const struct burst *burst, struct packet *packet)
 {

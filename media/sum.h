@@ -7,13 +7,19 @@
 #include <stdint.h>
 #include <string.h>
 
+// rte_cpu_to_be_16() is inline assembly that the compiler cannot see through.
+static inline uint16_t sum_be16(uint16_t value)
+{
+	return __builtin_bswap16(value);
+}
+
+// Each step adds the two halves in the upper one, where the carry of the lower one arrives by itself.
 static inline uint16_t sum_fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	sum += sum << 32 | sum >> 32;
+	uint32_t half = (uint32_t)(sum >> 32);
+	half += half << 16 | half >> 16;
+	return (uint16_t)(half >> 16);
 }
 
 static inline uint32_t sum_load32(const uint8_t *at)

@@ -5,49 +5,44 @@
 #include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
 
-static inline void queue_packet(struct lane *lane, struct packet *packet)
-{
-	struct lane_port *port = &lane->ports[packet->tx_port];
-
-	port->mbufs[port->count] = packet->mbuf;
-	port->packets[port->count] = packet;
-	port->count++;
-}
-
-// Ports free or keep what they took: an mbuf's length is read before.
-static void flush_port(struct lane *lane, struct lane_port *port)
+// Ports free or keep what they took: its length was read before. Returns the bytes they did not take.
+static uint64_t flush_port(struct lane *lane, struct lane_port *port)
 {
 	uint64_t octets = 0;
-
-	for (uint32_t i = 0; i < port->count; i++)
-		octets += port->mbufs[i]->data_len;
 	uint32_t sent = port->send(port->context, port->mbufs, (uint16_t)port->count);
+
 	for (uint32_t i = 0; i < sent; i++) {
-		port->packets[i]->verdict = VERDICT_SENT;
-		metric_add(&port->packets[i]->state->forwarded, 1);
+		struct packet *packet = port->packets[i];
+		packet->verdict = VERDICT_SENT;
+		metric_add(&packet->state->forwarded, 1);
 	}
 	for (uint32_t i = sent; i < port->count; i++) {
-		octets -= port->mbufs[i]->data_len;
+		octets += port->mbufs[i]->data_len;
 		metric_add(&port->packets[i]->state->dropped_other, 1);
 		packet_drop(port->packets[i], DROP_TX_FULL);
 	}
 	port->count = 0;
 	metric_add(&lane->counters.forwarded, sent);
-	metric_add(&lane->counters.forwarded_octets, octets);
+	return octets;
 }
 
 void transmit_burst(struct lane *lane, struct burst *burst)
 {
 	uint32_t used = 0; // bit per port
+	uint64_t octets = 0;
 
 	_Static_assert(LANE_PORTS_MAX <= 32, "a bit for each port");
-	for (uint32_t i = 0; i < burst->count; i++) {
-		struct packet *packet = &burst->packets[i];
+	for (struct packet *packet = burst->packets, *end = packet + burst->count; packet < end; packet++) {
 		if (unlikely(packet->verdict != VERDICT_FORWARD))
 			continue;
-		queue_packet(lane, packet);
+		struct lane_port *port = &lane->ports[packet->tx_port];
+		uint32_t at = port->count++;
+		port->mbufs[at] = packet->mbuf;
+		port->packets[at] = packet;
+		octets += packet->mbuf->data_len;
 		used |= 1u << packet->tx_port;
 	}
 	for (; used != 0; used &= used - 1)
-		flush_port(lane, &lane->ports[__builtin_ctz(used)]);
+		octets -= flush_port(lane, &lane->ports[__builtin_ctz(used)]);
+	metric_add(&lane->counters.forwarded_octets, octets);
 }
