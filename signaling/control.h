@@ -59,8 +59,9 @@ extern const struct admin_ops control_admin_ops;
 // control_process.c ----------------------------------------------------------------------------------
 
 void process_raise_limits(void);
-// -EINVAL: no such user. Afterwards nothing can be regained. `dir` is given to the user too.
-int process_drop_privileges(const char *user, const char *dir, const struct admin *admin);
+// -EINVAL: no such user. Afterwards nothing can be regained. run_dir is given to the user, shm_dir to the
+// user's group.
+int process_drop_privileges(const char *user, const struct config *config, const struct admin *admin);
 // Creates `dir` with its parents (0755). 0 or -errno.
 int process_make_dir(const char *dir);
 // Forks; only the child returns. The parent waits for process_ready() and exits 0, or 1 without it.

@@ -42,13 +42,29 @@ int process_make_dir(const char *dir)
 	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-int process_drop_privileges(const char *user, const char *dir, const struct admin *admin)
+// Files of the segment are readable by their group: with the set-group-ID bit, what muga-media makes in
+// the directory later is ours to read, whoever it runs as.
+static int share_segment(const char *dir, gid_t gid)
+{
+	char path[PATH_MAX + 16];
+	if (chown(dir, (uid_t)-1, gid) < 0 || chmod(dir, 02755) < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "%s/media.seg", dir);
+	if (chown(path, (uid_t)-1, gid) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+int process_drop_privileges(const char *user, const struct config *config, const struct admin *admin)
 {
 	const struct passwd *pw = getpwnam(user);
 	if (pw == NULL)
 		return -EINVAL;
+	int shared = share_segment(config->shm_dir, pw->pw_gid);
+	if (shared < 0)
+		return shared;
 	// So that the stop can remove socket and pid file, and the CLI's group stays in charge.
-	if (chown(dir, pw->pw_uid, pw->pw_gid) < 0)
+	if (chown(config->run_dir, pw->pw_uid, pw->pw_gid) < 0)
 		return -errno;
 	int rc = admin_chown(admin, pw->pw_uid, pw->pw_gid);
 	if (rc < 0)

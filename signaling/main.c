@@ -258,7 +258,7 @@ static int start_up(struct daemon *daemon, const struct options *options)
 	if (rc == 0)
 		rc = admin_begin(daemon);
 	if (rc == 0 && options->user != NULL) {
-		rc = process_drop_privileges(options->user, config->run_dir, daemon->admin);
+		rc = process_drop_privileges(options->user, config, daemon->admin);
 		if (rc < 0)
 			LOG_ERROR(MAIN, "privileges", "user=%s error=\"%s\"", options->user,
 				strerror(-rc));

@@ -10,6 +10,7 @@ root=$(cd "$here/../.." && pwd)
 MUGA_BUILD=${MUGA_BUILD:-$root/build/release}
 ns=muga-smoke-$$
 dir=$(mktemp -d /tmp/muga-smoke-XXXXXX)
+chmod 755 "$dir" # for the user it becomes
 pids=()
 failed=0
 
@@ -81,7 +82,7 @@ wait_for() { # SECONDS COMMAND...
 
 start_signaling() {
 	ip netns exec "$ns" "$MUGA_BUILD/signaling/muga-signaling" --config "$dir/muga.yaml" \
-		--foreground 2>"$dir/signaling.log" &
+		--foreground "$@" 2>"$dir/signaling.log" &
 	signaling=$!
 	pids+=("$signaling")
 	wait_for 10 test -S "$run/muga.sock"
@@ -128,6 +129,11 @@ no_loss() { # nothing dropped on the way between the workers, nor refused by the
 		[ "$(metric '.net.passed')" -gt 0 ]
 }
 
+runs_as() {
+	wait_for 5 sh -c "[ \"\$(ps -o user= -p $signaling)\" = $1 ]" &&
+		grep -q '^NoNewPrivs:.*1' "/proc/$signaling/status"
+}
+
 stops_cleanly() {
 	kill -TERM "$signaling" && wait "$signaling" && [ ! -e "$run/muga.sock" ]
 }
@@ -163,7 +169,8 @@ round() { # NAME BORDER-A BORDER-B CALLER CALLEE MEDIA-A MEDIA-B
 	report "$family/no message lost" no_loss
 	report "$family/ports come back" ports_come_back
 	report "$family/clean stop" stops_cleanly
-	report "$family/starts again" start_signaling
+	report "$family/starts again as nobody" start_signaling --user nobody
+	report "$family/gave up root" runs_as nobody
 	report "$family/drain" drains "$1" "$3"
 	kill "$callee" 2>/dev/null
 	wait "$callee" 2>/dev/null

@@ -108,8 +108,9 @@ static void test_background(void **state)
 
 static void test_unknown_user(void **state)
 {
+	struct config config = { .run_dir = dir, .shm_dir = dir };
 	(void)state;
-	assert_int_equal(process_drop_privileges("no-such-user-here", dir, NULL), -EINVAL);
+	assert_int_equal(process_drop_privileges("no-such-user-here", &config, NULL), -EINVAL);
 }
 
 int main(void)
