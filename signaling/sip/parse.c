@@ -181,6 +181,8 @@ static void request_line_parse(struct scan *sc, struct span line, uint32_t offse
 	msg->method = sip_method_lookup(msg->method_text);
 	const char *last = memrchr(line.ptr, ' ', line.len);
 	bool has_version = memmem(line.ptr, line.len, " SIP/", 5) != NULL;
+	if (!has_version) // whatever else is wrong with it
+		sc->fault->kind = SIP_FAULT_NONE;
 	if (i == 0 || !last || !has_version) {
 		fault_note(sc, has_version ? SIP_FAULT_START_LINE : SIP_FAULT_NOT_SIP, offset,
 			"Malformed Request-Line");

@@ -52,7 +52,7 @@ bool sip_param_find(struct span params, struct span name, struct sip_param *out)
 	return false;
 }
 
-// Every parameter well-formed, escapes too.
+// Every parameter well-formed, escapes too; `params` with its leading ';', so that ";;" is seen.
 static bool uri_params_ok(struct span params)
 {
 	for (uint32_t i = 0; i < params.len; i++) {
@@ -160,7 +160,7 @@ static int sip_scheme_parse(struct span s, struct sip_uri *uri)
 		const char *query = memchr(s.ptr + i, '?', s.len - i);
 		uint32_t end = query ? (uint32_t)(query - s.ptr) : s.len;
 		uri->params = span_make(s.ptr + i + 1, end - i - 1);
-		if (uri->params.len == 0 || !uri_params_ok(uri->params))
+		if (!uri_params_ok(span_make(s.ptr + i, end - i)))
 			return -EINVAL;
 		i = end;
 	}
@@ -188,7 +188,7 @@ static int tel_scheme_parse(struct span s, struct sip_uri *uri)
 	if (s.ptr[i] != ';' || i + 1 == s.len)
 		return -EINVAL;
 	uri->params = span_from(s, i + 1);
-	return uri_params_ok(uri->params) ? 0 : -EINVAL;
+	return uri_params_ok(span_from(s, i)) ? 0 : -EINVAL;
 }
 
 // NID ":" NSS; the NSS is opaque.

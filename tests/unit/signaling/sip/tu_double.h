@@ -169,7 +169,7 @@ static void tu_receive(const char *text)
 	memset(copy, '#', data.len); // nothing may point into it any more
 }
 
-static const char *tu_last(void)
+static inline const char *tu_last(void)
 {
 	assert_true(tu.sent_count > 0);
 	return tu.sent[tu.sent_count - 1];
