@@ -1,4 +1,4 @@
-// print.c - the schema as text, for `muga check --schema` and the manual page.
+// print.c - the schema as text, for `muga config schema` and the manual page.
 #include "config/schema.h"
 
 #include <inttypes.h>
