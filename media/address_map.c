@@ -55,7 +55,8 @@ int address_map_build(struct address_map *map, const struct address_entry *entri
 				return -EEXIST;
 	memset(map, 0, sizeof(*map));
 	map->count = count;
-	memcpy(map->entries, entries, count * sizeof(*entries));
+	if (count > 0)
+		memcpy(map->entries, entries, count * sizeof(*entries));
 	struct rng rng;
 	rng_init(&rng, 1); // the same map for the same addresses: nothing to gain for an attacker
 	for (uint32_t i = 0; i < TRIES_MAX; i++)

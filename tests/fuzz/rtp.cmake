@@ -1,0 +1,1 @@
+muga_fuzz(rtp muga_media_lib)
