@@ -63,6 +63,8 @@ bool worker_mailbox_run(struct worker_mailbox *mailbox, struct worker *worker)
 	while (command != NULL) {
 		struct worker_command *next = command->next;
 		command->run(worker, command);
+		// release: pairs with worker_ask(); the answer is whole
+		atomic_store_explicit(&command->is_done, true, memory_order_release);
 		sem_post(&command->done);
 		worker_command_put(command);
 		command = next;
@@ -90,6 +92,6 @@ bool worker_ask(struct worker *worker, struct worker_command *command, uint32_t 
 	worker_post(worker, command);
 	while (sem_clockwait(&command->done, CLOCK_MONOTONIC, &until) < 0)
 		if (errno != EINTR)
-			return false;
-	return true;
+			break;
+	return atomic_load_explicit(&command->is_done, memory_order_acquire);
 }

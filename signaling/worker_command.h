@@ -22,7 +22,8 @@ struct worker_command {
 	struct worker_command *next; // mailbox only
 	worker_command_fn run;
 	_Atomic uint32_t references;
-	sem_t done;                  // posted by the worker after run()
+	_Atomic bool is_done;        // release-stored by the worker after run()
+	sem_t done;                  // posted after that
 };
 
 // Lock-free stack of commands; a worker takes all of them at once.
