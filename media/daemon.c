@@ -169,11 +169,12 @@ static void wire_lanes(struct media *media)
 static void tell_neigh(struct media *media, const struct address_entry *entry)
 {
 	static const uint8_t laboratory_mac[6] = { 0x02, 0, 0, 0, 0, 1 };
+	const struct config_device *device = &media->config->devices[entry->rx_port];
 	const struct port *port = &media->ports[entry->rx_port];
 	struct neigh_egress egress = { .port = entry->rx_port, .vlan = entry->vlan, .mtu = port->mtu };
 
-	if (port_has_interface(port->device->kind))
-		egress.interface = port->device->interface;
+	if (port_has_interface(device->kind))
+		egress.interface = device->interface;
 	memcpy(egress.own_mac, port->mac, sizeof(egress.own_mac));
 	memcpy(egress.fixed_mac, laboratory_mac, sizeof(egress.fixed_mac));
 	neigh_set_egress(media->neigh, entry->address, &egress);
@@ -221,25 +222,44 @@ static int start_lanes(struct media *media)
 	return 0;
 }
 
+// Before the ports are opened: DPDK's AF_PACKET driver sets the interface's MAC anew, on which the kernel
+// forgets all its neighbours. What we have read by then serves on as their last MAC.
+static int start_neigh(struct media *media)
+{
+	int rc;
+
+	media->nexthops = nexthop_table_new();
+	if (!media->nexthops)
+		return -ENOMEM;
+	rc = neigh_new(media->nexthops, &media->neigh);
+	if (rc)
+		return rc;
+	addresses_read(&media->segments.signaling, media->config, &media->addresses);
+	for (uint32_t i = 0; i < media->addresses.count; i++)
+		tell_neigh(media, &media->addresses.entries[i]);
+	return neigh_refresh(media->neigh);
+}
+
 static int start_dataplane(struct media *media)
 {
+	uint64_t began_ns = clock_mono_ns();
 	int rc = eal_start(&media->config->dataplane);
 
 	if (rc)
 		return rc;
 	media->is_eal_up = true;
+	LOG_INFO(MAIN, "eal_up", "ms=%llu",
+		(unsigned long long)((clock_mono_ns() - began_ns) / NS_PER_MS));
 	rc = raise_guard(media);
+	if (!rc)
+		rc = start_neigh(media);
 	if (!rc)
 		rc = open_ports(media);
 	if (rc)
 		return rc;
 	media->runners = lane_runners_new(media->lanes);
-	media->nexthops = nexthop_table_new();
-	if (!media->runners || !media->nexthops)
+	if (!media->runners)
 		return -ENOMEM;
-	rc = neigh_new(media->nexthops, &media->neigh);
-	if (rc)
-		return rc;
 	wire_lanes(media);
 	rc = take_addresses(media);
 	if (!rc)

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define NEIGH_LINKS_MAX    256
-#define NEIGH_TURN_MS      10              // how long a lane's request waits at most
+#define NEIGH_TURN_MS      100             // without an event or a lane's request
 #define NEIGH_UPKEEP_NS    NS_PER_S        // reads the marks of use, ends holds
 #define NEIGH_REASK_NS     (20 * NS_PER_S) // kernels before 5.16 need reminding
 #define NEIGH_REVIEW_NS    (600 * NS_PER_S)
@@ -43,7 +43,8 @@ struct neigh {
 	bool is_started;
 	_Atomic bool is_stopping;
 
-	pthread_mutex_t lock; // protects wishes[]
+	_Atomic bool has_wishes; // wishes[] changed
+	pthread_mutex_t lock;    // protects wishes[]
 	struct egress_wish wishes[SHM_ADDRESS_MAX];
 
 	// neighbour thread only
@@ -378,7 +379,9 @@ static void turn(struct neigh *neigh)
 	uint64_t now_ns = clock_mono_ns(), unused;
 	int rc;
 
-	if (read(neigh->wake_fd, &unused, sizeof(unused)) == sizeof(unused))
+	if (read(neigh->wake_fd, &unused, sizeof(unused)) < 0 && errno != EAGAIN)
+		LOG_WARN(NEIGH, "wake_failed", "errno=%d", errno);
+	if (atomic_exchange_explicit(&neigh->has_wishes, false, memory_order_acquire))
 		neigh->dirty |= DIRTY_LINKS;
 	rc = neigh_socket_drain(neigh->events_fd, note_event, neigh);
 	if (rc == -ENOBUFS) {
@@ -434,6 +437,7 @@ int neigh_new(struct nexthop_table *table, struct neigh **out)
 	rc = neigh->wake_fd < 0 ? -errno : 0;
 	if (rc)
 		goto err;
+	nexthop_table_set_wake(table, neigh->wake_fd);
 	*out = neigh;
 	return 0;
 err:
@@ -461,6 +465,7 @@ void neigh_set_egress(struct neigh *neigh, uint16_t media_address, const struct 
 	pthread_mutex_lock(&neigh->lock);
 	neigh->wishes[media_address] = wish;
 	pthread_mutex_unlock(&neigh->lock);
+	atomic_store_explicit(&neigh->has_wishes, true, memory_order_release);
 	if (write(neigh->wake_fd, &one, sizeof(one)) < 0)
 		return; // the counter is full: awake already
 }
@@ -505,6 +510,7 @@ void neigh_free(struct neigh *neigh)
 		close(neigh->events_fd);
 	if (neigh->request_fd >= 0)
 		close(neigh->request_fd);
+	nexthop_table_set_wake(neigh->table, -1);
 	if (neigh->wake_fd >= 0)
 		close(neigh->wake_fd);
 	pthread_mutex_destroy(&neigh->lock);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <urcu-qsbr.h>
 
 #define REQUEST_SLOTS 256u // power of two
@@ -19,6 +20,7 @@ struct nexthop_table {
 	struct nexthop_snapshot *spare;   // control thread only
 	_Atomic uint32_t generation;      // writer: control thread, readers: lanes
 	uint32_t take_next;               // control thread only
+	int wake_fd;                      // set before lanes start, -1 = none
 	struct request_slot requests[REQUEST_SLOTS];
 };
 
@@ -35,6 +37,7 @@ struct nexthop_table *nexthop_table_new(void)
 		return NULL;
 	}
 	atomic_init(&table->generation, 1);
+	table->wake_fd = -1;
 	return table;
 }
 
@@ -45,6 +48,11 @@ void nexthop_table_free(struct nexthop_table *table)
 	free(table->current);
 	free(table->spare);
 	free(table);
+}
+
+void nexthop_table_set_wake(struct nexthop_table *table, int fd)
+{
+	table->wake_fd = fd;
 }
 
 struct nexthop_snapshot *nexthop_table_edit(struct nexthop_table *table)
@@ -177,6 +185,7 @@ static void request_put(const struct nexthop_table *table, uint32_t ifindex, con
 	uint64_t words[2];
 	struct request_slot *slot;
 	uint32_t expected = REQUEST_EMPTY;
+	uint64_t one = 1;
 
 	memcpy(words, ip->b, sizeof(words));
 	words[0] = (words[0] ^ ifindex) * 0x9e3779b97f4a7c15ull + words[1];
@@ -190,6 +199,9 @@ static void request_put(const struct nexthop_table *table, uint32_t ifindex, con
 	slot->request.ip = *ip;
 	// release: pairs with the acquire in nexthop_table_take_request()
 	atomic_store_explicit(&slot->state, REQUEST_FULL, memory_order_release);
+	// Non-blocking, and at most once for each time the control thread has emptied the slot.
+	if (table->wake_fd >= 0 && write(table->wake_fd, &one, sizeof(one)) < 0)
+		return; // the counter is full: awake already
 }
 
 bool nexthop_table_take_request(struct nexthop_table *table, struct nexthop_request *out)

@@ -55,6 +55,9 @@ struct nexthop_request {
 struct nexthop_table *nexthop_table_new(void);
 void nexthop_table_free(struct nexthop_table *table);
 
+// Before the lanes start: eventfd(2) that is written when a lane asks for something new; -1 = none.
+void nexthop_table_set_wake(struct nexthop_table *table, int fd);
+
 // The snapshot that lanes do not read, with whatever it held two publications ago.
 struct nexthop_snapshot *nexthop_table_edit(struct nexthop_table *table);
 // The one that they do read.

@@ -13,9 +13,12 @@ expect_whole() { # NAME PACKETS: both directions, nothing lost, doubled, damaged
 }
 
 # As SIP between the same hosts does before any RTP: next hops are resolved.
-for ip in 10.91.0.2 10.92.0.2 fd91::2 fd92::2; do
-	inside m bash -c "echo x >/dev/udp/$ip/9; sleep 0.1"
-done
+warm() {
+	for ip in 10.91.0.2 10.92.0.2 fd91::2 fd92::2; do
+		inside m bash -c "echo x >/dev/udp/$ip/9; sleep 0.1"
+	done
+}
+warm
 
 # IPv4 on both sides.
 inject v44 2 0 10.91.0.2:40000 2 10.92.0.2:50000
@@ -70,6 +73,7 @@ inject v66 1 1 '[fd91::2]:40000' 3 '[fd92::2]:50000'
 read -r a6 b6 <"$DIR/v66"
 for _ in $(seq 60); do grep -q signaling_file_replaced "$DIR/media.log" && break; sleep 0.05; done
 sleep 0.5
+warm
 pair plain6 500 500 '[fd91::2]:40000' "[fd91::1]:$a6" '[fd92::2]:50000' "[fd92::1]:$b6"
 expect_whole plain6 500
 kill "$inject_pid"
