@@ -101,7 +101,7 @@ void testpmd_close(struct testpmd *peer)
 	peer->pid = 0;
 }
 
-// CPU time of its thread "lcore-worker-1" so far, in ns. 0: not found.
+// CPU time of its forwarding thread ("rte-worker-1") so far, in ns. 0: not found.
 static uint64_t worker_cpu_ns(pid_t pid)
 {
 	char path[300], name[64];
@@ -113,7 +113,7 @@ static uint64_t worker_cpu_ns(pid_t pid)
 	while (tasks && ns == 0 && (task = readdir(tasks))) {
 		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/comm", pid, task->d_name);
 		FILE *file = fopen(path, "r");
-		bool is_worker = file && fgets(name, sizeof(name), file) && strstr(name, "lcore-worker");
+		bool is_worker = file && fgets(name, sizeof(name), file) && strstr(name, "-worker-");
 		if (file)
 			fclose(file);
 		if (!is_worker)
