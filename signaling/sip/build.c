@@ -75,7 +75,8 @@ void sip_put_escaped_user(struct sip_writer *w, struct span user)
 	static const char hex[] = "0123456789ABCDEF";
 	for (uint32_t i = 0; i < user.len; i++) {
 		unsigned char c = (unsigned char)user.ptr[i];
-		// ';' and '?' are legal there, but much software takes them for parameters and headers.
+		// ';' and '?' are legal there, but much software takes them for parameters and
+		// headers.
 		if (char_is((char)c, CHAR_USER) && c != ';' && c != '?') {
 			sip_put_char(w, (char)c);
 			continue;
@@ -193,7 +194,8 @@ static void put_top_via(struct sip_writer *w, const struct sip_via *via, const s
 	}
 }
 
-void sip_put_reply_vias(struct sip_writer *w, const struct sip_msg *request, const struct addr *source)
+void sip_put_reply_vias(
+	struct sip_writer *w, const struct sip_msg *request, const struct addr *source)
 {
 	const struct sip_header *h = sip_msg_header(request, SIP_HEADER_VIA);
 	if (!h)

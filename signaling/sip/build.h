@@ -1,7 +1,7 @@
 // build.h - messages are built anew into the caller's buffer; nothing received is edited in place.
 //
-// A struct sip_writer never overruns: what does not fit sets is_overflowed and is dropped, the caller
-// checks once at the end. Any thread, no allocation, no printf.
+// A struct sip_writer never overruns: what does not fit sets is_overflowed and is dropped, the
+// caller checks once at the end. Any thread, no allocation, no printf.
 #pragma once
 
 #include "base/addr.h"
@@ -64,8 +64,8 @@ void sip_put_cseq(struct sip_writer *w, uint32_t number, struct span method);
 void sip_put_body(struct sip_writer *w, struct span content_type, struct span body);
 
 // The head of a response to `request` (RFC 3261 8.2.6.2): status line, all Vias (the top one with
-// received and rport, RFC 3581 4), From, To with tag, Call-ID, CSeq. The caller adds headers and ends
-// with sip_put_body(). Works on any message with fault.can_answer.
+// received and rport, RFC 3581 4), From, To with tag, Call-ID, CSeq. The caller adds headers and
+// ends with sip_put_body(). Works on any message with fault.can_answer.
 struct sip_reply {
 	const struct sip_msg *request;
 	struct addr source;     // where the request came from
@@ -76,7 +76,8 @@ struct sip_reply {
 };
 void sip_put_reply(struct sip_writer *w, const struct sip_reply *reply);
 // The Via lines of such a response alone; `source` as above.
-void sip_put_reply_vias(struct sip_writer *w, const struct sip_msg *request, const struct addr *source);
+void sip_put_reply_vias(
+	struct sip_writer *w, const struct sip_msg *request, const struct addr *source);
 
 // Where the answer to `request` goes over UDP (RFC 3261 18.2.2, RFC 3581 4): the source with rport,
 // else the source's address and the port of sent-by. maddr is ignored: it would let anyone aim our

@@ -22,8 +22,8 @@ static int text_set(struct arena *arena, struct sip_text *text, struct span valu
 	return 0;
 }
 
-// Empties a tag parameter out of a From or To value: name-addr without header parameters, or the bare
-// addr-spec. Other header parameters have no meaning in later requests of the dialog.
+// Empties a tag parameter out of a From or To value: name-addr without header parameters, or the
+// bare addr-spec. Other header parameters have no meaning in later requests of the dialog.
 static struct span without_params(const struct sip_name_addr *addr)
 {
 	struct span text = addr->text;
@@ -73,8 +73,8 @@ static int take_target(struct sip_dialog *dialog, const struct sip_msg *msg)
 	return text_set(dialog->arena, &dialog->remote_target, msg->contact.uri.text);
 }
 
-int sip_dialog_init_uas(struct sip_dialog *dialog, struct arena *arena, const struct sip_msg *request,
-	struct span local_tag)
+int sip_dialog_init_uas(struct sip_dialog *dialog, struct arena *arena,
+	const struct sip_msg *request, struct span local_tag)
 {
 	int err;
 
@@ -185,8 +185,8 @@ static bool is_loose(const struct sip_name_addr *route)
 	return sip_param_find(route->uri.params, SPAN_LIT("lr"), &lr);
 }
 
-// 12.2.1.1: a first hop that is a strict router gets the Request-URI, and the remote target moves to the
-// end of the Route headers.
+// 12.2.1.1: a first hop that is a strict router gets the Request-URI, and the remote target moves
+// to the end of the Route headers.
 static void put_routes(const struct sip_dialog *dialog, struct sip_writer *w, bool is_strict)
 {
 	for (uint32_t i = is_strict ? 1 : 0; i < dialog->route_count; i++)
@@ -199,7 +199,8 @@ static void put_routes(const struct sip_dialog *dialog, struct sip_writer *w, bo
 	}
 }
 
-static void put_party(struct sip_writer *w, enum sip_header_id id, struct span value, struct span tag)
+static void put_party(
+	struct sip_writer *w, enum sip_header_id id, struct span value, struct span tag)
 {
 	sip_put(w, sip_header_name(id));
 	sip_put_lit(w, ": ");

@@ -1,7 +1,8 @@
 // msg.h - one SIP message as spans into the datagram it came in.
 //
 // Filled by sip_parse() (parse.h), read by everyone, never edited: messages that we send are built
-// anew (build.h). Valid as long as the datagram's buffer. About 6 kB: keep one per worker and reuse it.
+// anew (build.h). Valid as long as the datagram's buffer. About 6 kB: keep one per worker and reuse
+// it.
 #pragma once
 
 #include "base/span.h"
@@ -100,18 +101,21 @@ struct sip_msg {
 	struct span body;         // cut to Content-Length
 
 	uint32_t header_count;
-	uint8_t first[SIP_HEADER_COUNT]; // index of the first line of each id, SIP_HEADER_NONE = none
+	uint8_t first
+		[SIP_HEADER_COUNT]; // index of the first line of each id, SIP_HEADER_NONE = none
 	uint8_t last[SIP_HEADER_COUNT];
 	struct sip_header header[SIP_HEADERS_MAX]; // in order of arrival, [header_count]
 };
 
 // First line with that id, or NULL. Not for SIP_HEADER_OTHER: see sip_msg_find().
-static inline const struct sip_header *sip_msg_header(const struct sip_msg *msg, enum sip_header_id id)
+static inline const struct sip_header *sip_msg_header(
+	const struct sip_msg *msg, enum sip_header_id id)
 {
 	return msg->first[id] == SIP_HEADER_NONE ? NULL : &msg->header[msg->first[id]];
 }
 
-static inline const struct sip_header *sip_msg_next(const struct sip_msg *msg, const struct sip_header *h)
+static inline const struct sip_header *sip_msg_next(
+	const struct sip_msg *msg, const struct sip_header *h)
 {
 	return h->next == SIP_HEADER_NONE ? NULL : &msg->header[h->next];
 }
@@ -119,7 +123,8 @@ static inline const struct sip_header *sip_msg_next(const struct sip_msg *msg, c
 // First line of that full name, known or not, case-insensitive; NULL: none.
 const struct sip_header *sip_msg_find(const struct sip_msg *msg, struct span name);
 
-// Walks the comma-separated values of all lines with one id, in order: Via, Contact, Route, Require, ...
+// Walks the comma-separated values of all lines with one id, in order: Via, Contact, Route,
+// Require, ...
 struct sip_list {
 	const struct sip_msg *msg;
 	const struct sip_header *line; // NULL = end
@@ -131,7 +136,7 @@ bool sip_list_next(struct sip_list *list, struct span *out);
 // Whether a list of tokens (Require, Supported, Allow, ...) names `token`, case-insensitive.
 bool sip_msg_lists(const struct sip_msg *msg, enum sip_header_id id, struct span token);
 
-const char *sip_method_name(enum sip_method method);      // "INVITE"; SIP_METHOD_OTHER gives "OTHER"
+const char *sip_method_name(enum sip_method method); // "INVITE"; SIP_METHOD_OTHER gives "OTHER"
 enum sip_method sip_method_lookup(struct span text);      // case-sensitive, RFC 3261 7.1
 struct span sip_header_name(enum sip_header_id id);       // "Call-ID"; SIP_HEADER_OTHER is empty
 enum sip_header_id sip_header_lookup(struct span name);   // full or compact form, any case

@@ -29,7 +29,8 @@ static const bool header_is_single[SIP_HEADER_COUNT] = {
 };
 
 // The first fault is the one reported; scanning goes on to find what an answer needs.
-static void fault_note(struct scan *sc, enum sip_fault_kind kind, uint32_t offset, const char *reason)
+static void fault_note(
+	struct scan *sc, enum sip_fault_kind kind, uint32_t offset, const char *reason)
 {
 	struct sip_fault *fault = sc->fault;
 	if (fault->kind != SIP_FAULT_NONE)
@@ -48,8 +49,8 @@ static void fault_note(struct scan *sc, enum sip_fault_kind kind, uint32_t offse
 		fault->status = 0;
 }
 
-static void fault_note_header(struct scan *sc, enum sip_fault_kind kind, const struct sip_header *header,
-	const char *reason)
+static void fault_note_header(struct scan *sc, enum sip_fault_kind kind,
+	const struct sip_header *header, const char *reason)
 {
 	if (sc->fault->kind == SIP_FAULT_NONE)
 		sc->fault->header = header->id;
@@ -410,8 +411,10 @@ static void mandatory_check(struct scan *sc)
 		enum sip_header_id id;
 		const char *reason;
 	} needed[] = {
-		{ SIP_HEADER_VIA, "Missing Via" },         { SIP_HEADER_FROM, "Missing From" },
-		{ SIP_HEADER_TO, "Missing To" },           { SIP_HEADER_CALL_ID, "Missing Call-ID" },
+		{ SIP_HEADER_VIA, "Missing Via" },
+		{ SIP_HEADER_FROM, "Missing From" },
+		{ SIP_HEADER_TO, "Missing To" },
+		{ SIP_HEADER_CALL_ID, "Missing Call-ID" },
 		{ SIP_HEADER_CSEQ, "Missing CSeq" },
 	};
 	struct sip_msg *msg = sc->msg;

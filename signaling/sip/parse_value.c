@@ -42,7 +42,8 @@ int sip_cseq_parse(struct span text, struct sip_cseq *out)
 	return 0;
 }
 
-// "SIP" "/" version "/" transport, LWS allowed around the slashes. Returns the index behind, 0 = wrong.
+// "SIP" "/" version "/" transport, LWS allowed around the slashes. Returns the index behind, 0 =
+// wrong.
 static uint32_t via_protocol(struct span s, struct span *transport)
 {
 	uint32_t i = 0;

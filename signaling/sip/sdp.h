@@ -119,7 +119,8 @@ int sdp_parse(struct span text, struct sdp_session *out, struct sdp_fault *fault
 const struct sdp_attr *sdp_find(const struct sdp_session *sdp, int index, enum sdp_attr_id id);
 uint32_t sdp_attr_class(enum sdp_attr_id id); // enum sdp_class
 
-// The format in front of an attribute's value ("96" of rtpmap, fmtp and rtcp-fb) and what follows it.
+// The format in front of an attribute's value ("96" of rtpmap, fmtp and rtcp-fb) and what follows
+// it.
 // False: the value is empty.
 bool sdp_attr_format(const struct sdp_attr *attr, struct span *format, struct span *rest);
 
@@ -129,23 +130,25 @@ struct sdp_codec {
 	uint32_t channels;   // 1 if not given
 	struct span fmtp;    // parameters of a=fmtp, empty if none
 };
-// Of format[i] of media[index]: its rtpmap, else the static assignment of RFC 3551 6. 0, -ENOENT: unknown
-// (dynamic without rtpmap, or not RTP), -EINVAL: malformed rtpmap.
+// Of format[i] of media[index]: its rtpmap, else the static assignment of RFC 3551 6. 0, -ENOENT:
+// unknown (dynamic without rtpmap, or not RTP), -EINVAL: malformed rtpmap.
 int sdp_codec_of(const struct sdp_session *sdp, uint32_t index, uint32_t i, struct sdp_codec *out);
 // Held by the far end: sendonly, inactive, or c=0.0.0.0 / :: (RFC 3264 8.4, RFC 2543 B.5).
 bool sdp_media_is_held(const struct sdp_media *media);
 const char *sdp_direction_name(enum sdp_direction direction);
 
-// Rewriting ---------------------------------------------------------------------------------------------
+// Rewriting ----------
 
 struct sdp_media_rewrite {
 	struct ip ip;        // own address in c=; unset: that of the session rewrite
-	uint16_t port;       // own port, 0 = the line is rejected or disabled (its attributes are dropped)
-	uint16_t rtcp_port;  // 0 or port + 1: no a=rtcp is written; else a=rtcp with it (own port if muxed)
+	uint16_t
+		port; // own port, 0 = the line is rejected or disabled (its attributes are dropped)
+	uint16_t
+		rtcp_port; // 0 or port + 1: no a=rtcp is written; else a=rtcp with it (own port if muxed)
 	bool has_rtcp_mux;   // write a=rtcp-mux
 	bool has_direction;  // write `direction` instead of what stood there
 	enum sdp_direction direction;
-	bool has_formats;    // write only the formats of format_mask, and only their rtpmap, fmtp, rtcp-fb
+	bool has_formats; // write only the formats of format_mask, and only their rtpmap, fmtp, rtcp-fb
 	uint64_t format_mask; // bit i = format[i]; never empty if has_formats
 	struct span proto;   // empty = as it was
 };
@@ -155,13 +158,13 @@ struct sdp_rewrite {
 	uint64_t session_id;
 	uint64_t session_version;
 	struct ip ip;            // own address: o= and session-level c=
-	uint32_t drop;           // enum sdp_class bits; a=rtcp, rtcp-mux and replaced directions always go
+	uint32_t drop; // enum sdp_class bits; a=rtcp, rtcp-mux and replaced directions always go
 	struct sdp_media_rewrite media[SDP_MEDIA_MAX];
 };
 
-// Writes `sdp` with CR LF and canonical order of lines: v o s i u e p c b t r z k a, then each m. Own
-// o=, "s=-", own addresses; "i=", "u=", "e=", "p=" and "k=" are not passed on (they identify the far
-// side). Overflow shows in the writer.
+// Writes `sdp` with CR LF and canonical order of lines: v o s i u e p c b t r z k a, then each m.
+// Own o=, "s=-", own addresses; "i=", "u=", "e=", "p=" and "k=" are not passed on (they identify
+// the far side). Overflow shows in the writer.
 void sdp_put_rewritten(struct sip_writer *w, const struct sdp_session *sdp,
 	const struct sdp_rewrite *rewrite);
 // Writes `sdp` as it is, in canonical order: parse(put(x)) == parse(x).

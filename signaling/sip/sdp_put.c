@@ -65,7 +65,7 @@ static void put_given_address(struct sip_writer *w, const struct sdp_address *ad
 	sip_put(w, address->suffix);
 }
 
-// Rewritten --------------------------------------------------------------------------------------------
+// Rewritten ----------
 
 static void put_own_connection(struct sip_writer *w, const struct ip *ip)
 {
@@ -100,7 +100,8 @@ static bool format_is_kept(const struct sdp_media *media, const struct sdp_media
 
 	if (!rewrite->has_formats)
 		return true;
-	if (attr->id != SDP_ATTR_RTPMAP && attr->id != SDP_ATTR_FMTP && attr->id != SDP_ATTR_RTCP_FB)
+	if (attr->id != SDP_ATTR_RTPMAP && attr->id != SDP_ATTR_FMTP &&
+		attr->id != SDP_ATTR_RTCP_FB)
 		return true;
 	if (!sdp_attr_format(attr, &format, &rest))
 		return false;
@@ -191,7 +192,7 @@ void sdp_put_rewritten(struct sip_writer *w, const struct sdp_session *sdp,
 		put_media_rewritten(w, sdp, i, rewrite);
 }
 
-// As it was ---------------------------------------------------------------------------------------------
+// As it was ----------
 
 static void put_given_connection(struct sip_writer *w, const struct sdp_address *address)
 {

@@ -15,14 +15,16 @@ void sip_keys_init(struct sip_keys *keys, const struct hash_key *cluster, uint8_
 	keys->generation = generation & 63;
 	for (unsigned i = 0; i < 2; i++) {
 		// One generation's key tells nothing about another's nor about the cluster key.
-		uint8_t label[8] = { 'm', 'u', 'g', 'a', 't', 'o', (uint8_t)((generation - i) & 63), 0 };
+		uint8_t label[8] = { 'm', 'u', 'g', 'a', 't', 'o', (uint8_t)((generation - i) & 63),
+			0 };
 		keys->mac[i].k[0] = hash_sip(cluster, label, sizeof(label));
 		label[7] = 1;
 		keys->mac[i].k[1] = hash_sip(cluster, label, sizeof(label));
 	}
 }
 
-static uint64_t token_mac(const struct hash_key *key, enum sip_token_kind kind, const uint8_t *payload)
+static uint64_t token_mac(
+	const struct hash_key *key, enum sip_token_kind kind, const uint8_t *payload)
 {
 	uint8_t data[9];
 	memcpy(data, payload, 8);
@@ -30,8 +32,8 @@ static uint64_t token_mac(const struct hash_key *key, enum sip_token_kind kind, 
 	return hash_sip(key, data, sizeof(data));
 }
 
-void sip_token_make(const struct sip_keys *keys, enum sip_token_kind kind, const struct sip_token *token,
-	char out[SIP_TOKEN_LEN])
+void sip_token_make(const struct sip_keys *keys, enum sip_token_kind kind,
+	const struct sip_token *token, char out[SIP_TOKEN_LEN])
 {
 	uint8_t raw[TOKEN_BYTES];
 	uint64_t payload = (uint64_t)(token->shard % SIP_SHARDS) << 54 |
@@ -120,8 +122,8 @@ uint32_t sip_callid_shard(const struct sip_keys *keys, struct span call_id)
 	return (uint32_t)(hash_sip(&keys->shard, call_id.ptr, call_id.len) % SIP_SHARDS);
 }
 
-// Whether `line` (from its first byte to the end of the message) is a Call-ID line; `value` is where its
-// value begins.
+// Whether `line` (from its first byte to the end of the message) is a Call-ID line; `value` is
+// where its value begins.
 static bool is_callid_line(struct span line, uint32_t *value)
 {
 	uint32_t i;
@@ -143,7 +145,8 @@ bool sip_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *
 	while (i < message.len && (message.ptr[i] == '\r' || message.ptr[i] == '\n'))
 		i++;
 	for (;;) {
-		const char *eol = i < message.len ? memchr(message.ptr + i, '\n', message.len - i) : NULL;
+		const char *eol = i < message.len ? memchr(message.ptr + i, '\n', message.len - i) :
+						    NULL;
 		if (!eol)
 			return false;
 		i = (uint32_t)(eol - message.ptr) + 1;

@@ -1,8 +1,8 @@
 // token.h - the identifiers that we put into messages: Call-IDs, tags, branches, Contact users.
 //
-// Each is 24 characters of [a-z2-7]: {shard, key generation, value} and a 56-bit SipHash MAC that also
-// binds its kind. Whoever receives one finds the shard without any table and knows that we made it.
-// Any thread, pure.
+// Each is 24 characters of [a-z2-7]: {shard, key generation, value} and a 56-bit SipHash MAC that
+// also binds its kind. Whoever receives one finds the shard without any table and knows that we
+// made it. Any thread, pure.
 #pragma once
 
 #include "base/hash.h"
@@ -27,7 +27,7 @@ enum sip_token_kind {
 struct sip_token {
 	uint16_t shard;     // 0..1023
 	uint8_t generation; // of the key, 0..63; sip_token_make() fills in the current one
-	uint64_t value;     // 48 bits: random, or what the maker wants to find again (it is readable)
+	uint64_t value; // 48 bits: random, or what the maker wants to find again (it is readable)
 };
 
 // Keys of one cluster. Tokens of the current and the previous generation are valid.
@@ -41,8 +41,8 @@ struct sip_keys {
 void sip_keys_init(struct sip_keys *keys, const struct hash_key *cluster, uint8_t generation);
 
 // Writes SIP_TOKEN_LEN characters, no NUL.
-void sip_token_make(const struct sip_keys *keys, enum sip_token_kind kind, const struct sip_token *token,
-	char out[SIP_TOKEN_LEN]);
+void sip_token_make(const struct sip_keys *keys, enum sip_token_kind kind,
+	const struct sip_token *token, char out[SIP_TOKEN_LEN]);
 // False: not ours, another kind, or of a forgotten generation.
 bool sip_token_verify(const struct sip_keys *keys, enum sip_token_kind kind, struct span text,
 	struct sip_token *out);

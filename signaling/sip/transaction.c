@@ -121,7 +121,8 @@ static const struct tx_rule rules[SIP_TX_KIND_COUNT][SIP_TX_STATE_COUNT][TX_EVEN
 			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
 		},
 	},
-	// RFC 3261 figure 8. RFC 4320: after 64*T1 the client has given up and no answer may go out.
+	// RFC 3261 figure 8. RFC 4320: after 64*T1 the client has given up and no answer may go
+	// out.
 	[SIP_TX_SERVER] = {
 		[SIP_TX_TRYING] = {
 			[TX_EV_REQUEST] = { SIP_TX_TRYING, TX_DO_NOTHING },
@@ -146,19 +147,22 @@ static const struct tx_rule rules[SIP_TX_KIND_COUNT][SIP_TX_STATE_COUNT][TX_EVEN
 	},
 };
 
-// Memory and lookup --------------------------------------------------------------------------------
+// Memory and lookup ----------
 
-struct tx_key tx_key_make(const struct sip_transactions *txs, const struct span *parts, uint32_t count)
+struct tx_key tx_key_make(
+	const struct sip_transactions *txs, const struct span *parts, uint32_t count)
 {
 	uint64_t digest[8] = { 0 };
 	CHECK(count <= 8);
 	for (uint32_t i = 0; i < count; i++)
-		digest[i] = hash_sip(&txs->table_key[0], parts[i].len ? parts[i].ptr : "", parts[i].len);
+		digest[i] = hash_sip(
+			&txs->table_key[0], parts[i].len ? parts[i].ptr : "", parts[i].len);
 	size_t len = count * sizeof(digest[0]);
 	struct tx_key key = { hash_sip(&txs->table_key[0], digest, len), 0 };
 	// Its own digests, or one 64-bit collision of a part would be a collision of the whole.
 	for (uint32_t i = 0; i < count; i++)
-		digest[i] = hash_sip(&txs->table_key[1], parts[i].len ? parts[i].ptr : "", parts[i].len);
+		digest[i] = hash_sip(
+			&txs->table_key[1], parts[i].len ? parts[i].ptr : "", parts[i].len);
 	key.b = hash_sip(&txs->table_key[1], digest, len);
 	return key;
 }
@@ -210,7 +214,8 @@ bool tx_store(struct sip_transactions *txs, struct sip_stored **slot, struct spa
 	return copy != NULL;
 }
 
-struct sip_tx *tx_new(struct sip_transactions *txs, const struct tx_key *key, const struct tx_key *merge)
+struct sip_tx *tx_new(
+	struct sip_transactions *txs, const struct tx_key *key, const struct tx_key *merge)
 {
 	struct sip_tx *tx = slab_get(txs->slab);
 	if (!tx)
@@ -248,7 +253,7 @@ void tx_discard(struct sip_transactions *txs, struct sip_tx *tx)
 	gauges_set(txs);
 }
 
-// Timers -------------------------------------------------------------------------------------------
+// Timers ----------
 
 // What a timer's fn gets as context.
 struct tx_run {
@@ -256,7 +261,8 @@ struct tx_run {
 	const struct sip_turn *turn;
 };
 
-#define TX_OF(timer, field) ((struct sip_tx *)(void *)((char *)(timer) - offsetof(struct sip_tx, field)))
+#define TX_OF(timer, field)                                                                        \
+	((struct sip_tx *)(void *)((char *)(timer)-offsetof(struct sip_tx, field)))
 
 static void retry_fired(struct timer *timer, void *context)
 {
@@ -300,7 +306,7 @@ static uint32_t retry_interval(const struct sip_transactions *txs, const struct 
 	return doubled < t2 ? doubled : t2;
 }
 
-// Steps --------------------------------------------------------------------------------------------
+// Steps ----------
 
 enum tx_event tx_event_of(uint16_t status)
 {
@@ -398,7 +404,7 @@ void tx_step(struct sip_transactions *txs, const struct sip_turn *turn, struct s
 	}
 }
 
-// The layer ----------------------------------------------------------------------------------------
+// The layer ----------
 
 static uint32_t bucket_count(uint32_t count_max)
 {
@@ -512,7 +518,8 @@ void sip_tx_set_user(struct sip_tx *tx, void *user)
 	tx->user = user;
 }
 
-void sip_tx_send_failed(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx)
+void sip_tx_send_failed(
+	struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx)
 {
 	tx_step(txs, turn, tx, TX_EV_SEND_FAILED, &(struct tx_input){ 0 });
 }

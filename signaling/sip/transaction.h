@@ -1,11 +1,14 @@
-// transaction.h - client and server transactions: RFC 3261 section 17, RFC 6026, RFC 4320, over UDP.
+// transaction.h - client and server transactions: RFC 3261 section 17, RFC 6026, RFC 4320, over
+// UDP.
 //
-// One struct sip_transactions per worker, used by that worker's thread only. Pure: time is an argument,
-// sending and every decision go out through struct sip_tu_ops. It answers by itself only retransmissions,
-// CANCEL (200 / 481), merged requests (482), a full table (503) and 100 Trying to INVITE; and it sends the
-// ACK of non-2xx answers. Owns copies of what it must send again, within a byte limit.
+// One struct sip_transactions per worker, used by that worker's thread only. Pure: time is an
+// argument, sending and every decision go out through struct sip_tu_ops. It answers by itself only
+// retransmissions, CANCEL (200 / 481), merged requests (482), a full table (503) and 100 Trying to
+// INVITE; and it sends the ACK of non-2xx answers. Owns copies of what it must send again, within a
+// byte limit.
 //
-// Lifetime: a struct sip_tx * that the TU got stays valid until on_terminated() for it has returned.
+// Lifetime: a struct sip_tx * that the TU got stays valid until on_terminated() for it has
+// returned.
 // Transactions are freed inside sip_transactions_run() only, so no call below ever frees one.
 #pragma once
 
@@ -61,23 +64,27 @@ struct sip_received {
 	const struct sip_msg *msg;
 };
 
-// The transaction user. All callbacks are required; `context` is that of the params. They may call any
-// function of this header except sip_transactions_run() and _free().
+// The transaction user. All callbacks are required; `context` is that of the params. They may call
+// any function of this header except sip_transactions_run() and _free().
 struct sip_tu_ops {
 	// `data` is borrowed during the call.
 	void (*send)(void *context, const struct sip_turn *turn, uint32_t listener,
 		const struct addr *target, struct span data);
 	// A new request other than ACK and CANCEL, in-dialog or not. The TU answers with
-	// sip_server_respond(), now or later; INVITE gets its 100 from here if it has not when this returns.
+	// sip_server_respond(), now or later; INVITE gets its 100 from here if it has not when this
+	// returns.
 	void (*on_request)(void *context, const struct sip_turn *turn, struct sip_tx *tx,
 		const struct sip_received *in);
-	// An ACK that belongs to no non-2xx answer: that of a 2xx, or stray. No transaction, no answer.
+	// An ACK that belongs to no non-2xx answer: that of a 2xx, or stray. No transaction, no
+	// answer.
 	void (*on_ack)(void *context, const struct sip_turn *turn, const struct sip_received *in);
-	// The INVITE that `tx` serves was cancelled before its final answer; the CANCEL is answered already.
+	// The INVITE that `tx` serves was cancelled before its final answer; the CANCEL is answered
+	// already.
 	// The TU answers 487 to `tx`.
 	void (*on_cancel)(void *context, const struct sip_turn *turn, struct sip_tx *tx,
 		const struct sip_received *in);
-	// A provisional or final response; of INVITE also every further 2xx (forks and retransmissions:
+	// A provisional or final response; of INVITE also every further 2xx (forks and
+	// retransmissions:
 	// the dialog layer sends the ACK again). 100 Trying is passed too.
 	void (*on_response)(void *context, const struct sip_turn *turn, struct sip_tx *tx,
 		const struct sip_received *in);
@@ -87,7 +94,8 @@ struct sip_tu_ops {
 	// The transaction will bring nothing more; on_terminated() follows.
 	void (*on_failure)(void *context, const struct sip_turn *turn, struct sip_tx *tx,
 		enum sip_tx_failure failure);
-	// `tx` dies when this returns. Called exactly once for each transaction that the TU was given.
+	// `tx` dies when this returns. Called exactly once for each transaction that the TU was
+	// given.
 	void (*on_terminated)(void *context, const struct sip_turn *turn, struct sip_tx *tx);
 };
 
@@ -122,13 +130,13 @@ void sip_transactions_run(struct sip_transactions *txs, const struct sip_turn *t
 uint64_t sip_transactions_next_ms(const struct sip_transactions *txs);
 const struct sip_transaction_metrics *sip_transactions_metrics(const struct sip_transactions *txs);
 
-// Answers a request without a transaction (parse faults, refusals at the door). The To tag is keyed, so
-// that the ACK of an INVITE so refused is absorbed by sip_transactions_receive(). `reason` empty = the
-// usual phrase. Does nothing for ACK and responses.
+// Answers a request without a transaction (parse faults, refusals at the door). The To tag is
+// keyed, so that the ACK of an INVITE so refused is absorbed by sip_transactions_receive().
+// `reason` empty = the usual phrase. Does nothing for ACK and responses.
 void sip_reply_stateless(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_received *in, uint16_t status, struct span reason);
 
-// Any transaction ---------------------------------------------------------------------------------------
+// Any transaction ----------
 
 enum sip_tx_kind sip_tx_kind(const struct sip_tx *tx);
 enum sip_tx_state sip_tx_state(const struct sip_tx *tx);
@@ -139,9 +147,10 @@ const struct addr *sip_tx_target(const struct sip_tx *tx); // server: where answ
 void *sip_tx_user(const struct sip_tx *tx);
 void sip_tx_set_user(struct sip_tx *tx, void *user);
 // The transport could not deliver for this transaction.
-void sip_tx_send_failed(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx);
+void sip_tx_send_failed(
+	struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx);
 
-// Client ------------------------------------------------------------------------------------------------
+// Client ----------
 
 struct sip_client_params {
 	struct span data;   // whole request, built by us; copied
@@ -153,34 +162,35 @@ struct sip_client_params {
 	void *user;
 };
 
-// Sends the request and follows it to its end. NULL: table or memory full (nothing was sent). Not for
-// ACK (of a 2xx: just send it) and not for CANCEL (sip_client_cancel()).
+// Sends the request and follows it to its end. NULL: table or memory full (nothing was sent). Not
+// for ACK (of a 2xx: just send it) and not for CANCEL (sip_client_cancel()).
 struct sip_tx *sip_client_start(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_client_params *params);
-// RFC 3261 9.1: sends CANCEL once the INVITE has a provisional answer, or as soon as it gets one; no-op
-// after the final answer. `extra` are whole header lines to add (Reason), may be empty; borrowed. If no
-// final answer comes within 64*T1 of the CANCEL, on_failure(SIP_TX_CANCELLED).
+// RFC 3261 9.1: sends CANCEL once the INVITE has a provisional answer, or as soon as it gets one;
+// no-op after the final answer. `extra` are whole header lines to add (Reason), may be empty;
+// borrowed. If no final answer comes within 64*T1 of the CANCEL, on_failure(SIP_TX_CANCELLED).
 void sip_client_cancel(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
 	struct span extra);
 // Whether a CANCEL was asked for.
 bool sip_client_is_cancelled(const struct sip_tx *tx);
 
-// Server ------------------------------------------------------------------------------------------------
+// Server ----------
 
-// The To tag of all answers but 100; default is a keyed one. At most SIP_TX_TAG_MAX bytes, before the
-// first answer that carries it; ignored when the request's To has a tag.
+// The To tag of all answers but 100; default is a keyed one. At most SIP_TX_TAG_MAX bytes, before
+// the first answer that carries it; ignored when the request's To has a tag.
 #define SIP_TX_TAG_MAX 64u
 void sip_server_set_tag(struct sip_tx *tx, struct span tag);
 struct span sip_server_tag(const struct sip_tx *tx);
 
-// Head of a response: status line, Vias, From, To with tag, Call-ID, CSeq, and Record-Route where it
-// belongs (101..299). The caller adds headers and sip_put_body(). The request need not exist any more.
+// Head of a response: status line, Vias, From, To with tag, Call-ID, CSeq, and Record-Route where
+// it belongs (101..299). The caller adds headers and sip_put_body(). The request need not exist any
+// more.
 void sip_server_put_head(const struct sip_tx *tx, struct sip_writer *w, uint16_t status,
 	struct span reason);
-// Sends a response built so, keeps a final one for retransmission, drives the state. A 2xx to INVITE is
-// sent again at T1, 2*T1 .. T2 until sip_server_acked(), on behalf of the dialog (RFC 3261 13.3.1.4).
-// 0, -EALREADY: the state allows no such response any more (counted, nothing sent), -ENOMEM: not kept
-// (sent once all the same).
+// Sends a response built so, keeps a final one for retransmission, drives the state. A 2xx to
+// INVITE is sent again at T1, 2*T1 .. T2 until sip_server_acked(), on behalf of the dialog (RFC
+// 3261 13.3.1.4). 0, -EALREADY: the state allows no such response any more (counted, nothing sent),
+// -ENOMEM: not kept (sent once all the same).
 int sip_server_respond(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
 	uint16_t status, struct span data);
 // sip_server_put_head() + sip_put_body() without body + sip_server_respond().

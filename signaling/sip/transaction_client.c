@@ -3,7 +3,8 @@
 #include "sip/parse.h"
 #include "sip/transaction_private.h"
 
-static struct tx_key client_key(const struct sip_transactions *txs, struct span branch, struct span method)
+static struct tx_key client_key(
+	const struct sip_transactions *txs, struct span branch, struct span method)
 {
 	// RFC 3261 17.1.3: branch of the top Via and method of CSeq; a CANCEL shares the branch.
 	struct span parts[3] = { SPAN_LIT("client"), branch, method };
@@ -56,7 +57,8 @@ void client_receive(struct sip_transactions *txs, const struct sip_turn *turn,
 	tx_step(txs, turn, tx, tx_event_of(msg->status), &(struct tx_input){ .in = in });
 }
 
-// Start line to CSeq of an ACK or CANCEL that repeats our INVITE's identity (RFC 3261 9.1, 17.1.1.3).
+// Start line to CSeq of an ACK or CANCEL that repeats our INVITE's identity (RFC 3261 9.1,
+// 17.1.1.3).
 static void put_companion(struct sip_transactions *txs, struct sip_writer *w, struct span method,
 	struct span to)
 {
@@ -95,7 +97,8 @@ void client_send_ack(struct sip_transactions *txs, const struct sip_turn *turn, 
 	tx_send(txs, turn, tx, sip_writer_text(&w));
 }
 
-void client_send_cancel(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx)
+void client_send_cancel(
+	struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx)
 {
 	struct sip_writer w;
 	if (!scratch_parse(txs, tx))

@@ -1,6 +1,7 @@
 // transaction_private.h - what the files of the transaction layer share; nobody else includes it.
 //
-// transaction.c: state tables, timers, memory. transaction_client.c, transaction_server.c: the two sides.
+// transaction.c: state tables, timers, memory. transaction_client.c, transaction_server.c: the two
+// sides.
 #pragma once
 
 #include "base/metric.h"
@@ -54,7 +55,8 @@ struct sip_tx {
 	uint16_t status;           // server: last status sent, 0 = none
 	uint16_t tag_len;
 	struct sip_stored *out;    // client: request, then its ACK; server: last response
-	struct sip_stored *head;   // server: lines of every response; client: lines to add to a CANCEL
+	struct sip_stored
+		*head; // server: lines of every response; client: lines to add to a CANCEL
 	uint32_t head_fixed;       // of head: Vias, From, Call-ID, CSeq
 	uint32_t head_routes;      // then Record-Route lines; the rest is the value of To
 	char tag[SIP_TX_TAG_MAX];  // To tag for our responses
@@ -81,12 +83,14 @@ struct tx_input {
 };
 
 // Identity from parts; each part is hashed on its own, so no concatenation of parts equals another.
-struct tx_key tx_key_make(const struct sip_transactions *txs, const struct span *parts, uint32_t count);
+struct tx_key tx_key_make(
+	const struct sip_transactions *txs, const struct span *parts, uint32_t count);
 struct sip_tx *tx_lookup(const struct sip_transactions *txs, const struct tx_key *key);
 struct sip_tx *tx_lookup_merge(const struct sip_transactions *txs, const struct tx_key *key);
 
 // Zeroed, linked by key and, if `merge` is not NULL, by merge key. NULL: full.
-struct sip_tx *tx_new(struct sip_transactions *txs, const struct tx_key *key, const struct tx_key *merge);
+struct sip_tx *tx_new(
+	struct sip_transactions *txs, const struct tx_key *key, const struct tx_key *merge);
 // For a transaction that has not been seen by anyone yet.
 void tx_discard(struct sip_transactions *txs, struct sip_tx *tx);
 // Replaces *slot by a copy of `data`; false: over the limit, *slot is then empty.
@@ -108,7 +112,8 @@ void client_receive(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_received *in);
 void client_send_ack(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in);
-void client_send_cancel(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx);
+void client_send_cancel(
+	struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx);
 
 // transaction_server.c
 void server_receive(struct sip_transactions *txs, const struct sip_turn *turn,

@@ -4,7 +4,8 @@
 
 #include <errno.h>
 
-// RFC 3261 17.2.3. ACK and CANCEL look for their INVITE; without the magic cookie the old rules hold.
+// RFC 3261 17.2.3. ACK and CANCEL look for their INVITE; without the magic cookie the old rules
+// hold.
 static struct tx_key server_key(const struct sip_transactions *txs, const struct sip_msg *msg,
 	struct span method)
 {
@@ -14,18 +15,21 @@ static struct tx_key server_key(const struct sip_transactions *txs, const struct
 			span_make((const char *)&via->port, sizeof(via->port)), method };
 		return tx_key_make(txs, parts, 5);
 	}
-	struct span parts[7] = { SPAN_LIT("server 2543"), msg->uri.text, msg->from.tag, msg->call_id,
-		span_make((const char *)&msg->cseq.number, sizeof(msg->cseq.number)), via->text, method };
+	struct span parts[7] = { SPAN_LIT("server 2543"), msg->uri.text, msg->from.tag,
+		msg->call_id, span_make((const char *)&msg->cseq.number, sizeof(msg->cseq.number)),
+		via->text, method };
 	return tx_key_make(txs, parts, 7);
 }
 
 // RFC 3261 8.2.2.2: the same request by another way. False: none can be told for this one.
-static bool merge_key(const struct sip_transactions *txs, const struct sip_msg *msg, struct tx_key *out)
+static bool merge_key(
+	const struct sip_transactions *txs, const struct sip_msg *msg, struct tx_key *out)
 {
 	if (msg->to.tag.len || !msg->from.tag.len)
 		return false;
 	struct span parts[5] = { SPAN_LIT("merge"), msg->from.tag, msg->call_id,
-		span_make((const char *)&msg->cseq.number, sizeof(msg->cseq.number)), msg->method_text };
+		span_make((const char *)&msg->cseq.number, sizeof(msg->cseq.number)),
+		msg->method_text };
 	*out = tx_key_make(txs, parts, 5);
 	return true;
 }
@@ -37,7 +41,7 @@ static struct span method_wanted(const struct sip_msg *msg)
 	return msg->method_text;
 }
 
-// Stateless answers ----------------------------------------------------------------------------------
+// Stateless answers ----------
 
 static void reply_send(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_received *in, const struct sip_reply *reply)
@@ -51,7 +55,8 @@ static void reply_send(struct sip_transactions *txs, const struct sip_turn *turn
 	if (w.is_overflowed)
 		return;
 	struct addr target = sip_reply_target(in->msg, &in->source);
-	txs->params.ops->send(txs->params.context, turn, in->listener, &target, sip_writer_text(&w));
+	txs->params.ops->send(
+		txs->params.context, turn, in->listener, &target, sip_writer_text(&w));
 }
 
 void sip_reply_stateless(struct sip_transactions *txs, const struct sip_turn *turn,
@@ -79,10 +84,11 @@ void sip_reply_stateless(struct sip_transactions *txs, const struct sip_turn *tu
 	reply_send(txs, turn, in, &reply);
 }
 
-// Requests -------------------------------------------------------------------------------------------
+// Requests ----------
 
 // Keeps what every response needs, so that the request itself may go.
-static bool head_store(struct sip_transactions *txs, struct sip_tx *tx, const struct sip_received *in)
+static bool head_store(
+	struct sip_transactions *txs, struct sip_tx *tx, const struct sip_received *in)
 {
 	const struct sip_msg *msg = in->msg;
 	struct sip_writer w;
@@ -166,7 +172,8 @@ static void ack_receive(struct sip_transactions *txs, const struct sip_turn *tur
 	txs->params.ops->on_ack(txs->params.context, turn, in);
 }
 
-// RFC 3261 9.2. Answered without a transaction of its own: the same CANCEL gets the same answer again.
+// RFC 3261 9.2. Answered without a transaction of its own: the same CANCEL gets the same answer
+// again.
 static void cancel_receive(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_received *in, struct sip_tx *tx)
 {
@@ -206,7 +213,7 @@ void server_receive(struct sip_transactions *txs, const struct sip_turn *turn,
 	}
 }
 
-// Responses ------------------------------------------------------------------------------------------
+// Responses ----------
 
 void sip_server_set_tag(struct sip_tx *tx, struct span tag)
 {

@@ -22,9 +22,11 @@ enum sip_scheme {
 struct sip_uri {
 	struct span text;     // the whole URI
 	enum sip_scheme scheme;
-	struct span user;     // still escaped, without password; tel: the number; urn: all behind "urn:"
+	struct span
+		user; // still escaped, without password; tel: the number; urn: all behind "urn:"
 	struct span password; // empty if absent
-	struct span host;     // name or address as written, IPv6 without its brackets; empty for tel, urn
+	struct span
+		host; // name or address as written, IPv6 without its brackets; empty for tel, urn
 	struct ip ip;         // of a numeric host, else unset
 	uint16_t port;        // 0 = absent
 	bool has_user;        // "sip:@host" is malformed, so false means that there was no '@'
@@ -38,8 +40,8 @@ struct sip_param {
 	bool has_value;    // "=" was there
 };
 
-// Next parameter of a ";"-separated list ("a=b;c;d=\"x\"", a leading ';' and LWS around separators are
-// allowed); advances *rest. 1: *out is set; 0: end of the list; -EINVAL: malformed.
+// Next parameter of a ";"-separated list ("a=b;c;d=\"x\"", a leading ';' and LWS around separators
+// are allowed); advances *rest. 1: *out is set; 0: end of the list; -EINVAL: malformed.
 int sip_param_next(struct span *rest, struct sip_param *out);
 // First parameter of that name, case-insensitive. False: absent.
 bool sip_param_find(struct span params, struct span name, struct sip_param *out);
@@ -55,7 +57,8 @@ int sip_host_parse(struct span s, uint32_t *pos, struct sip_host *out);
 // 0, or -EINVAL: not a URI, or one of the four known schemes with wrong syntax.
 int sip_uri_parse(struct span text, struct sip_uri *out);
 
-// Equivalence of RFC 3261 19.1.4 for sip and sips, RFC 3966 5 for tel, RFC 8141 3 for urn, bytes else.
+// Equivalence of RFC 3261 19.1.4 for sip and sips, RFC 3966 5 for tel, RFC 8141 3 for urn, bytes
+// else.
 bool sip_uri_eq(const struct sip_uri *a, const struct sip_uri *b);
 
 // The port that the URI means: its own, or 5060 / 5061 for sips and transport=tls.

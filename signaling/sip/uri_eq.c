@@ -80,13 +80,14 @@ static bool sip_scheme_eq(const struct sip_uri *a, const struct sip_uri *b)
 	if (is_numeric ? !ip_eq(&a->ip, &b->ip) : !span_ieq(a->host, b->host))
 		return false;
 	return params_agree(a->params, b->params, false) &&
-		params_agree(b->params, a->params, false) && headers_agree(a->headers, b->headers) &&
-		headers_agree(b->headers, a->headers);
+		params_agree(b->params, a->params, false) &&
+		headers_agree(a->headers, b->headers) && headers_agree(b->headers, a->headers);
 }
 
 static uint32_t separators_skip(struct span s, uint32_t i)
 {
-	while (i < s.len && (s.ptr[i] == '-' || s.ptr[i] == '.' || s.ptr[i] == '(' || s.ptr[i] == ')'))
+	while (i < s.len &&
+		(s.ptr[i] == '-' || s.ptr[i] == '.' || s.ptr[i] == '(' || s.ptr[i] == ')'))
 		i++;
 	return i;
 }

@@ -1,8 +1,8 @@
-// fuzz_rtp.c - RTP and RTCP from the network through all stages: first byte the flow, the rest the frame
-// or, with an odd first byte, the UDP payload of a frame that reaches a flow.
+// fuzz_rtp.c - RTP and RTCP from the network through all stages: first byte the flow, the rest the
+// frame or, with an odd first byte, the UDP payload of a frame that reaches a flow.
 //
-// Invariants: every packet ends as sent or with a reason; what is sent has lengths that agree and a valid
-// IPv4 header checksum; no flow that is locked changes its source.
+// Invariants: every packet ends as sent or with a reason; what is sent has lengths that agree and a
+// valid IPv4 header checksum; no flow that is locked changes its source.
 #include "base/check.h"
 #include "base/clock.h"
 #include "flow_sync.h"
@@ -19,10 +19,18 @@ static const uint16_t ports[] = { 20000, 20001, 20010, 20020, 20030 };
 
 static void publish(uint16_t address, uint16_t port, uint8_t kind, uint8_t flags)
 {
-	struct flow_cfg cfg = { .media_address = address, .port = port, .kind = kind, .flags = flags,
-		.latch_mode = FLOW_LATCH_LEARN, .probation_packets = 3, .rate_pps_max = 1000,
-		.remote_ip = ip_from_v4(address ? 0xc0000209 : 0x0a000005), .remote_port = 4000,
-		.peer_incarnation = BED_CALL, .peer_address = (uint16_t)(1 - address), .peer_port = port };
+	struct flow_cfg cfg = { .media_address = address,
+		.port = port,
+		.kind = kind,
+		.flags = flags,
+		.latch_mode = FLOW_LATCH_LEARN,
+		.probation_packets = 3,
+		.rate_pps_max = 1000,
+		.remote_ip = ip_from_v4(address ? 0xc0000209 : 0x0a000005),
+		.remote_port = 4000,
+		.peer_incarnation = BED_CALL,
+		.peer_address = (uint16_t)(1 - address),
+		.peer_port = port };
 	bed_flow(&cfg);
 }
 

@@ -51,7 +51,8 @@ static void check_message(struct span input)
 			inside(input, value);
 			count++;
 		}
-		CHECK(id != SIP_HEADER_CONTACT || msg.is_contact_star || count == msg.contact_count);
+		CHECK(id != SIP_HEADER_CONTACT || msg.is_contact_star ||
+			count == msg.contact_count);
 		CHECK(id != SIP_HEADER_VIA || count == msg.via_count);
 	}
 }

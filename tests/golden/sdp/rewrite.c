@@ -1,7 +1,7 @@
-// NAME.in.sdp, parsed and rewritten as the border does, must be NAME.out.sdp byte by byte. A new case is
-// two new files. The rewriting is the same for all: own address 198.51.100.9 (2001:db8::9 when the file
-// name begins with "v6"), ports 20000, 20004, ..., session "- 1 2"; ICE, SDES, DTLS, BUNDLE and SSRC
-// attributes go. With MUGA_GOLDEN_WRITE set, missing .out.sdp files are written.
+// NAME.in.sdp, parsed and rewritten as the border does, must be NAME.out.sdp byte by byte. A new
+// case is two new files. The rewriting is the same for all: own address 198.51.100.9 (2001:db8::9
+// when the file name begins with "v6"), ports 20000, 20004, ..., session "- 1 2"; ICE, SDES, DTLS,
+// BUNDLE and SSRC attributes go. With MUGA_GOLDEN_WRITE set, missing .out.sdp files are written.
 #include "sip/sdp.h"
 
 #include <setjmp.h>

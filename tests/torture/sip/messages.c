@@ -1,5 +1,5 @@
-// Every message of RFC 4475 and RFC 5118 with the verdict that its section asks of a parser. What the
-// RFCs leave to the layers above (420, 483, 501, unknown body types, ...) is accepted here.
+// Every message of RFC 4475 and RFC 5118 with the verdict that its section asks of a parser. What
+// the RFCs leave to the layers above (420, 483, 501, unknown body types, ...) is accepted here.
 #include "sip/build.h"
 #include "sip/parse.h"
 
@@ -55,7 +55,8 @@ static const struct verdict verdicts[] = {
 	{ "rfc4475/baddn.dat", 400, SIP_FAULT_VALUE, "3.1.2.15 non-token in display name" },
 	{ "rfc4475/badvers.dat", 505, SIP_FAULT_VERSION, "3.1.2.16 unknown version" },
 	{ "rfc4475/mismatch01.dat", 400, SIP_FAULT_CSEQ_METHOD, "3.1.2.17 other CSeq method" },
-	{ "rfc4475/mismatch02.dat", 400, SIP_FAULT_CSEQ_METHOD, "3.1.2.18 likewise, unknown method" },
+	{ "rfc4475/mismatch02.dat", 400, SIP_FAULT_CSEQ_METHOD,
+		"3.1.2.18 likewise, unknown method" },
 	{ "rfc4475/bigcode.dat", DROP, SIP_FAULT_START_LINE, "3.1.2.19 overlarge status code" },
 	// 3.2: transaction layer
 	{ "rfc4475/badbranch.dat", ACCEPT, SIP_FAULT_NONE, "3.2.1 cookie only: as RFC 2543" },
@@ -193,8 +194,8 @@ static void details_are_understood(void **state)
 	assert_int_equal(msg.uri.port, 0);
 }
 
-// Cut short anywhere, a message is refused or at least understood without reading beyond its end (the
-// copy has exactly its size, so that ASan sees a byte too far).
+// Cut short anywhere, a message is refused or at least understood without reading beyond its end
+// (the copy has exactly its size, so that ASan sees a byte too far).
 static void cut_messages_are_safe(void **state)
 {
 	(void)state;

@@ -98,7 +98,8 @@ static const struct {
 	const char *via, *top; // of the request, of the answer
 	uint16_t port;         // where the answer goes
 } replies[] = {
-	{ "SIP/2.0/UDP 192.0.2.1:5999;branch=z9hG4bK1", "SIP/2.0/UDP 192.0.2.1:5999;branch=z9hG4bK1", 5999 },
+	{ "SIP/2.0/UDP 192.0.2.1:5999;branch=z9hG4bK1",
+		"SIP/2.0/UDP 192.0.2.1:5999;branch=z9hG4bK1", 5999 },
 	{ "SIP/2.0/UDP 192.0.2.1", "SIP/2.0/UDP 192.0.2.1", 5060 },
 	{ "SIP/2.0/UDP host:9;x", "SIP/2.0/UDP host:9;x;received=192.0.2.1", 9 },
 	{ "SIP/2.0/UDP 10.0.0.1:9;rport;branch=b",
@@ -114,27 +115,35 @@ static void replies_repeat_the_request(void **state)
 	char text[1024], wanted[1024];
 	(void)state;
 	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
-		struct sip_reply reply = { .request = &msg, .source = { ip_from_v4(0xc0000201), 5070 },
-			.status = 404, .tag = SPAN_LIT("mine") };
-		snprintf(text, sizeof(text), "OPTIONS sip:x SIP/2.0\r\nv: %s , SIP/2.0/UDP second\r\n"
+		struct sip_reply reply = { .request = &msg,
+			.source = { ip_from_v4(0xc0000201), 5070 },
+			.status = 404,
+			.tag = SPAN_LIT("mine") };
+		snprintf(text, sizeof(text),
+			"OPTIONS sip:x SIP/2.0\r\nv: %s , SIP/2.0/UDP second\r\n"
 			"Via: SIP/2.0/UDP third\r\nf:\r\n <sip:a@h>;tag=1\r\nTo: sip:b\r\ni: c\r\n"
-			"Record-Route: <sip:r;lr>\r\nCSeq: 1 OPTIONS\r\n\r\n", replies[i].via);
+			"Record-Route: <sip:r;lr>\r\nCSeq: 1 OPTIONS\r\n\r\n",
+			replies[i].via);
 		assert_int_equal(sip_parse(span_str(text), &msg, &fault), 0);
 		begin(sizeof(buf));
 		sip_put_reply(&w, &reply);
-		snprintf(wanted, sizeof(wanted), "SIP/2.0 404 Not Found\r\nVia: %s , SIP/2.0/UDP second\r\n"
+		snprintf(wanted, sizeof(wanted),
+			"SIP/2.0 404 Not Found\r\nVia: %s , SIP/2.0/UDP second\r\n"
 			"Via: SIP/2.0/UDP third\r\nFrom: <sip:a@h>;tag=1\r\nTo: sip:b;tag=mine\r\n"
-			"Call-ID: c\r\nCSeq: 1 OPTIONS\r\n", replies[i].top);
+			"Call-ID: c\r\nCSeq: 1 OPTIONS\r\n",
+			replies[i].top);
 		assert_written(wanted);
 		struct addr target = sip_reply_target(&msg, &reply.source);
 		assert_true(ip_eq(&target.ip, &reply.source.ip));
 		assert_int_equal(target.port, replies[i].port);
 	}
 	begin(sizeof(buf)); // 100 carries no tag, 180 carries the routes
-	sip_put_reply(&w, &(struct sip_reply){ .request = &msg, .status = 100, .tag = SPAN_LIT("mine") });
+	sip_put_reply(
+		&w, &(struct sip_reply){ .request = &msg, .status = 100, .tag = SPAN_LIT("mine") });
 	assert_null(memmem(buf, w.len, "mine", 4));
 	assert_null(memmem(buf, w.len, "Record-Route", 12));
-	sip_put_reply(&w, &(struct sip_reply){ .request = &msg, .status = 180, .has_record_route = true });
+	sip_put_reply(&w,
+		&(struct sip_reply){ .request = &msg, .status = 180, .has_record_route = true });
 	assert_non_null(memmem(buf, w.len, "Record-Route: <sip:r;lr>\r\n", 26));
 }
 

@@ -54,16 +54,19 @@ static const char invite[] = "INVITE sip:bob@192.0.2.4 SIP/2.0\r\n"
 static void response(uint32_t status, const char *tag, const char *more)
 {
 	static char text[1024];
-	snprintf(text, sizeof(text), "SIP/2.0 %u X\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK2\r\n"
+	snprintf(text, sizeof(text),
+		"SIP/2.0 %u X\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK2\r\n"
 		"From: <sip:1@sbc>;tag=own\r\nTo: <sip:2@trunk>%s\r\nCall-ID: ours\r\n"
-		"CSeq: 5 INVITE\r\n%sContent-Length: 0\r\n\r\n", status, tag, more);
+		"CSeq: 5 INVITE\r\n%sContent-Length: 0\r\n\r\n",
+		status, tag, more);
 	parse(text);
 }
 
 static void init_uac(void)
 {
-	const struct sip_dialog_uac params = { SPAN_LIT("ours"), SPAN_LIT("own"), SPAN_LIT("<sip:1@sbc>"),
-		SPAN_LIT("<sip:2@trunk>"), SPAN_LIT("sip:2@192.0.2.77"), 5 };
+	const struct sip_dialog_uac params = { SPAN_LIT("ours"), SPAN_LIT("own"),
+		SPAN_LIT("<sip:1@sbc>"), SPAN_LIT("<sip:2@trunk>"), SPAN_LIT("sip:2@192.0.2.77"),
+		5 };
 	assert_int_equal(sip_dialog_init_uac(&dialog, &arena, &params), 0);
 }
 
@@ -218,7 +221,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_uac_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_order_and_match, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strict_router, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_target_refresh_and_full_arena, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_target_refresh_and_full_arena, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

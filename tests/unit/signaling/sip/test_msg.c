@@ -25,8 +25,9 @@ static void every_header_is_found(void **state)
 		char upper[64];
 		struct span name = span_str(headers[i].name);
 		for (uint32_t k = 0; k < name.len; k++)
-			upper[k] = (char)(name.ptr[k] >= 'a' && name.ptr[k] <= 'z' ? name.ptr[k] - 32
-										     : name.ptr[k]);
+			upper[k] = (char)(name.ptr[k] >= 'a' && name.ptr[k] <= 'z' ?
+					name.ptr[k] - 32 :
+					name.ptr[k]);
 		if (sip_header_lookup(name) != headers[i].id)
 			fail_msg("%s: its bucket in header_hash.def is wrong", headers[i].name);
 		assert_int_equal(sip_header_lookup(span_make(upper, name.len)), headers[i].id);
@@ -39,7 +40,8 @@ static void every_header_is_found(void **state)
 				headers[i].id);
 	}
 	assert_int_equal(sizeof(headers) / sizeof(headers[0]), SIP_HEADER_COUNT - 1);
-	static const char *const unknown[] = { "", "z", "Vib", "X-Foo", "Call_ID", "Froo", "CSeqq" };
+	static const char *const unknown[] = { "", "z", "Vib", "X-Foo", "Call_ID", "Froo",
+		"CSeqq" };
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
 		assert_int_equal(sip_header_lookup(span_str(unknown[i])), SIP_HEADER_OTHER);
 }
@@ -57,18 +59,21 @@ static void methods_are_case_sensitive(void **state)
 
 static void lists_cross_lines(void **state)
 {
-	static const char *const wanted[] = { "\"a,b\" <sip:1@h?x=,>", "<sip:2@h>;q=\"1,2\"", "<sip:3@h>",
-		"sip:4@h" };
+	static const char *const wanted[] = { "\"a,b\" <sip:1@h?x=,>", "<sip:2@h>;q=\"1,2\"",
+		"<sip:3@h>", "sip:4@h" };
 	static struct sip_msg msg;
 	struct sip_fault fault;
 	struct sip_list list;
 	struct span value;
 	(void)state;
-	int rc = sip_parse(SPAN_LIT("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n"
-		"From: sip:a;tag=1\r\nTo: sip:b\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
-		"X-a: 1\r\nk: 100rel , timer\r\nSupported: path\r\n"
-		"P-Asserted-Identity: \"a,b\" <sip:1@h?x=,> ,, <sip:2@h>;q=\"1,2\",<sip:3@h>\r\n"
-		"x-A: 2\r\nP-Asserted-Identity: sip:4@h\r\n\r\n"), &msg, &fault);
+	int rc = sip_parse(
+		SPAN_LIT("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n"
+			 "From: sip:a;tag=1\r\nTo: sip:b\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
+			 "X-a: 1\r\nk: 100rel , timer\r\nSupported: path\r\n"
+			 "P-Asserted-Identity: \"a,b\" <sip:1@h?x=,> ,, "
+			 "<sip:2@h>;q=\"1,2\",<sip:3@h>\r\n"
+			 "x-A: 2\r\nP-Asserted-Identity: sip:4@h\r\n\r\n"),
+		&msg, &fault);
 	assert_int_equal(rc, 0);
 	sip_list_init(&list, &msg, SIP_HEADER_P_ASSERTED_IDENTITY);
 	for (size_t i = 0; i < 4; i++) {

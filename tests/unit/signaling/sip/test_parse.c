@@ -42,7 +42,8 @@ static const struct {
 	{ "\x16\x03\x01\r\n", SIP_FAULT_NOT_SIP, 0, false },
 	{ "INVITE sip:b@h SIP/3.0\r\n" VIA FROM TO ID CSEQ "\r\n", SIP_FAULT_VERSION, 505, true },
 	{ "INVITE sip:b@h SIP/x\r\n" VIA FROM TO ID CSEQ "\r\n", SIP_FAULT_START_LINE, 400, true },
-	{ "INVITE  sip:b@h SIP/2.0\r\n" VIA FROM TO ID CSEQ "\r\n", SIP_FAULT_START_LINE, 400, true },
+	{ "INVITE  sip:b@h SIP/2.0\r\n" VIA FROM TO ID CSEQ "\r\n", SIP_FAULT_START_LINE, 400,
+		true },
 	{ "INVITE foo:b SIP/2.0\r\n" VIA FROM TO ID CSEQ "\r\n", SIP_FAULT_SCHEME, 416, true },
 	{ START FROM TO ID CSEQ "\r\n", SIP_FAULT_MISSING, 400, false },
 	{ START VIA TO ID CSEQ "\r\n", SIP_FAULT_MISSING, 400, false },
@@ -74,7 +75,8 @@ static const struct {
 	{ HEAD "Subject: \xc3(\r\n\r\n", SIP_FAULT_HEADER, 400, true },
 	{ HEAD "Subject: \xed\xa0\x80\r\n\r\n", SIP_FAULT_HEADER, 400, true },
 	{ HEAD "Subject: \xc0\x80\r\n\r\n", SIP_FAULT_HEADER, 400, true },
-	{ "ACK sip:b@h SIP/2.0\r\n" VIA FROM TO ID "CSeq: 7 BYE\r\n\r\n", SIP_FAULT_CSEQ_METHOD, 0, true },
+	{ "ACK sip:b@h SIP/2.0\r\n" VIA FROM TO ID "CSeq: 7 BYE\r\n\r\n", SIP_FAULT_CSEQ_METHOD, 0,
+		true },
 	{ "SIP/2.0 200 OK\r\n" VIA FROM TO ID CSEQ "\r\n", SIP_FAULT_NONE, 0, false },
 	{ "SIP/2.0 200\r\n" VIA FROM TO ID CSEQ "\r\n", SIP_FAULT_NONE, 0, false },
 	{ "SIP/2.0 99 X\r\n" VIA FROM TO ID CSEQ "\r\n", SIP_FAULT_START_LINE, 0, false },
@@ -90,8 +92,8 @@ static void faults(void **state)
 		int rc = sip_parse(span_str(cases[i].text), &msg, &fault);
 		if (fault.kind != cases[i].kind || fault.status != cases[i].status ||
 			fault.can_answer != cases[i].can_answer || (rc != 0) != (fault.kind != 0))
-			fail_msg("case %zu: rc %d kind %d status %u answer %d \"%s\" for:\n%s", i, rc,
-				fault.kind, fault.status, fault.can_answer,
+			fail_msg("case %zu: rc %d kind %d status %u answer %d \"%s\" for:\n%s", i,
+				rc, fault.kind, fault.status, fault.can_answer,
 				fault.reason ? fault.reason : "", cases[i].text);
 	}
 }
@@ -108,11 +110,17 @@ static void nul_is_refused(void **state)
 static void fields(void **state)
 {
 	(void)state;
-	assert_int_equal(sip_parse(SPAN_LIT("INVITE tel:+123 SIP/2.0\r\n"
-		"v: SIP/2.0/UDP h.example:5070;rport;branch=z9hG4bKa , SIP/2.0/TCP b\r\nVia: SIP/2.0/UDP c\r\n"
-		"f: \"A \\\" B\" <sip:a@h;x=y>;tag=ft;z\r\nt: sip:b@h;tag=tt\r\ni: id\r\ncseq: 009 INVITE\r\n"
-		"m: <sip:a@1.2.3.4:9>, sip:c@d\r\nContact: <sip:e@f>\r\nMax-Forwards: 0\r\nExpires: 60\r\n"
-		"c: application/sdp\r\nl: 4\r\nX-Y: z\r\n\r\nbodyEXTRA"), &msg, &fault), 0);
+	assert_int_equal(
+		sip_parse(SPAN_LIT("INVITE tel:+123 SIP/2.0\r\n"
+				   "v: SIP/2.0/UDP h.example:5070;rport;branch=z9hG4bKa , "
+				   "SIP/2.0/TCP b\r\nVia: SIP/2.0/UDP c\r\n"
+				   "f: \"A \\\" B\" <sip:a@h;x=y>;tag=ft;z\r\nt: "
+				   "sip:b@h;tag=tt\r\ni: id\r\ncseq: 009 INVITE\r\n"
+				   "m: <sip:a@1.2.3.4:9>, sip:c@d\r\nContact: "
+				   "<sip:e@f>\r\nMax-Forwards: 0\r\nExpires: 60\r\n"
+				   "c: application/sdp\r\nl: 4\r\nX-Y: z\r\n\r\nbodyEXTRA"),
+			&msg, &fault),
+		0);
 	assert_true(msg.is_request);
 	assert_int_equal(msg.method, SIP_METHOD_INVITE);
 	assert_int_equal(msg.uri.scheme, SIP_SCHEME_TEL);
@@ -144,7 +152,8 @@ static void absent_fields(void **state)
 	assert_true(msg.expires == -1);
 	assert_int_equal(msg.contact_count, 0);
 	assert_null(sip_msg_header(&msg, SIP_HEADER_CONTACT));
-	assert_true(span_eq(msg.body, SPAN_LIT("all of it"))); // RFC 3261 18.3: to the datagram's end
+	assert_true(
+		span_eq(msg.body, SPAN_LIT("all of it"))); // RFC 3261 18.3: to the datagram's end
 }
 
 static void too_many_headers(void **state)

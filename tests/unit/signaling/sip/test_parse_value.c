@@ -16,15 +16,17 @@ static void vias(void **state)
 		bool has_rport, is_rfc3261;
 	} good[] = {
 		{ "SIP/2.0/UDP h", "UDP", "h", "", "", 0, 0, false, false },
-		{ "SIP / 2.0 / TCP [::1] : 5061 ;branch=z9hG4bKx", "TCP", "::1", "z9hG4bKx", "", 5061, 0, false,
-			true },
-		{ "sip/2.0/UDP 1.2.3.4:5;rport=9;received=::1;branch=z9hG4bK", "UDP", "1.2.3.4", "z9hG4bK",
-			"::1", 5, 9, true, false },
-		{ "SIP/2.0/TLS a.b;rport;ttl=255;maddr=224.2.0.1;x", "TLS", "a.b", "", "", 0, 0, true, false },
+		{ "SIP / 2.0 / TCP [::1] : 5061 ;branch=z9hG4bKx", "TCP", "::1", "z9hG4bKx", "",
+			5061, 0, false, true },
+		{ "sip/2.0/UDP 1.2.3.4:5;rport=9;received=::1;branch=z9hG4bK", "UDP", "1.2.3.4",
+			"z9hG4bK", "::1", 5, 9, true, false },
+		{ "SIP/2.0/TLS a.b;rport;ttl=255;maddr=224.2.0.1;x", "TLS", "a.b", "", "", 0, 0,
+			true, false },
 	};
-	static const char *const bad[] = { "", "SIP/2.0/UDP", "SIP/2.0/UDP ", "SIP/2.0 h", "SAP/2.0/UDP h",
-		"SIP/2.0/UDPh", "SIP/2.0/UDP h:0", "SIP/2.0/UDP h:65536", "SIP/2.0/UDP h:", "SIP/2.0/UDP h;",
-		"SIP/2.0/UDP h;;a", "SIP/2.0/UDP h;branch=a;branch=b", "SIP/2.0/UDP h;branch=\"a\"",
+	static const char *const bad[] = { "", "SIP/2.0/UDP", "SIP/2.0/UDP ", "SIP/2.0 h",
+		"SAP/2.0/UDP h", "SIP/2.0/UDPh", "SIP/2.0/UDP h:0", "SIP/2.0/UDP h:65536",
+		"SIP/2.0/UDP h:", "SIP/2.0/UDP h;", "SIP/2.0/UDP h;;a",
+		"SIP/2.0/UDP h;branch=a;branch=b", "SIP/2.0/UDP h;branch=\"a\"",
 		"SIP/2.0/UDP h;branch", "SIP/2.0/UDP h;rport=0", "SIP/2.0/UDP h;rport=x",
 		"SIP/2.0/UDP h;rport;rport", "SIP/2.0/UDP h;ttl=256", "SIP/2.0/UDP h;received=x.y",
 		"SIP/2.0/UDP h x", "SIP/2.0/UDP ::1" };
@@ -57,13 +59,15 @@ static void name_addrs(void **state)
 		{ " sip:a@h ; tag = x ", "", "sip:a@h", " tag = x", "x" },
 		{ "<sip:a@h;p=1>;TAG=x;q", "", "sip:a@h;p=1", "TAG=x;q", "x" },
 		{ "Alice B. <sip:a@h>", "Alice B.", "sip:a@h", "", "" },
-		{ "\"<sip:x> \\\" ;tag=no\"<sip:a@h>;tag=y", "\"<sip:x> \\\" ;tag=no\"", "sip:a@h", "tag=y", "y" },
+		{ "\"<sip:x> \\\" ;tag=no\"<sip:a@h>;tag=y", "\"<sip:x> \\\" ;tag=no\"", "sip:a@h",
+			"tag=y", "y" },
 		{ "A<tel:+1>", "A", "tel:+1", "", "" },
 		{ "<foo:bar>", "", "foo:bar", "", "" },
 	};
-	static const char *const bad[] = { "", "<>", "<sip:a@h", "sip:a@h>", "\"A <sip:a@h>", "\"A\" sip:a@h",
-		"A@B <sip:a@h>", "sip:a@h?x=y", "sip:a,b@h", "<sip:a@h>x", "<sip:a@h>;", "<sip:a@h>;tag=",
-		"<sip:a@h>;tag=a;tag=b", "<sip:a@h>;tag=\"a\"", "< sip:a@h>", "<sip:a@h >", "Alice", "\"\"" };
+	static const char *const bad[] = { "", "<>", "<sip:a@h", "sip:a@h>", "\"A <sip:a@h>",
+		"\"A\" sip:a@h", "A@B <sip:a@h>", "sip:a@h?x=y", "sip:a,b@h", "<sip:a@h>x",
+		"<sip:a@h>;", "<sip:a@h>;tag=", "<sip:a@h>;tag=a;tag=b", "<sip:a@h>;tag=\"a\"",
+		"< sip:a@h>", "<sip:a@h >", "Alice", "\"\"" };
 	struct sip_name_addr na;
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -82,8 +86,8 @@ static void name_addrs(void **state)
 
 static void cseqs(void **state)
 {
-	static const char *const bad[] = { "", "1", "INVITE", "1INVITE", "-1 INVITE", "2147483648 BYE",
-		"99999999999999999999999 BYE", "1 IN VITE", "1 BYE;x", " 1 BYE" };
+	static const char *const bad[] = { "", "1", "INVITE", "1INVITE", "-1 INVITE",
+		"2147483648 BYE", "99999999999999999999999 BYE", "1 IN VITE", "1 BYE;x", " 1 BYE" };
 	struct sip_cseq cseq;
 	(void)state;
 	assert_int_equal(sip_cseq_parse(SPAN_LIT("2147483647 \t NEWMETHOD"), &cseq), 0);
@@ -117,12 +121,14 @@ static void displays(void **state)
 		const char *display, *plain;
 		int rc;
 	} cases[] = { { "Bob", "Bob", 0 }, { "\"B \\\"o\\\\b\"", "B \"o\\b", 0 }, { "\"\"", "", 0 },
-		{ "\"open", "", -EINVAL }, { "\"a\"b", "", -EINVAL }, { "0123456789abcdefg", "", -ENOSPC } };
+		{ "\"open", "", -EINVAL }, { "\"a\"b", "", -EINVAL },
+		{ "0123456789abcdefg", "", -ENOSPC } };
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char buf[16];
 		struct span plain = SPAN_NONE;
-		assert_int_equal(sip_display_unquote(span_str(cases[i].display), buf, sizeof(buf), &plain),
+		assert_int_equal(
+			sip_display_unquote(span_str(cases[i].display), buf, sizeof(buf), &plain),
 			cases[i].rc);
 		assert_true(span_eq(plain, span_str(cases[i].plain)));
 	}

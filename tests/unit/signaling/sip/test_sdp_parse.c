@@ -118,7 +118,8 @@ static void test_refusals(void **state)
 		{ HEAD "m=audio 4000/0 RTP/AVP 0\r\n", 4, "Malformed m= line" },
 		{ HEAD "m=audio 4000 RTP/AVP\r\n", 4, "Malformed m= line" },
 		{ HEAD "m=audio 4000 RTP/AVP 0\r\n", 4, "Media without c= line" },
-		{ HEAD "c=IN IP4 192.0.2.1\r\nm=audio 1 RTP/AVP 0\r\na=rtcp:x\r\n", 6, "Malformed a=rtcp" },
+		{ HEAD "c=IN IP4 192.0.2.1\r\nm=audio 1 RTP/AVP 0\r\na=rtcp:x\r\n", 6,
+			"Malformed a=rtcp" },
 		{ HEAD "a=\r\n", 4, "Malformed a= line" },
 		{ HEAD "nonsense\r\n", 4, "SDP line is not type=value" },
 		{ HEAD "i=a\rb\r\n", 4, "CR inside an SDP line" },
@@ -136,11 +137,13 @@ static void test_limits(void **state)
 	static char text[SDP_TEXT_MAX + 2];
 	uint32_t len = (uint32_t)snprintf(text, sizeof(text), HEAD "c=IN IP4 192.0.2.1\r\n");
 	for (int i = 0; i < 17; i++)
-		len += (uint32_t)snprintf(text + len, sizeof(text) - len, "m=audio %d RTP/AVP 0\r\n", i);
+		len += (uint32_t)snprintf(
+			text + len, sizeof(text) - len, "m=audio %d RTP/AVP 0\r\n", i);
 	assert_int_equal(parse(text), -EINVAL);
 	assert_string_equal(fault.reason, "Too many m= lines");
 
-	len = (uint32_t)snprintf(text, sizeof(text), HEAD "c=IN IP4 192.0.2.1\r\nm=audio 2 RTP/AVP");
+	len = (uint32_t)snprintf(
+		text, sizeof(text), HEAD "c=IN IP4 192.0.2.1\r\nm=audio 2 RTP/AVP");
 	for (int i = 0; i < 65; i++)
 		len += (uint32_t)snprintf(text + len, sizeof(text) - len, " %d", i);
 	assert_int_equal(parse(text), -EINVAL);
@@ -162,7 +165,8 @@ static void test_truncations(void **state)
 {
 	(void)state;
 	static const char text[] = HEAD "c=IN IP4 224.2.1.1/127/3\r\nt=0 0\r\n"
-		"m=audio 49170/2 RTP/AVP 0 96\r\na=rtpmap:96 opus/48000/2\r\na=rtcp:1 IN IP4 192.0.2.1\r\n";
+					"m=audio 49170/2 RTP/AVP 0 96\r\na=rtpmap:96 "
+					"opus/48000/2\r\na=rtcp:1 IN IP4 192.0.2.1\r\n";
 	for (uint32_t len = 0; len < sizeof(text) - 1; len++) {
 		char *copy = malloc(len ? len : 1);
 		memcpy(copy, text, len);

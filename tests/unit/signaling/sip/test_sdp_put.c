@@ -11,9 +11,12 @@ static struct sdp_session sdp;
 static struct sip_writer w;
 static char buf[4096];
 
-static const char offer[] = "v=0\r\no=a 7 8 IN IP4 10.0.0.1\r\ns=x\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"
-	"a=sendonly\r\nm=audio 4000 RTP/AVP 0 96 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:96 opus/48000/2\r\n"
-	"a=fmtp:96 x=1\r\na=rtpmap:101 telephone-event/8000\r\na=rtcp-fb:* nack\r\na=rtcp-fb:96 ccm\r\n"
+static const char offer[] =
+	"v=0\r\no=a 7 8 IN IP4 10.0.0.1\r\ns=x\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"
+	"a=sendonly\r\nm=audio 4000 RTP/AVP 0 96 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:96 "
+	"opus/48000/2\r\n"
+	"a=fmtp:96 x=1\r\na=rtpmap:101 telephone-event/8000\r\na=rtcp-fb:* nack\r\na=rtcp-fb:96 "
+	"ccm\r\n"
 	"a=recvonly\r\n";
 
 static void assert_written(const char *text)
@@ -33,8 +36,11 @@ static void begin(const char *text)
 
 static struct sdp_rewrite own(void)
 {
-	return (struct sdp_rewrite){ .username = SPAN_LIT("-"), .session_id = 1, .session_version = 2,
-		.ip = ip_from_v4(0xc0000209), .media[0] = { .port = 20000 } };
+	return (struct sdp_rewrite){ .username = SPAN_LIT("-"),
+		.session_id = 1,
+		.session_version = 2,
+		.ip = ip_from_v4(0xc0000209),
+		.media[0] = { .port = 20000 } };
 }
 
 static void as_it_was(void **state)
@@ -48,7 +54,8 @@ static void as_it_was(void **state)
 static void order_becomes_canonical(void **state)
 {
 	(void)state;
-	begin("v=0\nt=0 0\nb=AS:1\ns=\nc=IN IP4 224.2.1.1/127/3\no=- 1 1 IN IP6 ::1\ni=info\nq=unknown\n"
+	begin("v=0\nt=0 0\nb=AS:1\ns=\nc=IN IP4 224.2.1.1/127/3\no=- 1 1 IN IP6 "
+	      "::1\ni=info\nq=unknown\n"
 	      "m=video 5/2 RTP/AVP 31\nb=AS:2\ni=title\n");
 	sdp_put(&w, &sdp);
 	assert_written("v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\ni=info\r\nc=IN IP4 224.2.1.1/127/3\r\n"
@@ -81,7 +88,8 @@ static void addresses_and_rtcp(void **state)
 	rewrite.media[0].rtcp_port = 20005;
 	sdp_put_rewritten(&w, &sdp, &rewrite);
 	assert_written("v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
-		"m=audio 20000 RTP/AVP 0\r\nc=IN IP4 192.0.2.10\r\na=rtcp:20005 IN IP4 192.0.2.10\r\n");
+		       "m=audio 20000 RTP/AVP 0\r\nc=IN IP4 192.0.2.10\r\na=rtcp:20005 IN IP4 "
+		       "192.0.2.10\r\n");
 }
 
 static void overflow_is_told(void **state)

@@ -22,7 +22,8 @@ static void round_trip(void **state)
 			char text[SIP_TOKEN_LEN];
 			struct sip_token out;
 			sip_token_make(&keys, kind, &tokens[i], text);
-			assert_true(sip_token_verify(&keys, kind, span_make(text, sizeof(text)), &out));
+			assert_true(
+				sip_token_verify(&keys, kind, span_make(text, sizeof(text)), &out));
 			assert_int_equal(out.shard, tokens[i].shard);
 			assert_int_equal(out.generation, 63);
 			assert_true(out.value == tokens[i].value);
@@ -52,7 +53,8 @@ static void every_changed_character_is_noticed(void **state)
 		}
 		text[i] = old;
 	}
-	assert_false(sip_token_verify(&keys, SIP_TOKEN_TAG, span_make(text, SIP_TOKEN_LEN - 1), &out));
+	assert_false(
+		sip_token_verify(&keys, SIP_TOKEN_TAG, span_make(text, SIP_TOKEN_LEN - 1), &out));
 	assert_false(sip_token_verify(&keys, SIP_TOKEN_TAG, SPAN_NONE, &out));
 }
 
@@ -105,8 +107,9 @@ static void shard_is_found_in_raw_messages(void **state)
 		assert_true(sip_scan_shard(&keys, span_str(message), &shard));
 		assert_int_equal(shard, 321);
 	}
-	static const char *const without[] = { "", "A", "A\r\n\r\nCall-ID: x\r\n", "A\r\nCall-IDs: x\r\n\r\n",
-		"A\r\nVia: Call-ID: x\r\n\r\n", "Call-ID: x\r\n\r\n", "A\r\nCall-ID:", "A\r\nix: y\r\n\r\n" };
+	static const char *const without[] = { "", "A", "A\r\n\r\nCall-ID: x\r\n",
+		"A\r\nCall-IDs: x\r\n\r\n", "A\r\nVia: Call-ID: x\r\n\r\n", "Call-ID: x\r\n\r\n",
+		"A\r\nCall-ID:", "A\r\nix: y\r\n\r\n" };
 	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
 		if (sip_scan_shard(&keys, span_str(without[i]), &shard))
 			fail_msg("case %zu", i);

@@ -6,8 +6,10 @@ static struct sip_tx *start(unsigned n)
 	static char text[1024];
 	char branch[32];
 	snprintf(branch, sizeof(branch), "z9hG4bK%u", n);
-	snprintf(text, sizeof(text), "OPTIONS sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=%s\r\n"
-		"From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n", branch);
+	snprintf(text, sizeof(text),
+		"OPTIONS sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=%s\r\n"
+		"From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n",
+		branch);
 	struct sip_client_params params = { .data = span_str(text), .branch = span_str(branch),
 		.method = SIP_METHOD_OPTIONS, .method_text = SPAN_LIT("OPTIONS"), .listener = 7,
 		.target = { ip_from_v4(0xc0000204), 5060 }, .user = &tu };
@@ -17,9 +19,10 @@ static struct sip_tx *start(unsigned n)
 static void respond(unsigned n, const char *method)
 {
 	char text[1024];
-	snprintf(text, sizeof(text), "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK%u\r\n"
-		"From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=2\r\nCall-ID: c\r\nCSeq: 1 %s\r\n\r\n", n,
-		method);
+	snprintf(text, sizeof(text),
+		"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK%u\r\n"
+		"From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=2\r\nCall-ID: c\r\nCSeq: 1 %s\r\n\r\n",
+		n, method);
 	tu_receive(text);
 }
 
@@ -79,7 +82,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(accessors, tu_setup, tu_teardown),
 		cmocka_unit_test_setup_teardown(responses_find_their_own, tu_setup, tu_teardown),
-		cmocka_unit_test_setup_teardown(free_with_transactions_alive, tu_setup, tu_teardown),
+		cmocka_unit_test_setup_teardown(
+			free_with_transactions_alive, tu_setup, tu_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

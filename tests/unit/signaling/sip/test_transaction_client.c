@@ -12,9 +12,13 @@ static struct sip_tx *start(enum sip_method method)
 	char text[1024];
 	const char *name = sip_method_name(method);
 	snprintf(text, sizeof(text), request, name, name);
-	struct sip_client_params params = { .data = span_str(text), .branch = SPAN_LIT("z9hG4bKours"),
-		.method = method, .method_text = span_str(name), .listener = 7,
-		.target = { ip_from_v4(0xc0000204), 5060 }, .user = &tu };
+	struct sip_client_params params = { .data = span_str(text),
+		.branch = SPAN_LIT("z9hG4bKours"),
+		.method = method,
+		.method_text = span_str(name),
+		.listener = 7,
+		.target = { ip_from_v4(0xc0000204), 5060 },
+		.user = &tu };
 	return sip_client_start(tu.txs, &tu.turn, &params);
 }
 

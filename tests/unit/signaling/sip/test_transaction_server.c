@@ -7,12 +7,13 @@
 static void request(const char *method, const char *via, const char *to_tag, unsigned cseq)
 {
 	char text[1024];
-	snprintf(text, sizeof(text), "%s sip:bob@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP %s\r\n"
+	snprintf(text, sizeof(text),
+		"%s sip:bob@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP %s\r\n"
 		"Via: SIP/2.0/UDP first.example;branch=z9hG4bKfirst\r\n"
 		"Record-Route: <sip:p1.example;lr>\r\nMax-Forwards: 70\r\n"
 		"From: <sip:a@a>;tag=f1\r\nTo: <sip:bob@b>%s%s\r\nCall-ID: c1@a\r\n"
-		"CSeq: %u %s\r\nContent-Length: 0\r\n\r\n", method, via, *to_tag ? ";tag=" : "", to_tag,
-		cseq, method);
+		"CSeq: %u %s\r\nContent-Length: 0\r\n\r\n",
+		method, via, *to_tag ? ";tag=" : "", to_tag, cseq, method);
 	tu_receive(text);
 }
 
@@ -53,7 +54,8 @@ static void invite_refused(void **state)
 	request("INVITE", VIA, "", 1);
 	assert_int_equal(tu.sent_count, 9);
 	assert_has(tu_last(), "SIP/2.0 486 Busy Here\r\n");
-	assert_int_equal(sip_server_respond_simple(tu.txs, &tu.turn, tu.tx, 200, SPAN_NONE), -EALREADY);
+	assert_int_equal(
+		sip_server_respond_simple(tu.txs, &tu.turn, tu.tx, 200, SPAN_NONE), -EALREADY);
 	request("ACK", VIA, last_tag(), 1);
 	request("ACK", VIA, last_tag(), 1);
 	request("INVITE", VIA, "", 1);
@@ -169,7 +171,8 @@ static void merged(void **state)
 	request("ACK", "192.0.2.1:5070;branch=z9hG4bKotherway", last_tag(), 1);
 	assert_int_equal(tu.acks, 0);
 	assert_int_equal(sip_transactions_metrics(tu.txs)->acks_stateless, 1);
-	request("INVITE", "192.0.2.1:5070;branch=z9hG4bKnext", "", 2); // another CSeq is another request
+	request("INVITE", "192.0.2.1:5070;branch=z9hG4bKnext", "",
+		2); // another CSeq is another request
 	assert_int_equal(tu.requests, 2);
 	sip_server_respond_simple(tu.txs, &tu.turn, tu.tx, 480, SPAN_NONE);
 	request("CANCEL", VIA, "", 1);
@@ -202,7 +205,8 @@ static void options_answered(void **state)
 	assert_int_equal(tu.sent_count, 0); // no 100 to non-INVITE
 	request("OPTIONS", VIA, "", 1);
 	assert_int_equal(tu.sent_count, 0);
-	assert_int_equal(sip_server_respond_simple(tu.txs, &tu.turn, tu.tx, 408, SPAN_NONE), -EALREADY);
+	assert_int_equal(
+		sip_server_respond_simple(tu.txs, &tu.turn, tu.tx, 408, SPAN_NONE), -EALREADY);
 	sip_server_respond_simple(tu.txs, &tu.turn, tu.tx, 200, SPAN_NONE);
 	tu_advance(1000);
 	request("OPTIONS", VIA, "", 1);
@@ -252,9 +256,12 @@ static void stateless_answer(void **state)
 	static struct sip_msg msg;
 	struct sip_fault fault;
 	(void)state;
-	assert_int_not_equal(sip_parse(SPAN_LIT("INVITE sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 1.2.3.4;branch="
-		"z9hG4bK1\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: q\r\nCSeq: 1 BYE\r\n\r\n"),
-		&msg, &fault), 0);
+	assert_int_not_equal(
+		sip_parse(SPAN_LIT("INVITE sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 1.2.3.4;branch="
+				   "z9hG4bK1\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: "
+				   "q\r\nCSeq: 1 BYE\r\n\r\n"),
+			&msg, &fault),
+		0);
 	assert_true(fault.can_answer);
 	struct sip_received in = { 7, { ip_from_v4(0xc0000201), 5070 }, &msg };
 	sip_reply_stateless(tu.txs, &tu.turn, &in, fault.status, span_str(fault.reason));

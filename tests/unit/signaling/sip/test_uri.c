@@ -23,17 +23,22 @@ static void parts(void **state)
 		uint16_t port, meant;
 		const char *params, *headers;
 	} good[] = {
-		{ "sip:alice@atlanta.com", SIP_SCHEME_SIP, "alice", "", "atlanta.com", 0, 5060, "", "" },
+		{ "sip:alice@atlanta.com", SIP_SCHEME_SIP, "alice", "", "atlanta.com", 0, 5060, "",
+			"" },
 		{ "SIP:a:pw@192.0.2.4:5070;transport=tcp;lr?to=x&b=%20", SIP_SCHEME_SIP, "a", "pw",
 			"192.0.2.4", 5070, 5070, "transport=tcp;lr", "to=x&b=%20" },
-		{ "sips:1212@gateway.com", SIP_SCHEME_SIPS, "1212", "", "gateway.com", 0, 5061, "", "" },
-		{ "sip:h;transport=TLS", SIP_SCHEME_SIP, "", "", "h", 0, 5061, "transport=TLS", "" },
-		{ "sip:[2001:db8::1]:65535", SIP_SCHEME_SIP, "", "", "2001:db8::1", 65535, 65535, "", "" },
+		{ "sips:1212@gateway.com", SIP_SCHEME_SIPS, "1212", "", "gateway.com", 0, 5061, "",
+			"" },
+		{ "sip:h;transport=TLS", SIP_SCHEME_SIP, "", "", "h", 0, 5061, "transport=TLS",
+			"" },
+		{ "sip:[2001:db8::1]:65535", SIP_SCHEME_SIP, "", "", "2001:db8::1", 65535, 65535,
+			"", "" },
 		{ "sip:a;b=c?d/e@x.y", SIP_SCHEME_SIP, "a;b=c?d/e", "", "x.y", 0, 5060, "", "" },
 		{ "sip:%61@x.", SIP_SCHEME_SIP, "%61", "", "x.", 0, 5060, "", "" },
-		{ "tel:+1-201-555-0123;phone-context=+1", SIP_SCHEME_TEL, "+1-201-555-0123", "", "", 0,
-			5060, "phone-context=+1", "" },
-		{ "urn:service:sos.police", SIP_SCHEME_URN, "service:sos.police", "", "", 0, 5060, "", "" },
+		{ "tel:+1-201-555-0123;phone-context=+1", SIP_SCHEME_TEL, "+1-201-555-0123", "", "",
+			0, 5060, "phone-context=+1", "" },
+		{ "urn:service:sos.police", SIP_SCHEME_URN, "service:sos.police", "", "", 0, 5060,
+			"", "" },
 		{ "http://www.example.com/", SIP_SCHEME_OTHER, "", "", "", 0, 5060, "", "" },
 	};
 	(void)state;
@@ -54,11 +59,12 @@ static void parts(void **state)
 
 static void refusals(void **state)
 {
-	static const char *const bad[] = { "", "s", "sip:", "sip", "sip:@h", "sip:a@", "sip:a@@h", "sip:a b@h",
-		"sip:a@h:", "sip:a@h:0", "sip:a@h:65536", "sip:a@h:99999999999", "sip:a@h:5x", "sip:a@h;",
-		"sip:a@h;;x", "sip:a@h;x=", "sip:a@h?", "sip:a%4@h", "sip:a%zz@h", "sip:a@1.2.3", "sip:a@1.2.3.256",
-		"sip:a@[::1", "sip:a@[1.2.3.4]", "sip:a@[:::1]", "sip:a@2001:db8::1", "sip:a@-h", "sip:a@.h",
-		"sip:a@h ", "sip:a@h>", "sip:a@h;x=\"y\"", "sip:a@h?x y", "tel:", "tel:+", "tel:abcxyz", "urn:x",
+	static const char *const bad[] = { "", "s", "sip:", "sip", "sip:@h", "sip:a@", "sip:a@@h",
+		"sip:a b@h", "sip:a@h:", "sip:a@h:0", "sip:a@h:65536", "sip:a@h:99999999999",
+		"sip:a@h:5x", "sip:a@h;", "sip:a@h;;x", "sip:a@h;x=", "sip:a@h?", "sip:a%4@h",
+		"sip:a%zz@h", "sip:a@1.2.3", "sip:a@1.2.3.256", "sip:a@[::1", "sip:a@[1.2.3.4]",
+		"sip:a@[:::1]", "sip:a@2001:db8::1", "sip:a@-h", "sip:a@.h", "sip:a@h ", "sip:a@h>",
+		"sip:a@h;x=\"y\"", "sip:a@h?x y", "tel:", "tel:+", "tel:abcxyz", "urn:x",
 		"urn:service:", "<sip:a@h>", "1http:x", "http:", "nocolon" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -126,7 +132,8 @@ static void emergency(void **state)
 		const char *uri;
 		bool is_emergency;
 	} cases[] = { { "urn:service:sos", true }, { "URN:service:sos.fire", true },
-		{ "urn:service:sosx", false }, { "sip:sos@h", false }, { "urn:service:info", false } };
+		{ "urn:service:sosx", false }, { "sip:sos@h", false },
+		{ "urn:service:info", false } };
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sip_uri uri;

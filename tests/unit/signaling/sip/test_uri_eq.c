@@ -46,7 +46,8 @@ static void equivalence_is_as_the_rfc_says(void **state)
 		struct sip_uri a, b;
 		assert_int_equal(sip_uri_parse(span_str(cases[i].a), &a), 0);
 		assert_int_equal(sip_uri_parse(span_str(cases[i].b), &b), 0);
-		if (sip_uri_eq(&a, &b) != cases[i].is_equal || sip_uri_eq(&b, &a) != cases[i].is_equal)
+		if (sip_uri_eq(&a, &b) != cases[i].is_equal ||
+			sip_uri_eq(&b, &a) != cases[i].is_equal)
 			fail_msg("%s and %s", cases[i].a, cases[i].b);
 		assert_true(sip_uri_eq(&a, &a));
 	}

@@ -1,4 +1,5 @@
-// tu_double.h - a transaction user that records what the layer does; the clock moves by tu_advance().
+// tu_double.h - a transaction user that records what the layer does; the clock moves by
+// tu_advance().
 #pragma once
 
 #include "sip/parse.h"
@@ -103,8 +104,8 @@ static void tu_terminated(void *context, const struct sip_turn *turn, struct sip
 	tu.terminated++;
 }
 
-static const struct sip_tu_ops tu_ops = { tu_send, tu_request, tu_ack, tu_cancel, tu_response, tu_stray,
-	tu_failure, tu_terminated };
+static const struct sip_tu_ops tu_ops = { tu_send, tu_request, tu_ack, tu_cancel, tu_response,
+	tu_stray, tu_failure, tu_terminated };
 
 static void tu_open(uint32_t count_max, uint64_t stored_bytes_max)
 {
