@@ -28,8 +28,8 @@ struct sip_dialog {
 	struct sip_text local; // our side's name-addr or URI, without tag: From of our requests
 	struct sip_text remote;       // far side's, without tag: To of our requests
 	struct sip_text remote_target; // Contact URI of the far end
-	struct sip_text
-		route[SIP_DIALOG_ROUTES_MAX]; // name-addrs in the order in which we send them
+	// name-addrs in the order in which we send them
+	struct sip_text route[SIP_DIALOG_ROUTES_MAX];
 	uint32_t route_count;
 	uint32_t local_cseq;          // last one sent, 0 = none yet
 	uint32_t remote_cseq;         // last one accepted

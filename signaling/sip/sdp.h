@@ -141,14 +141,15 @@ const char *sdp_direction_name(enum sdp_direction direction);
 
 struct sdp_media_rewrite {
 	struct ip ip;        // own address in c=; unset: that of the session rewrite
-	uint16_t
-		port; // own port, 0 = the line is rejected or disabled (its attributes are dropped)
-	uint16_t
-		rtcp_port; // 0 or port + 1: no a=rtcp is written; else a=rtcp with it (own port if muxed)
+	// own port, 0 = the line is rejected or disabled (its attributes are dropped)
+	uint16_t port;
+	// 0 or port + 1: no a=rtcp is written; else a=rtcp with it (own port if muxed)
+	uint16_t rtcp_port;
 	bool has_rtcp_mux;   // write a=rtcp-mux
 	bool has_direction;  // write `direction` instead of what stood there
 	enum sdp_direction direction;
-	bool has_formats; // write only the formats of format_mask, and only their rtpmap, fmtp, rtcp-fb
+	// write only the formats of format_mask, and only their rtpmap, fmtp, rtcp-fb
+	bool has_formats;
 	uint64_t format_mask; // bit i = format[i]; never empty if has_formats
 	struct span proto;   // empty = as it was
 };

@@ -55,8 +55,8 @@ struct sip_tx {
 	uint16_t status;           // server: last status sent, 0 = none
 	uint16_t tag_len;
 	struct sip_stored *out;    // client: request, then its ACK; server: last response
-	struct sip_stored
-		*head; // server: lines of every response; client: lines to add to a CANCEL
+	// server: lines of every response; client: lines to add to a CANCEL
+	struct sip_stored *head;
 	uint32_t head_fixed;       // of head: Vias, From, Call-ID, CSeq
 	uint32_t head_routes;      // then Record-Route lines; the rest is the value of To
 	char tag[SIP_TX_TAG_MAX];  // To tag for our responses

@@ -22,11 +22,11 @@ enum sip_scheme {
 struct sip_uri {
 	struct span text;     // the whole URI
 	enum sip_scheme scheme;
-	struct span
-		user; // still escaped, without password; tel: the number; urn: all behind "urn:"
+	// still escaped, without password; tel: the number; urn: all behind "urn:"
+	struct span user;
 	struct span password; // empty if absent
-	struct span
-		host; // name or address as written, IPv6 without its brackets; empty for tel, urn
+	// name or address as written, IPv6 without its brackets; empty for tel, urn
+	struct span host;
 	struct ip ip;         // of a numeric host, else unset
 	uint16_t port;        // 0 = absent
 	bool has_user;        // "sip:@host" is malformed, so false means that there was no '@'
