@@ -1,4 +1,4 @@
-# media_body.sh - what media_xdp.sh and media_packet.sh do, for the port kind in KIND.
+# media_steps_lib.sh - what media_xdp.sh and media_packet.sh do, for the port kind in KIND.
 . "$(dirname "${BASH_SOURCE[0]}")/media_lib.sh"
 lab_open
 
