@@ -1,7 +1,8 @@
 // address_map.h - (ingress port, VLAN, destination IP) -> media address, one probe and one compare.
 //
-// At most SHM_ADDRESS_MAX entries, so a multiplier without collisions is searched when the map is built.
-// Immutable once built: the control thread builds a new one and lanes take it between bursts.
+// At most SHM_ADDRESS_MAX entries, so a multiplier without collisions is searched when the map is
+// built. Immutable once built: the control thread builds a new one and lanes take it between
+// bursts.
 #pragma once
 
 #include "base/addr.h"
@@ -15,10 +16,10 @@
 
 struct address_entry {
 	struct ip ip;
-	uint16_t rx_port;   // index into lane->ports
-	uint16_t vlan;      // 0 = untagged
-	uint16_t address;   // media address, index into the segment's table
-	uint16_t port_min;  // media ports, inclusive
+	uint16_t rx_port;  // index into lane->ports
+	uint16_t vlan;     // 0 = untagged
+	uint16_t address;  // media address, index into the segment's table
+	uint16_t port_min; // media ports, inclusive
 	uint16_t port_max;
 };
 
@@ -43,8 +44,8 @@ bool address_map_has(const struct address_map *map, const struct ip *ip);
 // The entry of `address`, or NULL.
 const struct address_entry *address_map_of(const struct address_map *map, uint16_t address);
 
-// Bit 63 tells the families apart, so an IPv4 key names its entry exactly; an IPv6 key is a hash, the
-// address behind it has to be compared. where = rx_port << 16 | vlan.
+// Bit 63 tells the families apart, so an IPv4 key names its entry exactly; an IPv6 key is a hash,
+// the address behind it has to be compared. where = rx_port << 16 | vlan.
 static inline uint64_t address_key_v4(uint32_t ip_be, uint32_t where)
 {
 	return 1ull << 63 | (uint64_t)where << 32 | ip_be;
@@ -56,7 +57,8 @@ static inline uint64_t address_key_v6(uint64_t high, uint64_t low, uint32_t wher
 	return mixed & ~(1ull << 63);
 }
 
-static inline const struct address_place *address_map_place(const struct address_map *map, uint64_t key)
+static inline const struct address_place *address_map_place(
+	const struct address_map *map, uint64_t key)
 {
 	return &map->places[key * map->multiplier >> (64 - ADDRESS_MAP_BITS)];
 }

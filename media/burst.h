@@ -1,8 +1,9 @@
 // burst.h - up to 64 packets on their way through the stages, with a verdict for each.
 //
-// A burst belongs to one lane and lives for one turn of its loop. Stages decide by setting a verdict and
-// leave packets whose verdict is not VERDICT_FORWARD alone. They never free: burst_finish() does.
-// Only static inline parts of rte_mbuf are used up to transmit, so stages run in tests without EAL.
+// A burst belongs to one lane and lives for one turn of its loop. Stages decide by setting a
+// verdict and leave packets whose verdict is not VERDICT_FORWARD alone. They never free:
+// burst_finish() does. Only static inline parts of rte_mbuf are used up to transmit, so stages
+// run in tests without EAL.
 #pragma once
 
 #include <rte_mbuf_core.h>
@@ -18,11 +19,11 @@ struct lane;
 struct ready_header;
 
 enum verdict {
-	VERDICT_FORWARD,   // goes on to the next stage
-	VERDICT_DROP,      // packet.reason says why, counted once, in burst_finish()
+	VERDICT_FORWARD, // goes on to the next stage
+	VERDICT_DROP,    // packet.reason says why, counted once, in burst_finish()
 	VERDICT_EXCEPTION, // not media: for the kernel if the port has such a path, else drop by reason
-	VERDICT_HANDOVER,  // another lane owns the flow: packet.lane
-	VERDICT_SENT,      // the mbuf is no longer ours
+	VERDICT_HANDOVER, // another lane owns the flow: packet.lane
+	VERDICT_SENT,     // the mbuf is no longer ours
 };
 
 enum drop_reason {
@@ -40,29 +41,29 @@ enum packet_flag {
 // What the stages know of one packet. A line, so that a burst stays in the first-level cache.
 struct packet {
 	struct rte_mbuf *mbuf;
-	uint8_t *ip;                  // network header
-	uint8_t *udp;                 // UDP header
-	const struct flow_cfg *cfg;   // borrowed until the quiescent state; set by lookup
-	struct ready_header *header;  // of cfg's slot, lane-private; set by lookup
-	struct flow_state *state;     // set by lookup, null if the record was refused
-	uint16_t udp_len;             // header and payload, as announced and checked
-	uint16_t address;             // media address it came to
-	uint16_t port;                // media port it came to, host order
-	uint8_t flags;                // enum packet_flag
-	uint8_t verdict;              // enum verdict
-	uint8_t reason;               // enum drop_reason
-	uint8_t lane;                 // target of VERDICT_HANDOVER
-	uint8_t tx_port;              // set by rewrite: index into lane->ports
-	uint32_t slot;                // of cfg
+	uint8_t *ip;                 // network header
+	uint8_t *udp;                // UDP header
+	const struct flow_cfg *cfg;  // borrowed until the quiescent state; set by lookup
+	struct ready_header *header; // of cfg's slot, lane-private; set by lookup
+	struct flow_state *state;    // set by lookup, null if the record was refused
+	uint16_t udp_len;            // header and payload, as announced and checked
+	uint16_t address;            // media address it came to
+	uint16_t port;               // media port it came to, host order
+	uint8_t flags;               // enum packet_flag
+	uint8_t verdict;             // enum verdict
+	uint8_t reason;              // enum drop_reason
+	uint8_t lane;                // target of VERDICT_HANDOVER
+	uint8_t tx_port;             // set by rewrite: index into lane->ports
+	uint32_t slot;               // of cfg
 };
 _Static_assert(sizeof(struct packet) == 64, "a line for each packet");
 
 struct burst {
-	uint32_t count;     // packets in use
-	uint16_t rx_port;   // index into lane->ports: all packets of a burst came in there
-	bool is_handed_over;// came from another lane's ring: a handover again would be a loop
-	uint64_t now_ns;    // CLOCK_MONOTONIC, one reading for the burst
-	uint32_t now_8khz;  // the same in RTP timestamp units of 8000 Hz
+	uint32_t count;      // packets in use
+	uint16_t rx_port;    // index into lane->ports: all packets of a burst came in there
+	bool is_handed_over; // came from another lane's ring: a handover again would be a loop
+	uint64_t now_ns;     // CLOCK_MONOTONIC, one reading for the burst
+	uint32_t now_8khz;   // the same in RTP timestamp units of 8000 Hz
 	alignas(64) struct packet packets[BURST_MAX];
 };
 
@@ -83,10 +84,11 @@ const char *drop_reason_name(uint32_t reason);
 const char *drop_reason_help(uint32_t reason);
 
 // Starts a burst over received mbufs (each one segment). count <= BURST_MAX.
-void burst_init(struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t count, uint64_t now_ns);
+void burst_init(
+	struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t count, uint64_t now_ns);
 
-// The life of a packet, in order: classify, lookup, latch, rewrite, transmit. Afterwards packets are
-// VERDICT_SENT, DROP, EXCEPTION or HANDOVER; the lane takes care of the last two, then calls
+// The life of a packet, in order: classify, lookup, latch, rewrite, transmit. Afterwards packets
+// are VERDICT_SENT, DROP, EXCEPTION or HANDOVER; the lane takes care of the last two, then calls
 // burst_finish().
 void forward_burst(struct lane *lane, struct burst *burst);
 

@@ -1,7 +1,7 @@
 // classify.c - first stage: Ethernet, IP and UDP headers -> media address and port.
 //
-// What is not for a media port is an exception (for the kernel), what is broken is dropped. All lengths
-// are checked here; later stages rely on packet->ip, ->udp and ->udp_len.
+// What is not for a media port is an exception (for the kernel), what is broken is dropped. All
+// lengths are checked here; later stages rely on packet->ip, ->udp and ->udp_len.
 #include "base/metric.h"
 #include "lane.h"
 #include "sum.h"
@@ -19,7 +19,8 @@
 #define UDP_HEADER      8u
 #define IP6_OPTIONS_MAX 4 // extension headers skipped before a packet is given up as odd
 #define FRAGMENT_MASK   RTE_BE16(0x3fff) // more-fragments flag and offset
-#define MBUF_ODD        (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD)
+#define MBUF_ODD                                                                                   \
+	(RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD)
 
 // What is left of a frame while its headers are walked.
 struct cursor {
@@ -78,7 +79,8 @@ static inline __attribute__((always_inline)) void classify_v4(struct lane *lane,
 	uint16_t fragment;
 	uint32_t dst;
 
-	if (unlikely((ip[0] >> 4) != 4 || header < IP4_HEADER || total < header || total > room(cursor))) {
+	if (unlikely((ip[0] >> 4) != 4 || header < IP4_HEADER || total < header ||
+		    total > room(cursor))) {
 		packet_drop(packet, DROP_BAD_IP);
 		return;
 	}
@@ -111,7 +113,8 @@ static inline __attribute__((always_inline)) void classify_v4(struct lane *lane,
 	classify_udp(lane, burst, packet, cursor, &place->entry);
 }
 
-// Walks to the UDP header over options that do not concern us (RFC 8200 4). DROP_NONE when it is there.
+// Walks to the UDP header over options that do not concern us (RFC 8200 4). DROP_NONE when it is
+// there.
 static enum drop_reason skip_options(struct cursor *cursor, uint8_t next)
 {
 	for (uint32_t i = 0; i < IP6_OPTIONS_MAX; i++) {
@@ -133,17 +136,19 @@ static enum drop_reason skip_options(struct cursor *cursor, uint8_t next)
 
 static bool entry_is(const struct address_entry *entry, const uint8_t *ip, uint32_t where)
 {
-	return entry->address != ADDRESS_NONE && memcmp(entry->ip.b, ip, sizeof(entry->ip.b)) == 0 &&
-	       ((uint32_t)entry->rx_port << 16 | entry->vlan) == where;
+	return entry->address != ADDRESS_NONE &&
+		memcmp(entry->ip.b, ip, sizeof(entry->ip.b)) == 0 &&
+		((uint32_t)entry->rx_port << 16 | entry->vlan) == where;
 }
 
-static void classify_v6(struct lane *lane, const struct burst *burst, struct packet *packet,
-	struct cursor *cursor)
+static void classify_v6(
+	struct lane *lane, const struct burst *burst, struct packet *packet, struct cursor *cursor)
 {
 	const uint8_t *ip = cursor->at;
 	uint64_t dst[2];
 
-	if (room(cursor) < IP6_HEADER || (ip[0] >> 4) != 6 || load_be16(ip + 4) > room(cursor) - IP6_HEADER) {
+	if (room(cursor) < IP6_HEADER || (ip[0] >> 4) != 6 ||
+		load_be16(ip + 4) > room(cursor) - IP6_HEADER) {
 		packet_drop(packet, DROP_BAD_IP);
 		return;
 	}
@@ -189,11 +194,12 @@ static bool accept_flags(struct packet *packet, struct cursor *cursor)
 	return true;
 }
 
-// Tagged, runt or foreign frames: finds the network header. Returns its EtherType in network order, 0 when
-// the packet is decided.
+// Tagged, runt or foreign frames: finds the network header. Returns its EtherType in network
+// order, 0 when the packet is decided.
 static uint16_t classify_odd(struct packet *packet, struct cursor *cursor, uint16_t type)
 {
-	if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN) && room(cursor) >= 4 && !(cursor->where & 0x0fff)) {
+	if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN) && room(cursor) >= 4 &&
+		!(cursor->where & 0x0fff)) {
 		cursor->where |= load_be16(cursor->at) & 0x0fffu;
 		memcpy(&type, cursor->at + 2, sizeof(type));
 		cursor->at += 4;
@@ -209,7 +215,8 @@ static uint16_t classify_odd(struct packet *packet, struct cursor *cursor, uint1
 	return type;
 }
 
-static inline void classify_packet(struct lane *lane, const struct burst *burst, struct packet *packet)
+static inline void classify_packet(
+	struct lane *lane, const struct burst *burst, struct packet *packet)
 {
 	struct rte_mbuf *mbuf = packet->mbuf;
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
@@ -220,11 +227,13 @@ static inline void classify_packet(struct lane *lane, const struct burst *burst,
 		packet_drop(packet, mbuf->nb_segs != 1 ? DROP_TOO_LONG : DROP_SHORT);
 		return;
 	}
-	struct cursor cursor = { frame + RTE_ETHER_HDR_LEN, frame + len, (uint32_t)burst->rx_port << 16 };
+	struct cursor cursor = { frame + RTE_ETHER_HDR_LEN, frame + len,
+		(uint32_t)burst->rx_port << 16 };
 	memcpy(&type, frame + 12, sizeof(type));
 	if (unlikely(mbuf->ol_flags & MBUF_ODD) && !accept_flags(packet, &cursor))
 		return;
-	if (unlikely(type != RTE_BE16(RTE_ETHER_TYPE_IPV4) || len < RTE_ETHER_HDR_LEN + IP4_HEADER)) {
+	if (unlikely(type != RTE_BE16(RTE_ETHER_TYPE_IPV4) ||
+		    len < RTE_ETHER_HDR_LEN + IP4_HEADER)) {
 		type = classify_odd(packet, &cursor, type);
 		if (type == 0)
 			return;

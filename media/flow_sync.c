@@ -1,7 +1,8 @@
 // flow_sync.c - see flow_sync.h.
 //
-// Order of a reset, for readers that compare the incarnation first and last: 0 is stored, a release fence,
-// the words, then the new incarnation with release. Who reads the new one sees reset words.
+// Order of a reset, for readers that compare the incarnation first and last: 0 is stored, a
+// release fence, the words, then the new incarnation with release. Who reads the new one sees
+// reset words.
 #include "flow_sync.h"
 
 #include "base/hash.h"
@@ -15,8 +16,8 @@ bool flow_sync_copy(const struct lane *lane, uint32_t slot, uint16_t address, ui
 {
 	memcpy(out, &lane->view.cfg[slot], sizeof(*out));
 	return out->checksum == flow_checksum(out) && out->media_address == address &&
-	       out->port == port && out->incarnation != 0 && out->state_index < lane->view.flows &&
-	       out->kind <= FLOW_OPAQUE && out->latch_mode <= FLOW_LATCH_LEARN;
+		out->port == port && out->incarnation != 0 && out->state_index < lane->view.flows &&
+		out->kind <= FLOW_OPAQUE && out->latch_mode <= FLOW_LATCH_LEARN;
 }
 
 static uint32_t remote_hash(const struct flow_cfg *cfg)
@@ -61,7 +62,8 @@ struct flow_state *flow_sync_state(struct lane *lane, const struct flow_cfg *cfg
 {
 	static const struct flow_latch none = { .phase = FLOW_LATCH_NONE };
 	struct flow_state *state = &lane->states[cfg->state_index];
-	bool is_new = atomic_load_explicit(&state->incarnation, memory_order_relaxed) != cfg->incarnation;
+	bool is_new = atomic_load_explicit(&state->incarnation, memory_order_relaxed) !=
+		cfg->incarnation;
 	uint32_t hash = remote_hash(cfg);
 
 	if (!is_new &&
@@ -69,7 +71,8 @@ struct flow_state *flow_sync_state(struct lane *lane, const struct flow_cfg *cfg
 		return state;
 	if (is_new) {
 		atomic_store_explicit(&state->incarnation, 0, memory_order_relaxed);
-		atomic_thread_fence(memory_order_release); // nobody sees reset words under the old one
+		atomic_thread_fence(
+			memory_order_release); // nobody sees reset words under the old one
 		reset_state(state);
 	} else if (atomic_load_explicit(&state->remote_hash, memory_order_relaxed) != hash) {
 		flow_sync_set_latch(state, &none);
@@ -81,8 +84,8 @@ struct flow_state *flow_sync_state(struct lane *lane, const struct flow_cfg *cfg
 	return state;
 }
 
-struct flow_state *flow_sync_neighbour(struct lane *lane, uint16_t address, uint16_t port,
-	uint64_t incarnation)
+struct flow_state *flow_sync_neighbour(
+	struct lane *lane, uint16_t address, uint16_t port, uint64_t incarnation)
 {
 	const struct flow_cfg *cfg = flow_lookup(&lane->view, address, port);
 	if (cfg == NULL)

@@ -1,7 +1,8 @@
-// flow_sync.h - brings a port's struct flow_state in step with its published record, and reads records
-// of the other process safely.
+// flow_sync.h - brings a port's struct flow_state in step with its published record, and reads
+// records of the other process safely.
 //
-// Only on the lane that owns the port's shard. Slow path: at first sight of an incarnation or generation.
+// Only on the lane that owns the port's shard. Slow path: at first sight of an incarnation or
+// generation.
 #pragma once
 
 #include "shm/flow.h"
@@ -20,8 +21,8 @@ bool flow_sync_copy(const struct lane *lane, uint32_t slot, uint16_t address, ui
 struct flow_state *flow_sync_state(struct lane *lane, const struct flow_cfg *cfg);
 
 // The state of another port of the same call (same incarnation), as it stands. NULL: none.
-struct flow_state *flow_sync_neighbour(struct lane *lane, uint16_t address, uint16_t port,
-	uint64_t incarnation);
+struct flow_state *flow_sync_neighbour(
+	struct lane *lane, uint16_t address, uint16_t port, uint64_t incarnation);
 
 // The latch that the lane itself wrote last.
 struct flow_latch flow_sync_latch(const struct flow_state *state);

@@ -69,8 +69,8 @@ static struct addr far_end(struct lane *lane, const struct flow_cfg *peer)
 }
 
 // Never to ourselves, and to special addresses only from one (a laboratory on loopback).
-static enum drop_reason check_far_end(const struct lane *lane, const struct addr *to,
-	const struct address_entry *own)
+static enum drop_reason check_far_end(
+	const struct lane *lane, const struct addr *to, const struct address_entry *own)
 {
 	if (ip_is_unset(&to->ip) || to->port == 0)
 		return DROP_NO_REMOTE;
@@ -115,8 +115,8 @@ static void fill_template(struct ready_header *header, const struct nexthop *hop
 	fill_sums(header);
 }
 
-static enum drop_reason fill_egress(struct lane *lane, const struct flow_cfg *cfg,
-	struct ready_header *header)
+static enum drop_reason fill_egress(
+	struct lane *lane, const struct flow_cfg *cfg, struct ready_header *header)
 {
 	struct flow_cfg peer;
 	struct nexthop hop;
@@ -165,7 +165,8 @@ bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint
 
 	if (!flow_sync_copy(lane, slot, address, port, &cfg))
 		return false;
-	bool is_new = header->incarnation != cfg.incarnation || header->generation != cfg.generation;
+	bool is_new = header->incarnation != cfg.incarnation ||
+		header->generation != cfg.generation;
 	struct flow_latch latch = flow_sync_latch(flow_sync_state(lane, &cfg));
 	*header = (struct ready_header){
 		.incarnation = cfg.incarnation,

@@ -1,8 +1,9 @@
-// header_cache.h - per flow, what a lane needs at each packet: who may send, and the header to write.
+// header_cache.h - per flow, what a lane needs at each packet: who may send, and the header to
+// write.
 //
-// One entry per flow_cfg slot, in memory private to muga-media: once built from a checked record, the hot
-// path trusts it and reads only incarnation and generation of the record again. One writer: the lane of
-// the flow's shard. Line 0 is all that IPv4 needs.
+// One entry per flow_cfg slot, in memory private to muga-media: once built from a checked record,
+// the hot path trusts it and reads only incarnation and generation of the record again. One
+// writer: the lane of the flow's shard. Line 0 is all that IPv4 needs.
 #pragma once
 
 #include "base/addr.h"
@@ -34,25 +35,25 @@ struct ready_header {
 	uint32_t state_index;             // checked
 	uint32_t source_v4;               // network order
 	uint16_t source_port_be;
-	uint8_t flags;                    // enum ready_flag
-	uint8_t egress_reason;            // enum drop_reason: 0 = the egress part is ready
-	uint8_t tx_port;                  // index into lane->ports
-	uint8_t tos;                      // DSCP << 2
-	uint16_t mtu;                     // of the IP packet
-	uint8_t macs[12];                 // destination, source
-	uint16_t vlan_be;                 // 802.1Q TCI, 0 = untagged
-	uint16_t ip_sum;                  // IPv4: header words that never change, folded
-	uint32_t egress_v4[2];            // source, destination, network order
-	uint16_t egress_ports_be[2];      // source, destination
-	uint16_t udp_sum;                 // addresses and ports of the pseudo header, folded
+	uint8_t flags;               // enum ready_flag
+	uint8_t egress_reason;       // enum drop_reason: 0 = the egress part is ready
+	uint8_t tx_port;             // index into lane->ports
+	uint8_t tos;                 // DSCP << 2
+	uint16_t mtu;                // of the IP packet
+	uint8_t macs[12];            // destination, source
+	uint16_t vlan_be;            // 802.1Q TCI, 0 = untagged
+	uint16_t ip_sum;             // IPv4: header words that never change, folded
+	uint32_t egress_v4[2];       // source, destination, network order
+	uint16_t egress_ports_be[2]; // source, destination
+	uint16_t udp_sum;            // addresses and ports of the pseudo header, folded
 	uint16_t spare0;
 	// line 1
 	alignas(64) struct ip source_v6;
-	struct ip egress_v6[2];           // source, destination
+	struct ip egress_v6[2]; // source, destination
 	uint32_t rate_pps_max;
-	uint32_t peer_slot;               // flow_cfg slot whose far end this leads to
-	uint32_t bad_sequence;            // RFC 3550 A.1 bad_seq, > 65535 = none
-	uint16_t retry_in;                // packets until a failed egress part is tried again
+	uint32_t peer_slot;    // flow_cfg slot whose far end this leads to
+	uint32_t bad_sequence; // RFC 3550 A.1 bad_seq, > 65535 = none
+	uint16_t retry_in;     // packets until a failed egress part is tried again
 	uint16_t spare1;
 };
 _Static_assert(sizeof(struct ready_header) == 128, "two lines");
@@ -62,18 +63,20 @@ _Static_assert(offsetof(struct ready_header, source_v6) == 64, "IPv4 to IPv4 tou
 #define READY_NO_SEQUENCE (1u << 16)
 
 // Builds the entry of `slot` from its record (which is checked and copied first): acts on a new
-// incarnation or generation, takes the latched source, resolves peer, far end and next hop. Slow path.
-// False: the record is refused. A failed egress part is not a failure: it is header->egress_reason.
+// incarnation or generation, takes the latched source, resolves peer, far end and next hop. Slow
+// path. False: the record is refused. A failed egress part is not a failure: it is
+// header->egress_reason.
 bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint16_t port);
 
 // The source is locked: the hot path may compare it from now on.
 void ready_header_set_source(struct ready_header *header, const struct ip *ip, uint16_t port);
 
-// Marks the headers that lead to the far end of `cfg`'s port for a rebuild: the latch or the record of
-// that port changed. These are the one of its peer and the one of the peer's port ^ 1 (RTCP that leaves
-// a muxed port on the side of a separate one).
+// Marks the headers that lead to the far end of `cfg`'s port for a rebuild: the latch or the
+// record of that port changed. These are the one of its peer and the one of the peer's port ^ 1
+// (RTCP that leaves a muxed port on the side of a separate one).
 void ready_header_expire_peers(struct lane *lane, const struct flow_cfg *cfg);
 
-// `count` zeroed entries in untouched pages (huge ones if the kernel has them). NULL: out of memory.
+// `count` zeroed entries in untouched pages (huge ones if the kernel has them). NULL: out of
+// memory.
 struct ready_header *header_cache_new(uint32_t count);
 void header_cache_free(struct ready_header *headers, uint32_t count);

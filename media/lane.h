@@ -1,7 +1,8 @@
-// lane.h - what the stages of one lane work on. The lane's thread owns it; others only read counters.
+// lane.h - what the stages of one lane work on. The lane's thread owns it; others only read
+// counters.
 //
-// lane.c (the loop around the stages: receive, handover rings, kernel path, hints, idle back-off, epoch)
-// fills it before the first burst and changes view, addresses and ports only between bursts.
+// lane.c (the loop around the stages: receive, handover rings, kernel path, hints, idle back-off,
+// epoch) fills it before the first burst and changes view, addresses and ports only between bursts.
 #pragma once
 
 #include "address_map.h"
@@ -21,14 +22,14 @@
 
 // writer: the lane. Readers: control thread, telemetry (relaxed).
 struct lane_counters {
-	alignas(64) _Atomic uint64_t received;    // packets given to classify
-	_Atomic uint64_t forwarded;               // taken by an egress port
-	_Atomic uint64_t forwarded_octets;        // frame bytes of these
-	_Atomic uint64_t exceptions;              // not media (verdict EXCEPTION), whatever became of them
-	_Atomic uint64_t handovers;               // belong to another lane
-	_Atomic uint64_t headers_built;           // slow path of rewrite
-	_Atomic uint64_t latched;                 // sources locked
-	_Atomic uint64_t events_lost;             // lane->events was full
+	alignas(64) _Atomic uint64_t received; // packets given to classify
+	_Atomic uint64_t forwarded;            // taken by an egress port
+	_Atomic uint64_t forwarded_octets;     // frame bytes of these
+	_Atomic uint64_t exceptions;    // not media (verdict EXCEPTION), whatever became of them
+	_Atomic uint64_t handovers;     // belong to another lane
+	_Atomic uint64_t headers_built; // slow path of rewrite
+	_Atomic uint64_t latched;       // sources locked
+	_Atomic uint64_t events_lost;   // lane->events was full
 	_Atomic uint64_t dropped[DROP_REASON_COUNT];
 };
 
@@ -52,30 +53,31 @@ struct lane_event {
 };
 
 struct lane {
-	uint32_t id;                              // 0..lanes-1
-	struct flow_view view;                    // signaling's tables
-	struct flow_state *states;                // media's file, [view.flows]
-	const struct address_map *addresses;      // immutable, replaced between bursts
+	uint32_t id;                         // 0..lanes-1
+	struct flow_view view;               // signaling's tables
+	struct flow_state *states;           // media's file, [view.flows]
+	const struct address_map *addresses; // immutable, replaced between bursts
 	const struct nexthop_table *nexthops;
-	struct ready_header *headers;             // [headers_max], shared by lanes: one writer per flow
-	uint32_t headers_max;                     // slots beyond it are refused (DROP_BAD_FLOW)
-	uint32_t header_epoch;                    // headers of another epoch are rebuilt; never 0
-	uint32_t route_generation;                // nexthop_generation() at header_epoch
-	uint16_t ip_id;                           // next IPv4 identification, any value
-	uint8_t shard_lane[SHM_MEDIA_SHARDS];     // lane of each media shard
+	struct ready_header *headers;         // [headers_max], shared by lanes: one writer per flow
+	uint32_t headers_max;                 // slots beyond it are refused (DROP_BAD_FLOW)
+	uint32_t header_epoch;                // headers of another epoch are rebuilt; never 0
+	uint32_t route_generation;            // nexthop_generation() at header_epoch
+	uint16_t ip_id;                       // next IPv4 identification, any value
+	uint8_t shard_lane[SHM_MEDIA_SHARDS]; // lane of each media shard
 	struct lane_port ports[LANE_PORTS_MAX];
 	uint32_t event_count;
 	struct lane_event events[LANE_EVENTS_MAX];
 	struct lane_counters counters;
 };
 
-// Zeroes and sets the view; `headers` comes from header_cache_new() and is borrowed. The caller then fills
-// addresses, nexthops, ports and shard_lane (all shards are the lane's own at first).
-void lane_init(struct lane *lane, uint32_t id, const struct flow_view *view, struct flow_state *states);
+// Zeroes and sets the view; `headers` comes from header_cache_new() and is borrowed. The caller
+// then fills addresses, nexthops, ports and shard_lane (all shards are the lane's own at first).
+void lane_init(
+	struct lane *lane, uint32_t id, const struct flow_view *view, struct flow_state *states);
 
-// A hint HINT_FLOW_CHANGED came for that port: acts on a new incarnation or generation now (the lane
-// otherwise learns of it with the port's next packet) and rebuilds the headers that lead to it. Only on
-// the lane that owns the port's shard, between bursts, online (epoch.h).
+// A hint HINT_FLOW_CHANGED came for that port: acts on a new incarnation or generation now (the
+// lane otherwise learns of it with the port's next packet) and rebuilds the headers that lead to
+// it. Only on the lane that owns the port's shard, between bursts, online (epoch.h).
 void lane_flow_changed(struct lane *lane, uint16_t address, uint16_t port);
 
 // Hints were lost, or the view changed: rebuild every header at its next packet.
@@ -86,11 +88,11 @@ void lane_headers_expire(struct lane *lane);
 void lane_headers_sweep(struct lane *lane, uint32_t *cursor, uint32_t count);
 
 // Whether `header` was built from this record and nothing that it depends on has moved since.
-static inline bool ready_header_is_fresh(const struct lane *lane, const struct flow_cfg *cfg,
-	const struct ready_header *header)
+static inline bool ready_header_is_fresh(
+	const struct lane *lane, const struct flow_cfg *cfg, const struct ready_header *header)
 {
 	return header->incarnation == cfg->incarnation && header->generation == cfg->generation &&
-	       header->epoch == lane->header_epoch;
+		header->epoch == lane->header_epoch;
 }
 
 // Appends to lane->events, or counts it lost.

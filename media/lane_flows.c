@@ -7,14 +7,16 @@
 
 #define EPOCH_COUNT_MASK 0xffffffu
 
-// Epochs of different lanes differ in the high byte, so that a header that changes lanes is rebuilt.
+// Epochs of different lanes differ in the high byte, so that a header that changes lanes is
+// rebuilt.
 static uint32_t next_epoch(const struct lane *lane)
 {
 	uint32_t count = (lane->header_epoch + 1) & EPOCH_COUNT_MASK;
 	return lane->id << 24 | (count ? count : 1);
 }
 
-void lane_init(struct lane *lane, uint32_t id, const struct flow_view *view, struct flow_state *states)
+void lane_init(
+	struct lane *lane, uint32_t id, const struct flow_view *view, struct flow_state *states)
 {
 	memset(lane, 0, sizeof(*lane));
 	lane->id = id;
@@ -55,12 +57,13 @@ static bool is_peer_current(const struct lane *lane, uint32_t slot)
 		return false;
 	const struct flow_cfg *peer = flow_lookup(&lane->view, address, cfg->peer_port);
 	return peer == &lane->view.cfg[lane->headers[slot].peer_slot] &&
-	       peer->incarnation == cfg->peer_incarnation;
+		peer->incarnation == cfg->peer_incarnation;
 }
 
 void lane_headers_sweep(struct lane *lane, uint32_t *cursor, uint32_t count)
 {
-	uint32_t limit = lane->headers_max < lane->view.flows ? lane->headers_max : lane->view.flows;
+	uint32_t limit = lane->headers_max < lane->view.flows ? lane->headers_max :
+								lane->view.flows;
 
 	for (uint32_t i = 0; i < count && limit > 0; i++, (*cursor)++) {
 		if (*cursor >= limit)
@@ -81,7 +84,9 @@ void lane_post(struct lane *lane, enum hint_kind kind, const struct flow_cfg *cf
 		return;
 	}
 	lane->events[lane->event_count++] = (struct lane_event){
-		.hint = { .kind = kind, .media_address = cfg->media_address, .port = cfg->port,
+		.hint = { .kind = kind,
+			.media_address = cfg->media_address,
+			.port = cfg->port,
 			.incarnation = cfg->incarnation },
 		.owner = cfg->owner,
 	};

@@ -1,9 +1,9 @@
 // latch.c - third stage: is it RTP, does it come from whom the flow listens to, and not too fast.
 //
-// The hot path compares the source that stands in the ready header. Learning (RFC 4961 symmetric RTP)
-// is the slow path, and safe by default: the signaled source wins at once; any other one is followed for
-// `probation_packets` packets, which must be one SSRC with a continuing sequence; then it is locked, and
-// nothing but a new signaled remote opens the flow again.
+// The hot path compares the source that stands in the ready header. Learning (RFC 4961 symmetric
+// RTP) is the slow path, and safe by default: the signaled source wins at once; any other one is
+// followed for `probation_packets` packets, which must be one SSRC with a continuing sequence;
+// then it is locked, and nothing but a new signaled remote opens the flow again.
 #include "flow_sync.h"
 #include "lane.h"
 #include "proto/rtcp.h"
@@ -39,7 +39,8 @@ static struct addr packet_source(const struct packet *packet)
 	return source;
 }
 
-// Payload --------------------------------------------------------------------------------------------
+// Payload
+// --------------------------------------------------------------------------------------------
 
 // Everything but the plain case: CSRC list, extension, padding, RTCP muxed (RFC 5761) or separate.
 static bool is_payload_valid_odd(struct packet *packet, const uint8_t *payload, uint32_t len)
@@ -69,7 +70,8 @@ static inline bool is_payload_valid(struct packet *packet)
 	return is_payload_valid_odd(packet, payload, len);
 }
 
-// Source ---------------------------------------------------------------------------------------------
+// Source
+// ---------------------------------------------------------------------------------------------
 
 static inline bool is_ready_source(const struct packet *packet)
 {
@@ -79,8 +81,9 @@ static inline bool is_ready_source(const struct packet *packet)
 	memcpy(&port_be, packet->udp, sizeof(port_be));
 	if (likely(!(packet->flags & PACKET_IPV6)))
 		return (header->source_v4 ^ sum_load32(packet->ip + 12)) == 0 &&
-		       header->source_port_be == port_be;
-	return memcmp(header->source_v6.b, packet->ip + 8, 16) == 0 && header->source_port_be == port_be;
+			header->source_port_be == port_be;
+	return memcmp(header->source_v6.b, packet->ip + 8, 16) == 0 &&
+		header->source_port_be == port_be;
 }
 
 // Takes `next` as the flow's latch and tells whom it concerns: the peer's header, signaling.
@@ -103,7 +106,7 @@ static void set_latch(struct lane *lane, struct packet *packet, const struct flo
 static bool is_latched(const struct flow_latch *latch, const struct addr *source)
 {
 	return latch->phase != FLOW_LATCH_NONE && latch->port == source->port &&
-	       ip_eq(&latch->ip, &source->ip);
+		ip_eq(&latch->ip, &source->ip);
 }
 
 // Whether this RTP packet goes on where the candidate's last one ended.
@@ -115,8 +118,8 @@ static bool is_continuing(const struct packet *packet, const struct flow_latch *
 	return rtp_ssrc(rtp) == latch->ssrc && ahead >= 1 && ahead <= SEQUENCE_GAP_MAX;
 }
 
-// Whether a newcomer may take the candidate's place: the candidate fell silent, or the newcomer has the
-// signaled address (only its port was translated) and the candidate has not.
+// Whether a newcomer may take the candidate's place: the candidate fell silent, or the newcomer
+// has the signaled address (only its port was translated) and the candidate has not.
 static bool is_replaceable(const struct burst *burst, const struct packet *packet,
 	const struct flow_latch *latch, const struct addr *source)
 {
@@ -143,7 +146,8 @@ static bool learn_media(struct lane *lane, const struct burst *burst, struct pac
 	if (is_candidate && (!is_rtp || is_continuing(packet, &latch)))
 		latch.seen += latch.seen < UINT8_MAX;
 	else if (is_candidate && ssrc == latch.ssrc &&
-		 (uint16_t)(stream_get(&packet->state->sequence_max) - rtp_seq(packet->udp + 8)) < SEQUENCE_GAP_MAX)
+		(uint16_t)(stream_get(&packet->state->sequence_max) - rtp_seq(packet->udp + 8)) <
+			SEQUENCE_GAP_MAX)
 		return true; // a duplicate or late packet proves nothing, and does no harm
 	else
 		latch.seen = 1;
@@ -160,8 +164,8 @@ static bool learn_media(struct lane *lane, const struct burst *burst, struct pac
 // Learning on an RTCP port: only from the address that RTP comes from, or else the signaled one.
 static bool learn_rtcp(struct lane *lane, struct packet *packet, const struct addr *source)
 {
-	struct flow_state *rtp = flow_sync_neighbour(lane, packet->address, packet->port ^ 1,
-		packet->header->incarnation);
+	struct flow_state *rtp = flow_sync_neighbour(
+		lane, packet->address, packet->port ^ 1, packet->header->incarnation);
 	struct flow_latch rtp_latch = { .phase = FLOW_LATCH_NONE };
 	struct flow_latch latch = flow_sync_latch(packet->state);
 
@@ -170,10 +174,13 @@ static bool learn_rtcp(struct lane *lane, struct packet *packet, const struct ad
 	if (!ip_eq(&source->ip,
 		    rtp_latch.phase == FLOW_LATCH_NONE ? &packet->cfg->remote_ip : &rtp_latch.ip))
 		return false;
-	uint8_t phase = rtp_latch.phase == FLOW_LATCH_LOCKED ? FLOW_LATCH_LOCKED : FLOW_LATCH_PROBATION;
+	uint8_t phase = rtp_latch.phase == FLOW_LATCH_LOCKED ? FLOW_LATCH_LOCKED :
+							       FLOW_LATCH_PROBATION;
 	if (is_latched(&latch, source) && latch.phase == phase)
 		return true;
-	latch = (struct flow_latch){ .ip = source->ip, .port = source->port, .phase = phase, .seen = 1 };
+	latch = (struct flow_latch){
+		.ip = source->ip, .port = source->port, .phase = phase, .seen = 1
+	};
 	set_latch(lane, packet, &latch);
 	return true;
 }
@@ -187,8 +194,10 @@ static bool learn(struct lane *lane, const struct burst *burst, struct packet *p
 	if (latch.phase == FLOW_LATCH_LOCKED)
 		return is_latched(&latch, source);
 	if (cfg->remote_port == source->port && ip_eq(&cfg->remote_ip, &source->ip)) {
-		latch = (struct flow_latch){ .ip = source->ip, .port = source->port,
-			.phase = FLOW_LATCH_LOCKED, .seen = 1 };
+		latch = (struct flow_latch){ .ip = source->ip,
+			.port = source->port,
+			.phase = FLOW_LATCH_LOCKED,
+			.seen = 1 };
 		set_latch(lane, packet, &latch);
 		return true;
 	}
@@ -219,7 +228,8 @@ static bool accept_source_odd(struct lane *lane, const struct burst *burst, stru
 	return true;
 }
 
-static inline bool accept_source(struct lane *lane, const struct burst *burst, struct packet *packet)
+static inline bool accept_source(
+	struct lane *lane, const struct burst *burst, struct packet *packet)
 {
 	if (unlikely(!(packet->header->flags & READY_SOURCE)))
 		return accept_source_odd(lane, burst, packet);
@@ -229,10 +239,11 @@ static inline bool accept_source(struct lane *lane, const struct burst *burst, s
 	return false;
 }
 
-// Rate -----------------------------------------------------------------------------------------------
+// Rate
+// -----------------------------------------------------------------------------------------------
 
-// Token bucket of the flow, filled by the time since its last accepted packet. What is refused changes
-// nothing, so the flow comes back as soon as it keeps to its rate, and nobody else notices.
+// Token bucket of the flow, filled by the time since its last accepted packet. What is refused
+// changes nothing, so the flow comes back as soon as it keeps to its rate, and nobody else notices.
 static bool accept_rate(const struct burst *burst, struct packet *packet)
 {
 	struct flow_state *state = packet->state;
@@ -244,7 +255,8 @@ static bool accept_rate(const struct burst *burst, struct packet *packet)
 	elapsed_ns = elapsed_ns < NS_PER_SECOND ? elapsed_ns : NS_PER_SECOND;
 	uint64_t packets = rate / RATE_BURST_DIVISOR;
 	uint64_t full = (packets > RATE_BURST_MIN ? packets : RATE_BURST_MIN) * RATE_UNIT;
-	uint64_t tokens = stream_get(&state->rate_tokens) + elapsed_ns * rate / (NS_PER_SECOND / RATE_UNIT);
+	uint64_t tokens = stream_get(&state->rate_tokens) +
+		elapsed_ns * rate / (NS_PER_SECOND / RATE_UNIT);
 	tokens = tokens < full ? tokens : full;
 	if (tokens < RATE_UNIT) {
 		drop_counted(packet, DROP_RATE, &state->dropped_rate);
@@ -254,7 +266,8 @@ static bool accept_rate(const struct burst *burst, struct packet *packet)
 	return true;
 }
 
-// Stage ----------------------------------------------------------------------------------------------
+// Stage
+// ----------------------------------------------------------------------------------------------
 
 static void count_odd(struct lane *lane, const struct burst *burst, struct packet *packet)
 {

@@ -1,8 +1,8 @@
 // lookup.c - second stage: media port -> flow record, ready header and state.
 //
-// Two passes, so that the lines of all packets are on their way before the first is needed. Classify has
-// asked for the index; the first pass reads it and asks for record and header, the second compares these
-// and asks for the state.
+// Two passes, so that the lines of all packets are on their way before the first is needed.
+// Classify has asked for the index; the first pass reads it and asks for record and header, the
+// second compares these and asks for the state.
 #include "lane.h"
 
 #include <rte_branch_prediction.h>
@@ -12,7 +12,8 @@ static inline void lookup_slot(const struct lane *lane, struct packet *packet)
 {
 	// acquire: pairs with the release store in flow_publish()
 	uint32_t slot = atomic_load_explicit(
-		&lane->view.index[packet->address * SHM_PORTS + packet->port], memory_order_acquire);
+		&lane->view.index[packet->address * SHM_PORTS + packet->port],
+		memory_order_acquire);
 
 	if (unlikely(slot >= lane->view.flows || slot >= lane->headers_max)) {
 		packet_drop(packet, slot == SHM_FLOW_NONE ? DROP_UNKNOWN_PORT : DROP_BAD_FLOW);

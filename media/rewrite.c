@@ -1,7 +1,8 @@
 // rewrite.c - fourth stage: the packet gets the headers with which it leaves on the other leg.
 //
-// The UDP header stays where it is; network and link headers are written in front of it, whatever their
-// lengths were, so IPv4 <-> IPv6 and VLAN changes are one code path. The payload is never touched.
+// The UDP header stays where it is; network and link headers are written in front of it, whatever
+// their lengths were, so IPv4 <-> IPv6 and VLAN changes are one code path. The payload is never
+// touched.
 #include "base/metric.h"
 #include "lane.h"
 #include "sum.h"
@@ -18,7 +19,7 @@
 #define IP6_HEADER 40u
 #define VLAN_TAG   4u
 // What receive found out about the old headers; buffer ownership bits stay.
-#define MBUF_KEPT  (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)
+#define MBUF_KEPT (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)
 
 static inline void store16(uint8_t *at, uint16_t value)
 {
@@ -31,10 +32,11 @@ static void drop_counted(struct packet *packet, enum drop_reason reason)
 	packet_drop(packet, reason);
 }
 
-// UDP checksum ---------------------------------------------------------------------------------------
+// UDP checksum
+// ---------------------------------------------------------------------------------------
 
-// Addresses and ports as the packet came with, the part of the pseudo header that changes. Protocol and
-// length stay, and count the same in both families (RFC 768, RFC 8200 8.1).
+// Addresses and ports as the packet came with, the part of the pseudo header that changes.
+// Protocol and length stay, and count the same in both families (RFC 768, RFC 8200 8.1).
 static inline uint64_t sum_old(const struct packet *packet)
 {
 	uint64_t ports = sum_load32(packet->udp);
@@ -52,7 +54,8 @@ static uint16_t checksum_full(const struct packet *packet, const struct ready_he
 	return sum_field_udp(sum + sum_bytes(packet->udp + 8, packet->udp_len - 8u));
 }
 
-// The checksum with which the packet leaves (RFC 1624 equation 3). False: the packet has none and must.
+// The checksum with which the packet leaves (RFC 1624 equation 3). False: the packet has none and
+// must.
 static inline bool checksum_new(const struct packet *packet, const struct ready_header *header,
 	bool is_trusted, uint16_t *out)
 {
@@ -74,7 +77,8 @@ static inline bool checksum_new(const struct packet *packet, const struct ready_
 	return true;
 }
 
-// Headers --------------------------------------------------------------------------------------------
+// Headers
+// --------------------------------------------------------------------------------------------
 
 // The frame is stored in whole words that were computed before the first store: stores through byte
 // pointers would make the compiler read the ready header again and again.
@@ -86,8 +90,8 @@ static inline void store32(uint8_t *at, uint32_t value)
 
 // 0x45, TOS, total length | identification, no fragment | TTL 64, UDP, checksum | addresses.
 // DF = 0: whoever needs to may fragment.
-static inline void write_v4(struct lane *lane, uint8_t *ip, const struct ready_header *header,
-	uint16_t total_be)
+static inline void write_v4(
+	struct lane *lane, uint8_t *ip, const struct ready_header *header, uint16_t total_be)
 {
 	uint16_t id = lane->ip_id++;
 	uint16_t sum = (uint16_t)~sum_fold((uint64_t)header->ip_sum + total_be + id);
@@ -116,7 +120,8 @@ static inline void write_ethernet(uint8_t *frame, const struct ready_header *hea
 	memcpy(&first, header->macs, sizeof(first));
 	memcpy(&second, header->macs + sizeof(first), sizeof(second));
 	if (unlikely(header->vlan_be != 0)) {
-		store32(frame + 12, RTE_BE16(RTE_ETHER_TYPE_VLAN) | (uint32_t)header->vlan_be << 16);
+		store32(frame + 12,
+			RTE_BE16(RTE_ETHER_TYPE_VLAN) | (uint32_t)header->vlan_be << 16);
 		store16(frame + 12 + VLAN_TAG, type);
 	} else {
 		store16(frame + 12, type);
@@ -126,8 +131,8 @@ static inline void write_ethernet(uint8_t *frame, const struct ready_header *hea
 }
 
 // is_v6 is a constant where this is inlined on the hot path.
-static inline __attribute__((always_inline)) void write_headers(struct lane *lane, struct packet *packet,
-	const struct ready_header *header, uint16_t checksum, bool is_v6)
+static inline __attribute__((always_inline)) void write_headers(struct lane *lane,
+	struct packet *packet, const struct ready_header *header, uint16_t checksum, bool is_v6)
 {
 	uint32_t ip_len = is_v6 ? IP6_HEADER : IP4_HEADER;
 	uint32_t link_len = RTE_ETHER_HDR_LEN + (header->vlan_be != 0 ? VLAN_TAG : 0);
@@ -137,7 +142,8 @@ static inline __attribute__((always_inline)) void write_headers(struct lane *lan
 	struct rte_mbuf *mbuf = packet->mbuf;
 	uint8_t *buffer = mbuf->buf_addr;
 
-	if (unlikely(ip_len + udp_len > header->mtu || udp - buffer < (ptrdiff_t)(ip_len + link_len))) {
+	if (unlikely(ip_len + udp_len > header->mtu ||
+		    udp - buffer < (ptrdiff_t)(ip_len + link_len))) {
 		drop_counted(packet, DROP_TOO_LONG);
 		return;
 	}
@@ -155,9 +161,11 @@ static inline __attribute__((always_inline)) void write_headers(struct lane *lan
 	write_ethernet(frame, header, is_v6);
 }
 
-// Choice of the header ---------------------------------------------------------------------------------
+// Choice of the header
+// ---------------------------------------------------------------------------------
 
-// RTCP that came muxed for a peer with separate ports: the header of the record on port ^ 1. NULL: none.
+// RTCP that came muxed for a peer with separate ports: the header of the record on port ^ 1.
+// NULL: none.
 static struct ready_header *companion_header(struct lane *lane, const struct packet *packet)
 {
 	uint16_t port = packet->port ^ 1;
@@ -175,7 +183,8 @@ static struct ready_header *companion_header(struct lane *lane, const struct pac
 	return header;
 }
 
-// The egress part failed when the header was built. Nothing has told of a change, but hints can be lost.
+// The egress part failed when the header was built. Nothing has told of a change, but hints can
+// be lost.
 static void drop_unready(struct packet *packet, struct ready_header *header)
 {
 	if (header->retry_in-- == 0)

@@ -9,9 +9,18 @@
 
 // RFC 3551 6, tables 4 and 5; the rest is 8000.
 const uint32_t stream_clock_rates[128] = {
-	[0 ... 5] = 8000,    [6] = 16000,  [7 ... 9] = 8000,    [10 ... 11] = 44100,
-	[12 ... 13] = 8000,  [14] = 90000, [15] = 8000,         [16] = 11025,
-	[17] = 22050,        [18] = 8000,  [19 ... 24] = 8000,  [25 ... 34] = 90000,
+	[0 ... 5] = 8000,
+	[6] = 16000,
+	[7 ... 9] = 8000,
+	[10 ... 11] = 44100,
+	[12 ... 13] = 8000,
+	[14] = 90000,
+	[15] = 8000,
+	[16] = 11025,
+	[17] = 22050,
+	[18] = 8000,
+	[19 ... 24] = 8000,
+	[25 ... 34] = 90000,
 	[35 ... 127] = STREAM_CLOCK_RATE,
 };
 
@@ -31,7 +40,8 @@ void stream_reset(struct flow_state *state)
 static uint32_t lost_so_far(const struct flow_state *state)
 {
 	uint32_t received = stream_get(&state->stream_packets);
-	uint32_t expected = stream_get(&state->sequence_max) - stream_get(&state->sequence_base) + 1;
+	uint32_t expected = stream_get(&state->sequence_max) - stream_get(&state->sequence_base) +
+		1;
 	return received > 0 && expected > received ? expected - received : 0;
 }
 
@@ -55,8 +65,8 @@ static void start_clock(const struct burst *burst, struct flow_state *state, con
 	stream_set(&state->transit, stream_arrival(burst, rate) - rtp_timestamp(rtp));
 }
 
-// RFC 3550 A.1 update_seq(): whether the packet belongs to the stream as counted. A jump is believed
-// when a second packet continues it.
+// RFC 3550 A.1 update_seq(): whether the packet belongs to the stream as counted. A jump is
+// believed when a second packet continues it.
 static bool update_sequence(struct packet *packet, const uint8_t *rtp)
 {
 	struct flow_state *state = packet->state;
@@ -110,8 +120,8 @@ static struct flow_state *report_state(struct lane *lane, const struct packet *p
 
 	if (!(packet->header->flags & READY_RTCP))
 		return packet->state;
-	state = flow_sync_neighbour(lane, packet->address, packet->port ^ 1,
-		packet->header->incarnation);
+	state = flow_sync_neighbour(
+		lane, packet->address, packet->port ^ 1, packet->header->incarnation);
 	return state ? state : packet->state;
 }
 

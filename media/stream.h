@@ -1,8 +1,8 @@
-// stream.h - statistics of what a flow receives: RFC 3550 A.1 sequence, A.3 loss, A.8 jitter, and what
-// the far end reports by RTCP.
+// stream.h - statistics of what a flow receives: RFC 3550 A.1 sequence, A.3 loss, A.8 jitter, and
+// what the far end reports by RTCP.
 //
-// Called by the lane that owns the flow, for accepted packets only. The words lie in struct flow_state,
-// written relaxed by this one writer. Loss = expected - received, where expected is
+// Called by the lane that owns the flow, for accepted packets only. The words lie in struct
+// flow_state, written relaxed by this one writer. Loss = expected - received, where expected is
 // sequence_max - sequence_base + 1, plus lost_before of earlier SSRCs.
 #pragma once
 
@@ -49,8 +49,8 @@ static inline uint32_t stream_arrival(const struct burst *burst, uint32_t rate)
 	return (uint32_t)((unsigned __int128)burst->now_ns * rate / 1000000000u);
 }
 
-static inline void stream_jitter(const struct burst *burst, struct flow_state *state, uint32_t timestamp,
-	uint32_t rate)
+static inline void stream_jitter(
+	const struct burst *burst, struct flow_state *state, uint32_t timestamp, uint32_t rate)
 {
 	uint32_t transit = stream_arrival(burst, rate) - timestamp;
 	int32_t d = (int32_t)(transit - stream_get(&state->transit));
@@ -67,7 +67,8 @@ static inline void stream_jitter(const struct burst *burst, struct flow_state *s
 static inline void stream_first(const struct burst *burst, struct packet *packet)
 {
 	if (metric_read(&packet->state->first_ns) == 0)
-		atomic_store_explicit(&packet->state->first_ns, burst->now_ns, memory_order_relaxed);
+		atomic_store_explicit(
+			&packet->state->first_ns, burst->now_ns, memory_order_relaxed);
 }
 
 // Every accepted datagram, RTP or opaque.

@@ -1,7 +1,7 @@
 // sum.h - the Internet checksum (RFC 1071) in one's complement sums of whole words.
 //
-// Sums are taken in host byte order over memory as it lies: the checksum is the same in either order as
-// long as it is stored the way it was loaded (RFC 1071 2 B). Pure.
+// Sums are taken in host byte order over memory as it lies: the checksum is the same in either
+// order as long as it is stored the way it was loaded (RFC 1071 2 B). Pure.
 #pragma once
 
 #include <stdint.h>
@@ -13,7 +13,8 @@ static inline uint16_t sum_be16(uint16_t value)
 	return __builtin_bswap16(value);
 }
 
-// Each step adds the two halves in the upper one, where the carry of the lower one arrives by itself.
+// Each step adds the two halves in the upper one, where the carry of the lower one arrives by
+// itself.
 static inline uint16_t sum_fold(uint64_t sum)
 {
 	sum += sum << 32 | sum >> 32;
@@ -33,7 +34,7 @@ static inline uint32_t sum_load32(const uint8_t *at)
 static inline uint64_t sum_header(const uint8_t *at, uint32_t len)
 {
 	uint64_t sum = (uint64_t)sum_load32(at) + sum_load32(at + 4) + sum_load32(at + 8) +
-		       sum_load32(at + 12) + sum_load32(at + 16);
+		sum_load32(at + 12) + sum_load32(at + 16);
 	for (uint32_t i = 20; i < len; i += 4)
 		sum += sum_load32(at + i);
 	return sum;

@@ -5,7 +5,8 @@
 #include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
 
-// Ports free or keep what they took: its length was read before. Returns the bytes they did not take.
+// Ports free or keep what they took: its length was read before. Returns the bytes they did not
+// take.
 static uint64_t flush_port(struct lane *lane, struct lane_port *port)
 {
 	uint64_t octets = 0;
@@ -32,7 +33,8 @@ void transmit_burst(struct lane *lane, struct burst *burst)
 	uint64_t octets = 0;
 
 	_Static_assert(LANE_PORTS_MAX <= 32, "a bit for each port");
-	for (struct packet *packet = burst->packets, *end = packet + burst->count; packet < end; packet++) {
+	for (struct packet *packet = burst->packets, *end = packet + burst->count; packet < end;
+		packet++) {
 		if (unlikely(packet->verdict != VERDICT_FORWARD))
 			continue;
 		struct lane_port *port = &lane->ports[packet->tx_port];

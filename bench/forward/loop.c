@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/metric.h"
 
-#include <rte_cycles.h>
 #include "ethdev.h"
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <string.h>
 #include <time.h>
@@ -15,8 +15,8 @@
 #define SCATTER 0x9e3779b1u
 
 // Makes packet number n a packet of a flow: destination, sequence, timestamp. Receive callback.
-static uint16_t stamp(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count, uint16_t max,
-	void *context)
+static uint16_t stamp(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count,
+	uint16_t max, void *context)
 {
 	static uint64_t counters[LOOP_FORWARD + 1]; // apart, so that no flow's sequence has gaps
 	const struct loop *loop = context;
@@ -35,7 +35,7 @@ static uint16_t stamp(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, ui
 		memcpy(&sum, frame + 24, sizeof(sum));
 		uint32_t fixed = (uint16_t)~sum + (ip_be & 0xffff) + (ip_be >> 16);
 		fixed = (fixed & 0xffff) + (fixed >> 16);
-		sum = (uint16_t)~((fixed & 0xffff) + (fixed >> 16));
+		sum = (uint16_t) ~((fixed & 0xffff) + (fixed >> 16));
 		memcpy(frame + 24, &sum, sizeof(sum));
 		memcpy(frame + 30, &ip_be, sizeof(ip_be));
 		uint16_t dst = rte_cpu_to_be_16(tables_port(f));

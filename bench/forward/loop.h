@@ -12,14 +12,14 @@ enum loop_mode {
 
 struct loop {
 	enum loop_mode mode;
-	uint16_t port;           // ethdev: net_pcap, infinite_rx
-	uint32_t flows;          // power of two
+	uint16_t port;  // ethdev: net_pcap, infinite_rx
+	uint32_t flows; // power of two
 	struct tables *tables;
-	uint64_t bursts;         // how many to measure
-	uint64_t warm_bursts;    // ... after so many unmeasured
-	bool is_instructions;    // under callgrind: collect only the measured part
+	uint64_t bursts;      // how many to measure
+	uint64_t warm_bursts; // ... after so many unmeasured
+	bool is_instructions; // under callgrind: collect only the measured part
 	// results
-	uint64_t cpu_ns;         // of the thread: time taken by others does not count
+	uint64_t cpu_ns; // of the thread: time taken by others does not count
 	uint64_t packets, forwarded;
 	struct stats_histogram histogram; // TSC cycles per packet of each burst
 };

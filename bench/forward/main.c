@@ -1,20 +1,22 @@
-// main.c - bench/run forward: what a packet costs, interleaved with dpdk-testpmd on the same port kind.
+// main.c - bench/run forward: what a packet costs, interleaved with dpdk-testpmd on the same port
+// kind.
 //
-// One pcap port that repeats real G.711 frames for ever and drops what is transmitted; the core 1 is used
-// by one of the loops at a time, in the order A B C D D C B A. See bench/README.md for what is compared.
+// One pcap port that repeats real G.711 frames for ever and drops what is transmitted; the core 1
+// is used by one of the loops at a time, in the order A B C D D C B A. See bench/README.md for
+// what is compared.
 #include "base/check.h"
 #include "loop.h"
 #include "proto/rtp.h"
 #include "report.h"
 #include "testpmd.h"
 
+#include "ethdev.h"
 #include <getopt.h>
 #include <math.h>
 #include <pcap/pcap.h>
 #include <rte_eal.h>
-#include "ethdev.h"
-#include <rte_lcore.h>
 #include <rte_launch.h>
+#include <rte_lcore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,8 +93,8 @@ static void write_pcap(const char *path)
 static void open_port(void)
 {
 	static const struct rte_eth_conf conf;
-	struct rte_mempool *pool = rte_pktmbuf_pool_create("bench", MBUFS - 1, 256, 0,
-		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(
+		"bench", MBUFS - 1, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 
 	CHECK(pool != NULL);
 	CHECK(rte_eth_dev_get_port_by_name("net_pcap0", &bench.port) == 0);
@@ -117,10 +119,15 @@ static double cycles_of(double ns)
 static double sample(struct series *series, enum loop_mode mode, uint32_t flows)
 {
 	static struct loop loop;
-	const uint64_t per_burst = 32 * 150; // cycles, a guess: only the length of the sample depends on it
+	const uint64_t per_burst = 32 *
+		150; // cycles, a guess: only the length of the sample depends on it
 
-	loop = (struct loop){ .mode = mode, .port = bench.port, .flows = flows, .tables = &bench.tables,
-		.warm_bursts = 500, .bursts = rte_get_tsc_hz() / 1000 * bench.ms / per_burst };
+	loop = (struct loop){ .mode = mode,
+		.port = bench.port,
+		.flows = flows,
+		.tables = &bench.tables,
+		.warm_bursts = 500,
+		.bursts = rte_get_tsc_hz() / 1000 * bench.ms / per_burst };
 	run_loop(&loop);
 	if (mode == LOOP_FORWARD) {
 		for (uint32_t i = 0; i < STATS_BINS; i++)
@@ -151,8 +158,12 @@ static void warm(uint32_t flows)
 {
 	static struct loop loop;
 
-	loop = (struct loop){ .mode = LOOP_FORWARD, .port = bench.port, .flows = flows,
-		.tables = &bench.tables, .warm_bursts = 3ull * flows / 32 + 100, .bursts = 1 };
+	loop = (struct loop){ .mode = LOOP_FORWARD,
+		.port = bench.port,
+		.flows = flows,
+		.tables = &bench.tables,
+		.warm_bursts = 3ull * flows / 32 + 100,
+		.bursts = 1 };
 	run_loop(&loop);
 }
 
@@ -209,13 +220,15 @@ static void measure_io(void)
 		peers[i] = cycles_of(testpmd_measure(&bench.peer, "io", bench.ms));
 	}
 	struct report_figure figure = { .name = "cycles_io",
-		.value = stats_quantile(series.samples[PLAIN_IO], bench.pairs, 0.1), .unit = "cycles",
+		.value = stats_quantile(series.samples[PLAIN_IO], bench.pairs, 0.1),
+		.unit = "cycles",
 		.peer = "testpmd io",
 		.ratio = stats_ratio_of(series.samples[PLAIN_IO], peers, bench.pairs) };
 	report_add(bench.report, &figure);
 }
 
-// Instructions ---------------------------------------------------------------------------------------
+// Instructions
+// ---------------------------------------------------------------------------------------
 
 // In the child, under callgrind: collects COUNT_BURSTS bursts of one loop.
 static void count_loop(enum loop_mode mode)
@@ -224,8 +237,13 @@ static void count_loop(enum loop_mode mode)
 	const uint32_t flows = 1024;
 
 	tables_fill(&bench.tables, flows);
-	loop = (struct loop){ .mode = mode, .port = bench.port, .flows = flows, .tables = &bench.tables,
-		.warm_bursts = 4 * flows / 32, .bursts = COUNT_BURSTS, .is_instructions = true };
+	loop = (struct loop){ .mode = mode,
+		.port = bench.port,
+		.flows = flows,
+		.tables = &bench.tables,
+		.warm_bursts = 4 * flows / 32,
+		.bursts = COUNT_BURSTS,
+		.is_instructions = true };
 	run_loop(&loop);
 }
 
@@ -237,8 +255,10 @@ static double count_mode(enum loop_mode mode)
 
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		return NAN;
-	snprintf(command, sizeof(command), "valgrind --tool=callgrind --collect-atstart=no "
-		"--callgrind-out-file=/dev/null %s --count=%d --pcap=%s 2>&1", self, (int)mode, bench.pcap);
+	snprintf(command, sizeof(command),
+		"valgrind --tool=callgrind --collect-atstart=no "
+		"--callgrind-out-file=/dev/null %s --count=%d --pcap=%s 2>&1",
+		self, (int)mode, bench.pcap);
 	FILE *pipe = popen(command, "r");
 	while (pipe && fgets(line, sizeof(line), pipe)) {
 		const char *at = strstr(line, "Collected : ");
@@ -254,20 +274,25 @@ static void measure_instructions(void)
 {
 	double ours = count_mode(LOOP_FORWARD) - count_mode(LOOP_IO_STAMP) + count_mode(LOOP_IO);
 	double peer = testpmd_instructions(bench.pcap, "5tswap");
-	struct report_figure figure = { .name = "instructions_1k", .value = ours, .unit = "instructions",
-		.peer = "testpmd 5tswap", .ratio = stats_ratio_of(&ours, &peer, 1) };
+	struct report_figure figure = { .name = "instructions_1k",
+		.value = ours,
+		.unit = "instructions",
+		.peer = "testpmd 5tswap",
+		.ratio = stats_ratio_of(&ours, &peer, 1) };
 
 	if (isnan(ours) || isnan(peer))
-		report_doubt(bench.report, "instructions could not be counted (valgrind, dpdk-testpmd)");
+		report_doubt(
+			bench.report, "instructions could not be counted (valgrind, dpdk-testpmd)");
 	report_add(bench.report, &figure);
 }
 
-// Start ----------------------------------------------------------------------------------------------
+// Start
+// ----------------------------------------------------------------------------------------------
 
-static const char *const huge_args[] = { "-l", "0,1", "--main-lcore", "0", "--no-pci", "--no-telemetry",
-	"--in-memory", "-m", "128", NULL };
-static const char *const small_args[] = { "-l", "0,1", "--main-lcore", "0", "--no-pci", "--no-telemetry",
-	"--no-shconf", "--no-huge", "-m", "128", NULL };
+static const char *const huge_args[] = { "-l", "0,1", "--main-lcore", "0", "--no-pci",
+	"--no-telemetry", "--in-memory", "-m", "128", NULL };
+static const char *const small_args[] = { "-l", "0,1", "--main-lcore", "0", "--no-pci",
+	"--no-telemetry", "--no-shconf", "--no-huge", "-m", "128", NULL };
 
 static bool has_hugepages(void)
 {
@@ -317,8 +342,9 @@ static int run_bench(const char *json)
 	measure("cycles_64k", 65536, true);
 	double many = measure("cycles_1m", TABLES_FLOWS_MAX, true);
 	measure("cycles_drop", 1024, false);
-	report_add(bench.report, &(struct report_figure){ .name = "growth_1m", .value = many / few,
-		.unit = "of 1k" });
+	report_add(bench.report,
+		&(struct report_figure){
+			.name = "growth_1m", .value = many / few, .unit = "of 1k" });
 	testpmd_close(&bench.peer);
 	measure_instructions();
 	unlink(bench.pcap);

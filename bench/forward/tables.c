@@ -33,10 +33,15 @@ static void init_addresses(struct tables *tables)
 	CHECK(tables->nexthops != NULL);
 	snapshot = nexthop_table_edit(tables->nexthops);
 	for (uint32_t i = 0; i < TABLES_ADDRESSES; i++) {
-		entries[i] = (struct address_entry){ .ip = ip_from_v4(__builtin_bswap32(tables_ip_be(i))),
-			.address = (uint16_t)i, .port_min = 0, .port_max = UINT16_MAX };
-		snapshot->egress[i] = (struct nexthop_egress){ .ifindex = 1, .mtu = 1500,
-			.is_fixed = true, .own_mac = { 2, 0, 0, 0, 0, 1 },
+		entries[i] = (struct address_entry){ .ip = ip_from_v4(
+							     __builtin_bswap32(tables_ip_be(i))),
+			.address = (uint16_t)i,
+			.port_min = 0,
+			.port_max = UINT16_MAX };
+		snapshot->egress[i] = (struct nexthop_egress){ .ifindex = 1,
+			.mtu = 1500,
+			.is_fixed = true,
+			.own_mac = { 2, 0, 0, 0, 0, 1 },
 			.fixed_mac = { 2, 0, 0, 0, 0, 2 } };
 	}
 	CHECK(address_map_build(&tables->addresses, entries, TABLES_ADDRESSES) == 0);
@@ -66,11 +71,19 @@ static void publish(struct tables *tables, uint32_t f, uint32_t slot, uint64_t i
 	struct flow_cfg *cfg = &tables->cfg[slot];
 
 	*cfg = (struct flow_cfg){
-		.incarnation = incarnation, .generation = 1, .state_index = slot,
-		.remote_ip = ip_from_v4(TABLES_SOURCE_IP), .remote_port = TABLES_SOURCE_PORT,
-		.media_address = (uint16_t)(f % TABLES_ADDRESSES), .port = tables_port(f),
-		.kind = FLOW_RTP, .latch_mode = FLOW_LATCH_LEARN, .dscp = 46, .probation_packets = 5,
-		.peer_incarnation = incarnation, .peer_address = (uint16_t)((f ^ 1) % TABLES_ADDRESSES),
+		.incarnation = incarnation,
+		.generation = 1,
+		.state_index = slot,
+		.remote_ip = ip_from_v4(TABLES_SOURCE_IP),
+		.remote_port = TABLES_SOURCE_PORT,
+		.media_address = (uint16_t)(f % TABLES_ADDRESSES),
+		.port = tables_port(f),
+		.kind = FLOW_RTP,
+		.latch_mode = FLOW_LATCH_LEARN,
+		.dscp = 46,
+		.probation_packets = 5,
+		.peer_incarnation = incarnation,
+		.peer_address = (uint16_t)((f ^ 1) % TABLES_ADDRESSES),
 		.peer_port = tables_port(f ^ 1),
 	};
 	cfg->checksum = flow_checksum(cfg);

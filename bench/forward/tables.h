@@ -1,7 +1,7 @@
 // tables.h - as many published flows as wanted, in memory of our own, for the forwarding benchmark.
 //
-// Flow f receives on media address f % 32, port 2 * (f / 32); its peer is flow f ^ 1. Records lie in
-// scattered order, as after days of calls.
+// Flow f receives on media address f % 32, port 2 * (f / 32); its peer is flow f ^ 1. Records lie
+// in scattered order, as after days of calls.
 #pragma once
 
 #include "header_cache.h"

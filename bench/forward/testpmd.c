@@ -14,11 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGS_MAX       48
-#define START_MS       60000 // under valgrind it takes its time
-#define ANSWER_MS      30000
-#define SHORT_RUN_MS   1000
-#define LONG_RUN_MS    4000
+#define ARGS_MAX     48
+#define START_MS     60000 // under valgrind it takes its time
+#define ANSWER_MS    30000
+#define SHORT_RUN_MS 1000
+#define LONG_RUN_MS  4000
 
 // Reads until `wanted` was said. False: not within that time.
 static bool wait_for(struct testpmd *peer, const char *wanted, int timeout_ms)
@@ -79,7 +79,8 @@ int testpmd_open(struct testpmd *peer, const char *pcap, const char *const *eal_
 {
 	char device[256];
 	const char *argv[ARGS_MAX];
-	const char *const head[] = { "dpdk-testpmd", "--file-prefix", "bench-peer", "--vdev", device, NULL };
+	const char *const head[] = { "dpdk-testpmd", "--file-prefix", "bench-peer", "--vdev",
+		device, NULL };
 
 	snprintf(device, sizeof(device), "net_pcap0,rx_pcap=%s,infinite_rx=1", pcap);
 	uint32_t count = append(argv, 0, head);
@@ -113,7 +114,8 @@ static uint64_t worker_cpu_ns(pid_t pid)
 	while (tasks && ns == 0 && (task = readdir(tasks))) {
 		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/comm", pid, task->d_name);
 		FILE *file = fopen(path, "r");
-		bool is_worker = file && fgets(name, sizeof(name), file) && strstr(name, "-worker-");
+		bool is_worker = file && fgets(name, sizeof(name), file) &&
+			strstr(name, "-worker-");
 		if (file)
 			fclose(file);
 		if (!is_worker)
@@ -131,16 +133,19 @@ static uint64_t worker_cpu_ns(pid_t pid)
 }
 
 // One start/stop. CPU time of the worker and packets; false: it did not forward.
-static bool run(struct testpmd *peer, const char *mode, uint32_t ms, uint64_t *cpu_ns, uint64_t *packets)
+static bool run(
+	struct testpmd *peer, const char *mode, uint32_t ms, uint64_t *cpu_ns, uint64_t *packets)
 {
 	char text[64];
 
 	snprintf(text, sizeof(text), "set fwd %s", mode);
 	uint64_t before = worker_cpu_ns(peer->pid);
-	if (!command(peer, text, "forwarding mode") || !command(peer, "start", "TX RS bit threshold"))
+	if (!command(peer, text, "forwarding mode") ||
+		!command(peer, "start", "TX RS bit threshold"))
 		return false;
 	usleep(ms * 1000);
-	if (!command(peer, "stop", "Accumulated forward statistics") || !wait_for(peer, "Done.", ANSWER_MS))
+	if (!command(peer, "stop", "Accumulated forward statistics") ||
+		!wait_for(peer, "Done.", ANSWER_MS))
 		return false;
 	*cpu_ns = worker_cpu_ns(peer->pid) - before;
 	const char *total = strstr(peer->text, "RX-packets: ");
@@ -155,8 +160,8 @@ double testpmd_measure(struct testpmd *peer, const char *mode, uint32_t ms)
 }
 
 // One run under callgrind: instructions of the whole process and packets forwarded.
-static bool count_run(const char *pcap, const char *mode, uint32_t ms, uint64_t *instructions,
-	uint64_t *packets)
+static bool count_run(
+	const char *pcap, const char *mode, uint32_t ms, uint64_t *instructions, uint64_t *packets)
 {
 	char device[256], log[64], line[256];
 	struct testpmd *peer = calloc(1, sizeof(*peer));
@@ -169,9 +174,10 @@ static bool count_run(const char *pcap, const char *mode, uint32_t ms, uint64_t 
 	char log_arg[80];
 	snprintf(log_arg, sizeof(log_arg), "--log-file=%s", log);
 	const char *argv[ARGS_MAX];
-	const char *const head[] = { "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", log_arg,
-		"dpdk-testpmd", "-l", "0,1", "--main-lcore", "0", "--no-huge", "-m", "256", "--no-pci",
-		"--no-telemetry", "--file-prefix", "bench-count", "--vdev", device, NULL };
+	const char *const head[] = { "valgrind", "--tool=callgrind",
+		"--callgrind-out-file=/dev/null", log_arg, "dpdk-testpmd", "-l", "0,1",
+		"--main-lcore", "0", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
+		"--file-prefix", "bench-count", "--vdev", device, NULL };
 	append(argv, append(argv, 0, head), tail_args);
 	uint64_t cpu_ns;
 	bool is_run = start(peer, argv) == 0 && run(peer, mode, ms, &cpu_ns, packets);

@@ -1,4 +1,5 @@
-// testpmd.h - drives dpdk-testpmd (package dpdk-dev) through a pseudo terminal: the peer of this benchmark.
+// testpmd.h - drives dpdk-testpmd (package dpdk-dev) through a pseudo terminal: the peer of this
+// benchmark.
 #pragma once
 
 #include <stdint.h>
@@ -15,9 +16,10 @@ struct testpmd {
 int testpmd_open(struct testpmd *peer, const char *pcap, const char *const *eal_args);
 void testpmd_close(struct testpmd *peer);
 
-// Forwards in `mode` ("5tswap", "io") for so long. Nanoseconds of its forwarding thread's CPU time per
-// packet, NaN when it did not.
+// Forwards in `mode` ("5tswap", "io") for so long. Nanoseconds of its forwarding thread's CPU
+// time per packet, NaN when it did not.
 double testpmd_measure(struct testpmd *peer, const char *mode, uint32_t ms);
 
-// Instructions per packet of `mode` by callgrind: the slope between a short and a long run. NaN: failed.
+// Instructions per packet of `mode` by callgrind: the slope between a short and a long run. NaN:
+// failed.
 double testpmd_instructions(const char *pcap, const char *mode);

@@ -33,8 +33,8 @@ static struct cpu_times read_cpu_times(void)
 
 	if (!file)
 		return times;
-	if (fscanf(file, "cpu %lu %lu %lu %lu %lu %lu %lu %lu", &ticks[0], &ticks[1], &ticks[2], &ticks[3],
-		    &ticks[4], &ticks[5], &ticks[6], &ticks[7]) == 8) {
+	if (fscanf(file, "cpu %lu %lu %lu %lu %lu %lu %lu %lu", &ticks[0], &ticks[1], &ticks[2],
+		    &ticks[3], &ticks[4], &ticks[5], &ticks[6], &ticks[7]) == 8) {
 		for (uint32_t i = 0; i < 8; i++)
 			times.all += ticks[i];
 		times.steal = ticks[7];
@@ -107,8 +107,8 @@ static void judge_ratio(struct report *report, const struct report_figure *figur
 
 	if (isfinite(figure->ratio.median) && width <= CI_WIDTH_MAX * figure->ratio.median)
 		return;
-	snprintf(why, sizeof(why), "%s: the interval of the ratio is wider than %.0f %%", figure->name,
-		CI_WIDTH_MAX * 100);
+	snprintf(why, sizeof(why), "%s: the interval of the ratio is wider than %.0f %%",
+		figure->name, CI_WIDTH_MAX * 100);
 	report_doubt(report, why);
 }
 
@@ -147,7 +147,8 @@ static void judge_machine(struct report *report)
 	double load, steal = 0;
 
 	if (end.all > report->start.all)
-		steal = (double)(end.steal - report->start.steal) / (double)(end.all - report->start.all);
+		steal = (double)(end.steal - report->start.steal) /
+			(double)(end.all - report->start.all);
 	if (getloadavg(&load, 1) == 1)
 		json_object_set_new(report->machine, "load_after", json_real(load));
 	json_object_set_new(report->machine, "steal", json_real(steal));
@@ -161,7 +162,8 @@ int report_finish(struct report *report, const char *path)
 	size_t i;
 
 	judge_machine(report);
-	json_object_set_new(report->root, "valid", json_boolean(json_array_size(report->doubts) == 0));
+	json_object_set_new(
+		report->root, "valid", json_boolean(json_array_size(report->doubts) == 0));
 	json_object_set(report->root, "machine", report->machine);
 	json_object_set(report->root, "figures", report->figures);
 	json_object_set(report->root, "doubts", report->doubts);

@@ -18,7 +18,8 @@ struct report_figure {
 	double quantiles[3];      // p10, p50, p99 of `value`; all 0 = not given
 };
 
-// Notes the machine (CPU, kernel, load, steal, commit) at the start. Never NULL: dies out of memory.
+// Notes the machine (CPU, kernel, load, steal, commit) at the start. Never NULL: dies out of
+// memory.
 struct report *report_new(const char *name);
 void report_free(struct report *report);
 
@@ -29,6 +30,6 @@ void report_note(struct report *report, const char *key, const char *value);
 // The figures cannot be believed, because ... (may come more than once).
 void report_doubt(struct report *report, const char *why);
 
-// Judges the machine (load, steal since report_new(), width of intervals), prints the table, writes the
-// JSON file if `path` is not NULL. 0 or -errno of the file.
+// Judges the machine (load, steal since report_new(), width of intervals), prints the table,
+// writes the JSON file if `path` is not NULL. 0 or -errno of the file.
 int report_finish(struct report *report, const char *path);

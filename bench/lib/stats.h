@@ -1,5 +1,5 @@
-// stats.h - numbers for a noisy machine: medians, quantiles, ratios of interleaved pairs with a bootstrap
-// confidence interval, and a histogram of cycles. Single thread.
+// stats.h - numbers for a noisy machine: medians, quantiles, ratios of interleaved pairs with a
+// bootstrap confidence interval, and a histogram of cycles. Single thread.
 #pragma once
 
 #include <stdint.h>

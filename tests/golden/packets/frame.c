@@ -1,4 +1,5 @@
-// frame.c - see frame.h. Written plainly and apart from media/, so that both can be wrong only apart.
+// frame.c - see frame.h. Written plainly and apart from media/, so that both can be wrong only
+// apart.
 #include "frame.h"
 
 #include "base/addr.h"
@@ -13,10 +14,10 @@ struct frame {
 	uint32_t ip_at, udp_at; // offsets
 };
 
-static const char *const known_keys[] = { "src", "dst", "smac", "dmac", "vlan", "ttl", "tos", "id", "proto",
-	"ipck", "udpck", "udplen", "options", "ext", "seq", "ssrc", "ts", "pt", "mark", "n", "rtcp",
-	"about", "lost", "fraction", "jitter", "payload", "patch", "cut", "pad", "hex", "port", "at",
-	"count", "gap_us", "reason" };
+static const char *const known_keys[] = { "src", "dst", "smac", "dmac", "vlan", "ttl", "tos", "id",
+	"proto", "ipck", "udpck", "udplen", "options", "ext", "seq", "ssrc", "ts", "pt", "mark",
+	"n", "rtcp", "about", "lost", "fraction", "jitter", "payload", "patch", "cut", "pad", "hex",
+	"port", "at", "count", "gap_us", "reason" };
 
 void golden_fail(const char *what, struct span where)
 {
@@ -50,7 +51,8 @@ static void check_keys(struct span words)
 	struct span word, name;
 	while (span_cut(&words, ' ', &word)) {
 		bool is_known = span_is_empty(word) || !span_cut(&word, '=', &name);
-		for (uint32_t i = 0; i < sizeof(known_keys) / sizeof(known_keys[0]) && !is_known; i++)
+		for (uint32_t i = 0; i < sizeof(known_keys) / sizeof(known_keys[0]) && !is_known;
+			i++)
 			is_known = span_eq(name, span_str(known_keys[i]));
 		if (!is_known)
 			golden_fail("unknown key", name);
@@ -116,7 +118,8 @@ static void put_ethernet(struct frame *frame, struct span words, bool is_v4)
 	frame->ip_at = frame->len;
 }
 
-static void put_v4(struct frame *frame, struct span words, const struct addr *from, const struct addr *to)
+static void put_v4(
+	struct frame *frame, struct span words, const struct addr *from, const struct addr *to)
 {
 	uint8_t *ip = frame->out + frame->ip_at;
 	uint32_t options = put_hex(words_get(words, "options"), ip + 20);
@@ -131,7 +134,8 @@ static void put_v4(struct frame *frame, struct span words, const struct addr *fr
 	frame->len += 20 + options;
 }
 
-static void put_v6(struct frame *frame, struct span words, const struct addr *from, const struct addr *to)
+static void put_v6(
+	struct frame *frame, struct span words, const struct addr *from, const struct addr *to)
 {
 	uint8_t *ip = frame->out + frame->ip_at;
 	uint8_t tos = (uint8_t)words_number(words, "tos", 0);
@@ -202,8 +206,8 @@ static void put_payload(struct frame *frame, struct span words)
 		put_rtp(frame, words);
 }
 
-static void finish_udp(struct frame *frame, struct span words, const struct addr *from,
-	const struct addr *to)
+static void finish_udp(
+	struct frame *frame, struct span words, const struct addr *from, const struct addr *to)
 {
 	uint8_t *udp = frame->out + frame->udp_at;
 	uint32_t len = frame->len - frame->udp_at;

@@ -1,4 +1,5 @@
-// frame.h - builds the frame that one line of a golden case describes, with checksums of its own making.
+// frame.h - builds the frame that one line of a golden case describes, with checksums of its own
+// making.
 #pragma once
 
 #include "base/span.h"
@@ -7,11 +8,12 @@
 
 #define FRAME_MAX 2048u
 
-// key=value words separated by blanks. Frame: src= dst= (addr:port), smac= dmac= vlan= ttl= tos= id=
-// proto= ipck=bad udpck=none|bad|<hex> udplen= options=<hex> (IPv4) ext=<next:hex> (IPv6). Payload:
-// rtp: seq= ssrc= ts= pt= mark= n=; rtcp=rr|sr (ssrc=, about=, lost=, fraction=, jitter=); payload=<hex>.
-// Afterwards: patch=<offset:hex> cut=<bytes> pad=<bytes>. hex=<frame> gives the whole frame instead.
-// Returns its length; a word that is not understood ends the program with a message.
+// key=value words separated by blanks. Frame: src= dst= (addr:port), smac= dmac= vlan= ttl= tos=
+// id= proto= ipck=bad udpck=none|bad|<hex> udplen= options=<hex> (IPv4) ext=<next:hex> (IPv6).
+// Payload: rtp: seq= ssrc= ts= pt= mark= n=; rtcp=rr|sr (ssrc=, about=, lost=, fraction=,
+// jitter=); payload=<hex>. Afterwards: patch=<offset:hex> cut=<bytes> pad=<bytes>. hex=<frame>
+// gives the whole frame instead. Returns its length; a word that is not understood ends the
+// program with a message.
 uint32_t frame_build(struct span words, uint8_t *out);
 
 // The value of key in words, or an empty span.

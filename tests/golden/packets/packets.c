@@ -1,5 +1,5 @@
-// packets.c - golden packets: each file tests/golden/packets/*.txt sets up flows, then gives packets in and
-// what must become of each. A new case is a new file.
+// packets.c - golden packets: each file tests/golden/packets/*.txt sets up flows, then gives
+// packets in and what must become of each. A new case is a new file.
 //
 //   # comment
 //   name words                        what the case shows
@@ -10,7 +10,8 @@
 //   noroute address=N                 nothing leaves there, until
 //   mtu address=N bytes=B
 //   in port=P at=<ms> FRAME           followed by exactly one of:
-//     out port=P FRAME                left there, equal byte by byte (the IPv4 identification is free)
+//     out port=P FRAME                left there, equal byte by byte (the IPv4 identification is
+// free)
 //     drop reason=R | except reason=R | handover
 //   flood port=P at=<ms> count=N gap_us=G FRAME  sequence numbers run on; followed by
 //     counts sent=N drop=R:N
@@ -175,14 +176,16 @@ static void put_flood(struct span words)
 	}
 }
 
-// Expectations ---------------------------------------------------------------------------------------
+// Expectations
+// ---------------------------------------------------------------------------------------
 
 static const char *describe(const struct packet *packet)
 {
 	static const char *const verdicts[] = { "forward", "drop", "except", "handover", "sent" };
 	static char text[64];
 
-	snprintf(text, sizeof(text), "%s %s", verdicts[packet->verdict], drop_reason_name(packet->reason));
+	snprintf(text, sizeof(text), "%s %s", verdicts[packet->verdict],
+		drop_reason_name(packet->reason));
 	return text;
 }
 
@@ -212,7 +215,8 @@ static bool check_out(struct span words)
 	fprintf(stderr, "  left with %u bytes, expected %u\n", mbuf->data_len, len);
 	for (uint32_t i = 0; i < len && i < mbuf->data_len; i++)
 		if (frame[i] != expected[i])
-			fprintf(stderr, "  byte %u is %02x, expected %02x\n", i, frame[i], expected[i]);
+			fprintf(stderr, "  byte %u is %02x, expected %02x\n", i, frame[i],
+				expected[i]);
 	return false;
 }
 
@@ -221,8 +225,9 @@ static bool check_verdict(struct span words, enum verdict verdict)
 	const struct packet *packet = &bed.burst.packets[0];
 	struct span reason = words_get(words, "reason");
 
-	if (packet->verdict == verdict && (verdict == VERDICT_HANDOVER ||
-		    span_eq(reason, span_str(drop_reason_name(packet->reason)))))
+	if (packet->verdict == verdict &&
+		(verdict == VERDICT_HANDOVER ||
+			span_eq(reason, span_str(drop_reason_name(packet->reason)))))
 		return true;
 	fprintf(stderr, "  became: %s\n", describe(packet));
 	return false;
@@ -240,7 +245,8 @@ static bool check_counts(struct span words)
 	if (!span_cut(&drop, ':', &name) || span_parse_u32(drop, UINT32_MAX, &number) != 0)
 		return true;
 	for (uint32_t i = 0; i < DROP_REASON_COUNT; i++)
-		if (span_eq(name, span_str(drop_reason_name(i))) && golden.flood_dropped[i] == number)
+		if (span_eq(name, span_str(drop_reason_name(i))) &&
+			golden.flood_dropped[i] == number)
 			return true;
 	fprintf(stderr, "  dropped for other reasons or another number\n");
 	return false;
@@ -248,7 +254,8 @@ static bool check_counts(struct span words)
 
 static uint64_t lost_of(const struct flow_state *state)
 {
-	return state->lost_before + state->sequence_max - state->sequence_base + 1 - state->stream_packets;
+	return state->lost_before + state->sequence_max - state->sequence_base + 1 -
+		state->stream_packets;
 }
 
 static bool check_state(struct span words)
@@ -281,14 +288,16 @@ static bool check_state(struct span words)
 		fprintf(stderr, "  phase is %s\n", phases[latch.phase]);
 		is_good = false;
 	}
-	if (!span_is_empty(text) && (addr_parse(text, 0, &expected) != 0 || !addr_eq(&expected, &source))) {
+	if (!span_is_empty(text) &&
+		(addr_parse(text, 0, &expected) != 0 || !addr_eq(&expected, &source))) {
 		fprintf(stderr, "  latched to another source\n");
 		is_good = false;
 	}
 	return is_good;
 }
 
-// Lines ----------------------------------------------------------------------------------------------
+// Lines
+// ----------------------------------------------------------------------------------------------
 
 static bool put_outcome(struct span verb, struct span words, bool *is_good)
 {
@@ -332,7 +341,8 @@ static void put_setup(struct span verb, struct span words)
 	else if (span_eq(verb, SPAN_LIT("retire")))
 		atomic_store(&bed.index[place], SHM_FLOW_NONE);
 	else if (span_eq(verb, SPAN_LIT("rx")))
-		bed.lane.ports[words_number(words, "port", 0) % BED_PORTS].is_checksum_trusted = false;
+		bed.lane.ports[words_number(words, "port", 0) % BED_PORTS].is_checksum_trusted =
+			false;
 	else if (span_eq(verb, SPAN_LIT("noroute")) || span_eq(verb, SPAN_LIT("mtu")))
 		edit_egress(words, span_eq(verb, SPAN_LIT("noroute")));
 	else if (span_eq(verb, SPAN_LIT("otherlane")))

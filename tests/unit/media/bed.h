@@ -1,7 +1,8 @@
 // bed.h - a lane with tables of its own and mbufs built by hand: runs the media stages without EAL.
 //
-// For unit tests, golden packets, fuzzing. Ports 0 and 1 exist; what they send is captured. One bed per
-// program (the memory is static). A flow publishes like signaling does: new slot, checksum, index.
+// For unit tests, golden packets, fuzzing. Ports 0 and 1 exist; what they send is captured. One
+// bed per program (the memory is static). A flow publishes like signaling does: new slot,
+// checksum, index.
 #pragma once
 
 #include "base/check.h"
@@ -24,7 +25,7 @@ struct bed_mbuf {
 };
 
 struct bed_port {
-	uint32_t refuse;                  // packets that send() leaves behind
+	uint32_t refuse; // packets that send() leaves behind
 	uint32_t count;
 	struct rte_mbuf *sent[BURST_MAX]; // of the last burst
 };
@@ -72,8 +73,11 @@ static inline void bed_init(const struct address_entry *entries, uint32_t count)
 		struct nexthop_snapshot *snapshot = nexthop_table_edit(bed.nexthops);
 		for (uint32_t j = 0; j < count; j++)
 			snapshot->egress[entries[j].address] = (struct nexthop_egress){
-				.ifindex = 1, .port = entries[j].rx_port, .vlan = entries[j].vlan,
-				.mtu = 1500, .is_fixed = true,
+				.ifindex = 1,
+				.port = entries[j].rx_port,
+				.vlan = entries[j].vlan,
+				.mtu = 1500,
+				.is_fixed = true,
 				.own_mac = { 2, 0, 0, 0, 0, (uint8_t)entries[j].rx_port },
 				.fixed_mac = { 2, 0, 0, 0, 1, (uint8_t)entries[j].rx_port },
 			};
@@ -84,8 +88,9 @@ static inline void bed_init(const struct address_entry *entries, uint32_t count)
 	bed.lane.headers = bed.headers;
 	bed.lane.headers_max = BED_FLOWS;
 	for (uint32_t i = 0; i < BED_PORTS; i++)
-		bed.lane.ports[i] = (struct lane_port){ .send = bed_send, .context = &bed.ports[i],
-			.is_checksum_trusted = true };
+		bed.lane.ports[i] = (struct lane_port){
+			.send = bed_send, .context = &bed.ports[i], .is_checksum_trusted = true
+		};
 }
 
 static inline void bed_fini(void)
@@ -94,8 +99,8 @@ static inline void bed_fini(void)
 	bed.nexthops = NULL;
 }
 
-// Publishes a copy of *cfg; identity that is 0 is filled in: the call's incarnation, a generation above the
-// record it replaces, a state of the port's own. Returns the record.
+// Publishes a copy of *cfg; identity that is 0 is filled in: the call's incarnation, a generation
+// above the record it replaces, a state of the port's own. Returns the record.
 static inline struct flow_cfg *bed_flow(const struct flow_cfg *cfg)
 {
 	uint32_t place = cfg->media_address * SHM_PORTS + cfg->port;

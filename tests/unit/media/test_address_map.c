@@ -6,14 +6,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static struct address_map map;
 
 static struct address_entry entry_of(uint32_t i)
 {
-	struct address_entry entry = { .rx_port = (uint16_t)(i % 3), .vlan = (uint16_t)(i % 5 * 100),
-		.address = (uint16_t)i, .port_min = 10000, .port_max = 20000 };
+	struct address_entry entry = { .rx_port = (uint16_t)(i % 3),
+		.vlan = (uint16_t)(i % 5 * 100),
+		.address = (uint16_t)i,
+		.port_min = 10000,
+		.port_max = 20000 };
 	if (i % 2)
 		entry.ip.b[0] = 0x20, entry.ip.b[15] = (uint8_t)i;
 	else
@@ -32,9 +36,12 @@ static const struct address_place *place_of(const struct address_entry *entry, u
 		return place->key == key ? place : NULL;
 	}
 	memcpy(half, entry->ip.b, sizeof(half));
-	const struct address_place *place = address_map_place(&map, address_key_v6(half[0], half[1], where));
+	const struct address_place *place = address_map_place(
+		&map, address_key_v6(half[0], half[1], where));
 	return place->entry.address != ADDRESS_NONE && ip_eq(&place->entry.ip, &entry->ip) &&
-		place->entry.vlan == vlan ? place : NULL;
+			place->entry.vlan == vlan ?
+		place :
+		NULL;
 }
 
 static void test_full_map(void **state)

@@ -1,20 +1,39 @@
-// Whole bursts: mixed verdicts, counters, who is charged for what the port did not take, events, sweep.
-#include "unit/media/bed.h"
+// Whole bursts: mixed verdicts, counters, who is charged for what the port did not take, events,
+// sweep.
 #include "flow_sync.h"
 #include "sum.h"
+#include "unit/media/bed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #define T0 1000000000ull
 
 static void put_frame(uint32_t i, uint16_t dst_port, uint16_t sequence)
 {
-	uint8_t frame[214] = { [12] = 8, [14] = 0x45, [16] = 0, [17] = 200, [22] = 64, [23] = 17,
-		[26] = 203, 0, 113, 5, 198, 51, 100, 1, 0x0f, 0xa0, [38] = 0, [39] = 180,
-		[42] = 0x80, [53] = 7 };
+	uint8_t frame[214] = { [12] = 8,
+		[14] = 0x45,
+		[16] = 0,
+		[17] = 200,
+		[22] = 64,
+		[23] = 17,
+		[26] = 203,
+		0,
+		113,
+		5,
+		198,
+		51,
+		100,
+		1,
+		0x0f,
+		0xa0,
+		[38] = 0,
+		[39] = 180,
+		[42] = 0x80,
+		[53] = 7 };
 	frame[36] = (uint8_t)(dst_port >> 8);
 	frame[37] = (uint8_t)dst_port;
 	frame[44] = (uint8_t)(sequence >> 8);
@@ -26,17 +45,27 @@ static void put_frame(uint32_t i, uint16_t dst_port, uint16_t sequence)
 
 static struct flow_cfg flow(uint16_t address, uint16_t port)
 {
-	return (struct flow_cfg){ .media_address = address, .port = port, .kind = FLOW_RTP,
-		.latch_mode = FLOW_LATCH_LEARN, .probation_packets = 3, .owner = 5,
-		.remote_ip = ip_from_v4(address ? 0xc0000209 : 0xcb007105), .remote_port = 4000,
-		.peer_incarnation = BED_CALL, .peer_address = (uint16_t)(1 - address), .peer_port = port };
+	return (struct flow_cfg){ .media_address = address,
+		.port = port,
+		.kind = FLOW_RTP,
+		.latch_mode = FLOW_LATCH_LEARN,
+		.probation_packets = 3,
+		.owner = 5,
+		.remote_ip = ip_from_v4(address ? 0xc0000209 : 0xcb007105),
+		.remote_port = 4000,
+		.peer_incarnation = BED_CALL,
+		.peer_address = (uint16_t)(1 - address),
+		.peer_port = port };
 }
 
 static int setup(void **state)
 {
 	struct address_entry entries[2] = {
 		{ .ip = ip_from_v4(0xc6336401), .port_min = 10000, .port_max = 59999 },
-		{ .ip = ip_from_v4(0xc6336441), .rx_port = 1, .address = 1, .port_min = 10000,
+		{ .ip = ip_from_v4(0xc6336441),
+			.rx_port = 1,
+			.address = 1,
+			.port_min = 10000,
 			.port_max = 59999 },
 	};
 	(void)state;
@@ -53,7 +82,8 @@ static void test_full_burst(void **state)
 {
 	(void)state;
 	for (uint32_t i = 0; i < BURST_MAX; i++) // every eighth for nobody
-		put_frame(i, (uint16_t)(i % 8 == 7 ? 30000 : 20000 + i % 32 * 2), (uint16_t)(i / 32));
+		put_frame(
+			i, (uint16_t)(i % 8 == 7 ? 30000 : 20000 + i % 32 * 2), (uint16_t)(i / 32));
 	struct burst *burst = bed_burst(0, BURST_MAX, T0);
 	forward_burst(&bed.lane, burst);
 	burst_finish(&bed.lane, burst);
