@@ -1,7 +1,9 @@
 #include "call/core_private.h"
 
-// An INVITE that the hang-up overtakes: its callers get 487, a late offer its ACK, so that nobody waits.
-void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code, struct span headers)
+// An INVITE that the hang-up overtakes: its callers get 487, a late offer its ACK, so that nobody
+// waits.
+void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code,
+	struct span headers)
 {
 	struct call_invite *invite = &call->invite;
 	enum call_side to = call_other(invite->from);
@@ -30,7 +32,8 @@ static struct span copy_reason(struct call *call, const struct sip_msg *msg)
 	return w.is_overflowed ? SPAN_NONE : sip_writer_text(&w);
 }
 
-void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx, enum call_side side,
+void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	enum call_side side,
 	const struct sip_msg *msg)
 {
 	struct call_leg *leg = &call->legs[side];

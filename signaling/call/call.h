@@ -1,8 +1,9 @@
 // call.h - one call: two dialogs, the INVITE between them, the media, in one slab slot.
 //
-// Owner thread only. Everything that names a call from outside (a transaction's user pointer, a tag) goes
-// through a handle or the token table, so a call that is gone is simply not found. Calls are freed between
-// messages only (core_reap()): a pointer stays good until the core returns to its caller.
+// Owner thread only. Everything that names a call from outside (a transaction's user pointer, a
+// tag) goes through a handle or the token table, so a call that is gone is simply not found. Calls
+// are freed between messages only (core_reap()): a pointer stays good until the core returns to its
+// caller.
 #pragma once
 
 #include "base/slab.h"
@@ -94,8 +95,8 @@ struct call *call_lookup(struct core *core, uint64_t value, enum call_side *side
 struct call *call_of_tx(struct core *core, const struct sip_tx *tx);
 void *call_user(const struct call *call); // for sip_tx_set_user()
 
-// The session is over: records the cause, retires media, gives trunks back, reports. Only the first call
-// of it counts.
+// The session is over: records the cause, retires media, gives trunks back, reports. Only the first
+// call of it counts.
 void call_finish(struct call *call, const struct core_env *env, enum call_cause cause);
 // Finished, and no transaction of it matters any more: hands it to core_reap().
 void call_settle(struct call *call);

@@ -1,8 +1,8 @@
 #include "call/core_private.h"
 
-// A first INVITE is answered 487 at once, and the called side's answer is awaited behind the caller's
-// back. A re-INVITE is not: its sessions must end equal on both legs, so the CANCEL only goes on, and
-// whatever the other side then answers (487, or a 200 that crossed) is passed back.
+// A first INVITE is answered 487 at once, and the called side's answer is awaited behind the
+// caller's back. A re-INVITE is not: its sessions must end equal on both legs, so the CANCEL only
+// goes on, and whatever the other side then answers (487, or a 200 that crossed) is passed back.
 void cancel_receive(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
 	struct call_invite *invite = &call->invite;

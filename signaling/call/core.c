@@ -7,7 +7,7 @@
 
 _Static_assert(CORE_SHARDS == SIP_SHARDS, "one number of shards");
 
-// Transactions ask, calls answer --------------------------------------------------------------------------
+// Transactions ask, calls answer ------------------------------------------------------------------
 
 static void on_send(void *context, const struct sip_turn *turn, uint32_t listener,
 	const struct addr *target, struct span data)
@@ -30,7 +30,8 @@ static struct call *find_call(struct core *core, struct span tag, const struct s
 	struct call *call = call_lookup(core, token.value, side);
 	if (!call || !call->legs[*side].has_dialog)
 		return NULL;
-	// An early or forked answer may carry any tag of the far end; requests must name ours and theirs.
+	// An early or forked answer may carry any tag of the far end; requests must name ours and
+	// theirs.
 	return !msg->is_request || sip_dialog_matches(&call->legs[*side].dialog, msg) ? call : NULL;
 }
 
@@ -58,7 +59,8 @@ static void receive_inside(struct call *call, const struct sip_turn *turn, struc
 		refuse_status(core, turn, tx, 500);
 		return;
 	}
-	// Whoever knows both tags of the dialog behind a NAT may have got another mapping meanwhile.
+	// Whoever knows both tags of the dialog behind a NAT may have got another mapping
+	// meanwhile.
 	if (realm->latching == CONFIG_LATCH_LEARN && in->listener == leg->listener)
 		leg->peer = in->source;
 	switch (in->msg->method) {
@@ -212,9 +214,10 @@ static const struct sip_tu_ops tu_ops = {
 	.on_terminated = on_terminated,
 };
 
-// The door ------------------------------------------------------------------------------------------------
+// The door ----------------------------------------------------------------------------------------
 
-// Strangers get one stateless 403 and cost no memory. Whoever names a dialog by our own tag is none.
+// Strangers get one stateless 403 and cost no memory. Whoever names a dialog by our own tag is
+// none.
 static bool refuse_stranger(struct core *core, const struct sip_turn *turn,
 	const struct sip_received *in)
 {
@@ -249,8 +252,8 @@ static void receive_faulty(struct core *core, const struct sip_turn *turn,
 	sip_reply_stateless(core->txs, turn, in, fault->status, span_str(fault->reason));
 }
 
-// Dispatch looked no further than the first Call-ID; a message that means another one than it shows is
-// an attempt to reach a foreign worker's tables.
+// Dispatch looked no further than the first Call-ID; a message that means another one than it shows
+// is an attempt to reach a foreign worker's tables.
 static bool is_misled(struct core *core, const struct core_message *message)
 {
 	uint32_t shard;
@@ -350,7 +353,7 @@ bool core_scan_shard(const struct hash_key *key, struct span message, uint32_t *
 	return sip_scan_shard(&keys, message, shard);
 }
 
-// Life ----------------------------------------------------------------------------------------------------
+// Life --------------------------------------------------------------------------------------------
 
 #define STORED_BYTES_PER_TX 2048u // on average; one message may be larger
 #define RETRY_AFTER_S       5u

@@ -1,7 +1,7 @@
 // core.h - the signaling core of one worker: parse -> transaction -> call -> route -> offer/answer.
 //
-// One struct core per worker, used by that worker's thread only (or by the simulator). Pure in the sense
-// of env.h. Nothing here blocks.
+// One struct core per worker, used by that worker's thread only (or by the simulator). Pure in the
+// sense of env.h. Nothing here blocks.
 #pragma once
 
 #include "call/env.h"
@@ -15,8 +15,9 @@ struct core_params {
 	uint32_t calls_max;        // of this worker: slab limits, 503 beyond
 	uint32_t transactions_max;
 	struct hash_key key;       // cluster key: shards, tokens, tags, branches
-	struct trunk_table *trunks; // borrowed, shared by all cores of the process: trunk limits are exact
-				   // over workers; NULL = this core keeps one of its own
+	// Borrowed, shared by all cores of the process: trunk limits are exact over workers. NULL:
+	// this core keeps a table of its own.
+	struct trunk_table *trunks;
 	uint64_t now_ms;
 };
 
@@ -49,13 +50,14 @@ const struct sip_transaction_metrics *core_transaction_metrics(const struct core
 // Timers of calls that are armed now, without those of transactions.
 uint32_t core_timer_count(const struct core *core);
 
-// `muga show calls`: walks the calls in use. Owner thread only, within a turn (after core_receive() or
-// core_run_timers() with the same env). *cursor starts at 0; false at the end.
+// `muga show calls`: walks the calls in use. Owner thread only, within a turn (after core_receive()
+// or core_run_timers() with the same env). *cursor starts at 0; false at the end.
 struct call_info; // call/summary.h
 bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info *out);
 
-// Dispatch, by whoever receives a message: the shard (0..1023) from the Call-ID alone. A Call-ID that we
-// made carries its shard under a MAC, any other is hashed with the cluster key. Scans only as far as the
-// Call-ID header. False: no Call-ID found (then shard 0's owner answers 400 or drops).
+// Dispatch, by whoever receives a message: the shard (0..1023) from the Call-ID alone. A Call-ID
+// that we made carries its shard under a MAC, any other is hashed with the cluster key. Scans only
+// as far as the Call-ID header. False: no Call-ID found (then shard 0's owner answers 400 or
+// drops).
 #define CORE_SHARDS 1024u
 bool core_scan_shard(const struct hash_key *key, struct span message, uint32_t *shard);

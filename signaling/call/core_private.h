@@ -48,7 +48,7 @@ static inline struct ask_id call_ask(const struct call *call)
 // Frees the calls that were settled.
 void core_reap(struct core *core);
 
-// refuse.c: answers that end a request ---------------------------------------------------------------
+// refuse.c: answers that end a request ------------------------------------------------------------
 
 struct refusal {
 	uint16_t status;
@@ -57,9 +57,12 @@ struct refusal {
 };
 void refuse(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct refusal *refusal);
-void refuse_status(struct core *core, const struct sip_turn *turn, struct sip_tx *tx, uint16_t status);
-void refuse_busy(struct core *core, const struct sip_turn *turn, struct sip_tx *tx); // 503, Retry-After
-void refuse_method(struct core *core, const struct sip_turn *turn, struct sip_tx *tx); // 405, Allow
+void refuse_status(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	uint16_t status);
+// 503 with Retry-After.
+void refuse_busy(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);
+// 405 with Allow.
+void refuse_method(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);
 // Retry-After line with jitter (5..10 s), valid until the next call.
 struct span refuse_retry_after(struct core *core, const struct core_env *env);
 // RFC 3261 8.2 for a request outside a dialog: true if it was refused.
@@ -69,7 +72,7 @@ bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_t
 bool refuse_extensions(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_msg *msg);
 
-// leg.c: messages of one leg, built anew ----------------------------------------------------------------
+// leg.c: messages of one leg, built anew ----------------------------------------------------------
 
 struct leg_request {
 	enum call_side side; // leg that it is sent on
@@ -78,14 +81,17 @@ struct leg_request {
 	struct span headers; // whole lines, may be empty
 	struct span body;    // application/sdp, may be empty
 };
-// Sends a request in the leg's dialog as a transaction of the call. NULL: tables full, or it did not fit.
+// Sends a request in the leg's dialog as a transaction of the call. NULL: tables full, or it did
+// not fit.
 struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
 	const struct leg_request *request);
-void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side side, uint32_t cseq,
+void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side side,
+	uint32_t cseq,
 	struct span body);
 // The far end did not get the ACK and repeated its 2xx.
 void leg_repeat_ack(struct call *call, const struct sip_turn *turn, enum call_side side);
-// BYE now, or after the ACK that the far end still owes us. Nothing on a leg without a confirmed dialog.
+// BYE now, or after the ACK that the far end still owes us. Nothing on a leg without a confirmed
+// dialog.
 void leg_send_bye(struct call *call, const struct sip_turn *turn, enum call_side side,
 	struct span headers);
 // A 2xx of another fork, or of an INVITE given up: ACK, then BYE.
@@ -100,7 +106,7 @@ struct leg_response {
 void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct leg_response *response);
 
-// hide.c: what one leg may see of the other ---------------------------------------------------------------
+// hide.c: what one leg may see of the other -------------------------------------------------------
 
 struct hide_params {
 	const struct core_env *env;
@@ -117,7 +123,7 @@ void hide_put_error(struct sip_writer *w, const struct sip_msg *msg);
 // The status that the caller is told for an error answer of the called side.
 uint16_t hide_status(uint16_t status);
 
-// The flows of messages -------------------------------------------------------------------------------------
+// The flows of messages ---------------------------------------------------------------------------
 
 // invite.c: the first INVITE, until it is on its way; also to the next host.
 void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
@@ -139,12 +145,14 @@ void answer_again(struct call *call, const struct sip_turn *turn, enum call_side
 enum offer_result answer_take_body(struct call *call, const struct core_env *env,
 	const struct sip_msg *msg);
 // Gives up an INVITE: `code` to the caller's side unless it has its answer, CANCEL to the other.
-void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code, struct span headers);
+void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code,
+	struct span headers);
 // ack.c, bye.c, cancel.c, options.c
 void ack_receive(struct call *call, const struct sip_turn *turn, enum call_side side,
 	const struct sip_msg *msg);
 void ack_missing(struct call *call, const struct sip_turn *turn);
-void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx, enum call_side side,
+void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	enum call_side side,
 	const struct sip_msg *msg);
 void bye_done(struct call *call, enum call_side side);
 void cancel_receive(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);

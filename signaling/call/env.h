@@ -1,8 +1,8 @@
 // env.h - everything the pure core may see of the world, and everything it may ask of it.
 //
 // signaling/sip and signaling/call own no socket, clock, thread or Redis handle. They are functions
-// (state, event, env) -> state + entries in the outbox. worker.c (real) and tests/sim (false clock, lossy
-// network) fill the env and carry out the outbox, in order.
+// (state, event, env) -> state + entries in the outbox. worker.c (real) and tests/sim (false clock,
+// lossy network) fill the env and carry out the outbox, in order.
 #pragma once
 
 #include "base/addr.h"
@@ -21,7 +21,8 @@ struct ask_id {
 	uint32_t number;
 };
 
-// The SIP listener a message came in by or leaves by: realm index << 8 | listener index in the realm.
+// The SIP listener a message came in by or leaves by: realm index << 8 | listener index in the
+// realm.
 typedef uint32_t listener_id;
 
 static inline listener_id listener_make(uint32_t realm, uint32_t listener)

@@ -87,7 +87,8 @@ void hide_put_error(struct sip_writer *w, const struct sip_msg *msg)
 
 uint16_t hide_status(uint16_t status)
 {
-	// Redirections name hosts of the other side, challenges are meant for us: neither helps the caller.
+	// Redirections name hosts of the other side, challenges are meant for us: neither helps the
+	// caller.
 	if (status < 400)
 		return 480;
 	if (status == 401 || status == 407)

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-#define HOST_SILENT_MS 4000u // four transmissions unanswered: the next host is tried, if there is one
+// Four transmissions unanswered: the next host is tried, if there is one.
+#define HOST_SILENT_MS 4000u
 
 static void on_ring_timeout(struct timer *timer, void *context)
 {

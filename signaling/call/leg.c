@@ -12,8 +12,9 @@ static struct addr own_address(const struct call_leg *leg, const struct config *
 	return realm->listeners[leg->listener & 0xff].addr;
 }
 
-// The dialog's next hop where it is an address that the far end can be believed to own; behind a NAT its
-// Contact is not, and everything goes back to where its messages come from (RFC 3581 in spirit).
+// The dialog's next hop where it is an address that the far end can be believed to own; behind a
+// NAT its Contact is not, and everything goes back to where its messages come from (RFC 3581 in
+// spirit).
 static struct addr leg_target(const struct call *call, const struct config *config,
 	const struct call_leg *leg)
 {
@@ -124,7 +125,8 @@ static void send_ack(struct call *call, const struct sip_turn *turn, enum call_s
 		CORE_COUNT(core, outbox_full);
 }
 
-void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side side, uint32_t cseq,
+void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side side,
+	uint32_t cseq,
 	struct span body)
 {
 	struct call_leg *leg = &call->legs[side];
@@ -165,7 +167,8 @@ void leg_send_bye(struct call *call, const struct sip_turn *turn, enum call_side
 	leg->bye = leg_send(call, turn, &request);
 }
 
-// The dialog of a fork differs from the leg's in tag, target and route only, and lives for two messages.
+// The dialog of a fork differs from the leg's in tag, target and route only, and lives for two
+// messages.
 void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_side side,
 	const struct sip_msg *response)
 {

@@ -39,7 +39,8 @@ bool media_has_family(const struct config *config, uint32_t realm, bool is_v6)
 	return false;
 }
 
-// Starts at a random address of the realm so that all fill evenly; an address without ports is passed over.
+// Starts at a random address of the realm so that all fill evenly; an address without ports is
+// passed over.
 static int reserve_leg(struct media *media, const struct core_env *env, struct flow_pair *pair,
 	enum call_side side, bool is_v6)
 {
@@ -148,8 +149,8 @@ static void fill_rtcp(const struct media *media, const struct core_env *env,
 	cfg->flags = peer->is_blackhole ? FLOW_DROP : 0;
 	cfg->remote_ip = own->rtcp.ip;
 	cfg->remote_port = own->rtcp.port;
-	// A far end that muxes uses its RTP port; this one takes nothing but still is the way out for
-	// the companion.
+	// A far end that muxes uses its RTP port; this one takes nothing but still is the way out
+	// for the companion.
 	if (own->is_mux || stream->kind == FLOW_OPAQUE)
 		cfg->latch_mode = FLOW_LATCH_STRICT;
 	cfg->peer_port = (uint16_t)(stream->pair[!side].port + (peer->is_mux ? 0 : 1));

@@ -1,4 +1,5 @@
-// media.h - the ports and flows of one call: reserved in pairs, published for both legs, retired at once.
+// media.h - the ports and flows of one call: reserved in pairs, published for both legs, retired at
+// once.
 //
 // Pure core, owner thread. It knows addresses, directions and flows, no SDP (offer.h) and no SIP.
 // Stream i of leg A and stream i of leg B are peers: what A's port receives leaves from B's.
@@ -43,25 +44,26 @@ void media_init(struct media *media, uint32_t realm_a, uint32_t realm_b);
 // The other leg goes to another realm (failover). Only while no stream is open.
 void media_set_realm(struct media *media, enum call_side side, uint32_t realm);
 
-// Reserves both legs' pairs of stream `index`; `is_v6` is the family that each far end needs. Already open:
-// 0 at once. -ENOSPC: no ports, -ENOMEM: no slots, -EAFNOSUPPORT: a realm has no address of that family.
+// Reserves both legs' pairs of stream `index`; `is_v6` is the family that each far end needs.
+// Already open: 0 at once. -ENOSPC: no ports, -ENOMEM: no slots, -EAFNOSUPPORT: a realm has no
+// address of that family.
 int media_open(struct media *media, const struct core_env *env, uint32_t index,
 	const bool is_v6[CALL_LEGS]);
-// Publishes what changed, both legs of all open streams; records are complete before the first store to the
-// index. -ENOMEM: no slot for a new generation; some legs may still serve the old one.
+// Publishes what changed, both legs of all open streams; records are complete before the first
+// store to the index. -ENOMEM: no slot for a new generation; some legs may still serve the old one.
 int media_publish(struct media *media, const struct core_env *env, const struct media_owner *owner);
 // Retires one stream's pairs; safe on one that is not open.
 void media_close(struct media *media, const struct core_env *env, uint32_t index);
 void media_close_all(struct media *media, const struct core_env *env);
 bool media_has_open(const struct media *media);
 
-// What the far end of `side` is told: our address (or the realm's `advertise`) and RTP port. RTCP is at
-// the next port. Only for open streams.
+// What the far end of `side` is told: our address (or the realm's `advertise`) and RTP port. RTCP
+// is at the next port. Only for open streams.
 struct addr media_local(const struct media *media, const struct config *config, uint32_t index,
 	enum call_side side);
 
-// Whether media may be sent to `ip` on behalf of that realm: not one of our own media addresses (packet
-// loops) and nothing special unless the realm itself lives there.
+// Whether media may be sent to `ip` on behalf of that realm: not one of our own media addresses
+// (packet loops) and nothing special unless the realm itself lives there.
 bool media_is_allowed_remote(const struct config *config, uint32_t realm, const struct ip *ip);
 
 // First media address id of a realm; ids follow the configuration, realm by realm.
@@ -69,7 +71,7 @@ uint32_t media_address_base(const struct config *config, uint32_t realm);
 // Whether the realm has a media address of the family.
 bool media_has_family(const struct config *config, uint32_t realm, bool is_v6);
 
-// Fills the media part of a leg: addresses, counters, jitter, MOS. Sums over streams; jitter and MOS are
-// those of the first one.
+// Fills the media part of a leg: addresses, counters, jitter, MOS. Sums over streams; jitter and
+// MOS are those of the first one.
 void media_leg_info(const struct media *media, const struct core_env *env, enum call_side side,
 	struct span codec, struct leg_info *out);

@@ -118,7 +118,8 @@ static void rewrite_line(const struct call *call, const struct core_env *env, en
 	out->port = local.port;
 	if (!is_unspecified(&m->connection))
 		return;
-	// Held in the manner of RFC 2543: our address is a real one, so the direction has to say it.
+	// Held in the manner of RFC 2543: our address is a real one, so the direction has to say
+	// it.
 	out->has_direction = true;
 	out->direction = m->direction == SDP_SENDRECV || m->direction == SDP_SENDONLY ?
 		SDP_SENDONLY :
@@ -137,7 +138,8 @@ static bool write_version(struct call *call, enum call_side to, struct sdp_rewri
 	return !w.is_overflowed;
 }
 
-// Into sdp_sent of leg `to`. The version of o= grows exactly when the description changed (RFC 3264 8).
+// Into sdp_sent of leg `to`. The version of o= grows exactly when the description changed (RFC 3264
+// 8).
 static bool write_for(struct call *call, const struct core_env *env, enum call_side to,
 	struct sdp_rewrite *rewrite)
 {
@@ -168,11 +170,13 @@ static bool write_for(struct call *call, const struct core_env *env, enum call_s
 	return call_set_text(call, &leg->sdp_sent, text);
 }
 
-// Streams that were not there before may flow before the answer (early media): the offerer is known.
+// Streams that were not there before may flow before the answer (early media): the offerer is
+// known.
 static int publish_new(struct call *call, const struct core_env *env)
 {
 	struct offer *offer = &call->offer;
-	struct media_owner owner = { .call_token = call->token, .worker = call->core->params.worker };
+	struct media_owner owner = { .call_token = call->token,
+		.worker = call->core->params.worker };
 	bool has_new = false;
 
 	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
@@ -267,7 +271,8 @@ static void note_codec(struct call *call, uint32_t i)
 
 static enum offer_result commit_answer(struct call *call, const struct core_env *env, bool is_final)
 {
-	struct media_owner owner = { .call_token = call->token, .worker = call->core->params.worker };
+	struct media_owner owner = { .call_token = call->token,
+		.worker = call->core->params.worker };
 	struct sdp_session *sdp = &call->core->sdp;
 	struct sdp_rewrite rewrite = { 0 };
 	enum call_side to = call->offer.from;

@@ -1,8 +1,9 @@
 // offer.h - offer/answer between the two legs of a call (RFC 3264), media addresses replaced.
 //
-// Pure core, owner thread. At most one exchange is open in a call: an offer that came from one leg, was
-// rewritten for the other, and waits for its answer. Flows follow: new streams are published at once (early
-// media), those in force change only with the answer, so a refused re-INVITE changes nothing.
+// Pure core, owner thread. At most one exchange is open in a call: an offer that came from one leg,
+// was rewritten for the other, and waits for its answer. Flows follow: new streams are published at
+// once (early media), those in force change only with the answer, so a refused re-INVITE changes
+// nothing.
 #pragma once
 
 #include "call/media.h"
@@ -30,15 +31,16 @@ struct offer {
 	struct offer_line lines[MEDIA_STREAMS_MAX];
 };
 
-// `body` came from leg `from`; what goes to the other leg is then in its sdp_sent. On failure nothing of
-// the session in force has changed. Not while an exchange is open.
+// `body` came from leg `from`; what goes to the other leg is then in its sdp_sent. On failure
+// nothing of the session in force has changed. Not while an exchange is open.
 enum offer_result offer_receive(struct call *call, const struct core_env *env, enum call_side from,
 	struct span body);
-// The answer to the open offer, from the other leg than the offer; flows are changed, and what goes to the
-// offerer is in its sdp_sent. With `is_final` the exchange is closed, also on failure.
+// The answer to the open offer, from the other leg than the offer; flows are changed, and what goes
+// to the offerer is in its sdp_sent. With `is_final` the exchange is closed, also on failure.
 enum offer_result offer_answer(struct call *call, const struct core_env *env, struct span body,
 	bool is_final);
-// The offer was refused: streams opened for it go, the session in force stays. Safe when none is open.
+// The offer was refused: streams opened for it go, the session in force stays. Safe when none is
+// open.
 void offer_drop(struct call *call, const struct core_env *env);
 // The final answer repeats the early one: closes the exchange as it is.
 void offer_close(struct call *call);

@@ -1,7 +1,7 @@
 #include "call/core_private.h"
 
-// What we would say to an INVITE, as far as OPTIONS can tell (RFC 3261 11.2): we are here, and this is
-// what we speak. The same inside a dialog and outside.
+// What we would say to an INVITE, as far as OPTIONS can tell (RFC 3261 11.2): we are here, and this
+// is what we speak. The same inside a dialog and outside.
 void options_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx)
 {
 	struct sip_writer w;

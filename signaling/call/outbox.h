@@ -1,7 +1,8 @@
 // outbox.h - what the core asks of the world in one turn: a bounded list with its own arena.
 //
-// Filled by the core, carried out in order and cleared by the conductor (worker.c or the simulator), both
-// on the worker's thread. A full outbox refuses; nothing is ever sent twice or out of order.
+// Filled by the core, carried out in order and cleared by the conductor (worker.c or the
+// simulator), both on the worker's thread. A full outbox refuses; nothing is ever sent twice or out
+// of order.
 #pragma once
 
 #include "base/arena.h"

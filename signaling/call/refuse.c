@@ -20,7 +20,8 @@ void refuse(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 		CORE_COUNT(core, responses_lost);
 }
 
-void refuse_status(struct core *core, const struct sip_turn *turn, struct sip_tx *tx, uint16_t status)
+void refuse_status(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	uint16_t status)
 {
 	struct refusal refusal = { .status = status };
 

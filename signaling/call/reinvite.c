@@ -1,5 +1,5 @@
-// reinvite.c - an INVITE inside the call: offer and answer go end to end, the session changes with the
-// answer only (RFC 3261 14, RFC 3264 8).
+// reinvite.c - an INVITE inside the call: offer and answer go end to end, the session changes with
+// the answer only (RFC 3261 14, RFC 3264 8).
 #include "call/core_private.h"
 
 static void refuse_pending(struct call *call, const struct sip_turn *turn, struct sip_tx *tx)

@@ -1,7 +1,8 @@
 // summary.h - what people and records are told about a call: while it lives and when it ends.
 //
-// Plain values with their own text: a struct call_info may outlive the call and may be handed to another
-// thread. Filled by the owner's thread (core_next_call(), or OUTBOX_CALL_END of the outbox).
+// Plain values with their own text: a struct call_info may outlive the call and may be handed to
+// another thread. Filled by the owner's thread (core_next_call(), or OUTBOX_CALL_END of the
+// outbox).
 #pragma once
 
 #include "base/addr.h"

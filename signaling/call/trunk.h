@@ -1,8 +1,8 @@
 // trunk.h - which trunk a message comes from, and how many calls each trunk carries.
 //
-// The table of counts is shared by all cores of a process: any thread takes and gives back by atomics,
-// so a limit is exact over all workers. Slots are named by the trunk, not by its index, because a reload
-// may renumber trunks while their calls live.
+// The table of counts is shared by all cores of a process: any thread takes and gives back by
+// atomics, so a limit is exact over all workers. Slots are named by the trunk, not by its index,
+// because a reload may renumber trunks while their calls live.
 #pragma once
 
 #include "config/config.h"
@@ -12,8 +12,8 @@
 #define TRUNK_SLOTS 8192u // power of two, twice CONFIG_TRUNKS_MAX: removed names keep their slot
 #define TRUNK_NONE  UINT32_MAX
 
-// The trunk of `realm` whose match prefixes (or, without any, whose hosts) cover `source`; the longest
-// prefix wins, then the first in the file. Index, or -1.
+// The trunk of `realm` whose match prefixes (or, without any, whose hosts) cover `source`; the
+// longest prefix wins, then the first in the file. Index, or -1.
 int trunk_find(const struct config *config, uint32_t realm, const struct ip *source);
 
 struct trunk_table;
@@ -22,7 +22,8 @@ struct trunk_table;
 struct trunk_table *trunk_table_new(void);
 void trunk_table_free(struct trunk_table *table);
 
-// The slot of a trunk's name, made at first sight. TRUNK_NONE: more than TRUNK_SLOTS names were ever seen.
+// The slot of a trunk's name, made at first sight. TRUNK_NONE: more than TRUNK_SLOTS names were
+// ever seen.
 uint32_t trunk_slot(struct trunk_table *table, struct span name);
 // Counts one call. False: the trunk carries calls_max already (0 = no limit); nothing was counted.
 bool trunk_take(struct trunk_table *table, uint32_t slot, uint32_t calls_max);

@@ -45,9 +45,11 @@ static struct packet pop(struct sim *sim)
 	return top;
 }
 
-static void enqueue(struct sim *sim, const struct addr *from, const struct addr *to, struct span data)
+static void enqueue(struct sim *sim, const struct addr *from, const struct addr *to,
+	struct span data)
 {
-	struct packet packet = { .due_ms = sim->now_ms + 1 + rng_below(&sim->rng, sim->delay_max_ms),
+	struct packet packet = { .due_ms = sim->now_ms + 1 + rng_below(&sim->rng,
+		sim->delay_max_ms),
 		.order = sim->order++, .from = *from, .to = *to, .len = data.len };
 
 	packet.data = malloc(data.len + 1);

@@ -1,4 +1,5 @@
-// sim.c - runs seeds: sim [--seeds N] [--seed X] [--verbose]. A failing seed prints its number and ladder.
+// sim.c - runs seeds: sim [--seeds N] [--seed X] [--verbose]. A failing seed prints its number and
+// ladder.
 #include "sim.h"
 
 #include "base/check.h"

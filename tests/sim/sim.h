@@ -1,7 +1,9 @@
-// sim.h - the simulator: cores of two workers, user agents that misbehave, a lossy network, a false clock.
+// sim.h - the simulator: cores of two workers, user agents that misbehave, a lossy network, a false
+// clock.
 //
-// One process, one thread, everything from one seed: the same seed gives the same run. It knows nothing
-// of the core's inside: messages go in, the outbox comes out, and the invariants are checked from outside.
+// One process, one thread, everything from one seed: the same seed gives the same run. It knows
+// nothing of the core's inside: messages go in, the outbox comes out, and the invariants are
+// checked from outside.
 #pragma once
 
 #include "base/rng.h"
@@ -143,7 +145,8 @@ uint64_t world_next_ms(const struct sim *sim);
 void world_hangup(struct sim *sim);
 
 // network.c
-void network_send(struct sim *sim, const struct addr *from, const struct addr *to, struct span data);
+void network_send(struct sim *sim, const struct addr *from, const struct addr *to,
+	struct span data);
 uint64_t network_next_ms(const struct sim *sim);
 void network_deliver(struct sim *sim);
 
@@ -168,7 +171,8 @@ struct ua_request {
 	const char *body;   // "" = none
 };
 // Into `buf`; returns its length.
-uint32_t ua_put_request(struct sim *sim, struct ua *ua, const struct ua_request *request, char *buf);
+uint32_t ua_put_request(struct sim *sim, struct ua *ua, const struct ua_request *request,
+	char *buf);
 uint32_t ua_put_answer(struct ua *ua, uint16_t status, const char *body, char *buf);
 void ua_put_offer(struct sim *sim, struct ua *ua, bool is_hold, char *buf);
 // The answer to an offer, line by line. False: it could not be parsed.

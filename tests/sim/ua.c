@@ -104,7 +104,7 @@ static void connected(struct sim *sim, struct ua *ua)
 		ua->reinvite_ms = sim->now_ms + ua->script.reinvite_ms;
 }
 
-// Responses -----------------------------------------------------------------------------------------------
+// Responses ---------------------------------------------------------------------------------------
 
 // One final response per INVITE transaction.
 static void note_final(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
@@ -193,7 +193,7 @@ static void receive_response(struct sim *sim, struct ua *ua, const struct sip_ms
 		ua->other.is_active = false;
 }
 
-// Requests ------------------------------------------------------------------------------------------------
+// Requests ----------------------------------------------------------------------------------------
 
 // Via, From, To with tag, Call-ID and CSeq lines that answers to this request copy.
 static void keep_head(struct ua *ua, const struct sip_msg *msg, char *out)
@@ -384,7 +384,8 @@ void ua_receive(struct sim *sim, const struct packet *packet)
 	struct sip_fault fault;
 	struct ua *ua = NULL;
 
-	if (packet->to.ip.b[15] == 250 || sip_parse(span_make(packet->data, packet->len), msg, &fault))
+	if (packet->to.ip.b[15] == 250 || sip_parse(span_make(packet->data, packet->len), msg,
+		&fault))
 		return;
 	for (uint32_t i = 0; i < sim->ua_count && !ua; i++)
 		if (is_for(&sim->uas[i], msg, packet))
@@ -402,7 +403,7 @@ void ua_receive(struct sim *sim, const struct packet *packet)
 		receive_response(sim, ua, msg);
 }
 
-// Time ----------------------------------------------------------------------------------------------------
+// Time --------------------------------------------------------------------------------------------
 
 static void client_run(struct sim *sim, struct ua *ua, struct ua_client *client, bool is_invite)
 {

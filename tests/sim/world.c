@@ -104,7 +104,8 @@ static bool open_worker(struct sim *sim, uint32_t i)
 	sim->cores[i] = core_new(&params);
 	sim->envs[i] = (struct core_env){ .now_ms = sim->now_ms, .unix_ms = sim->now_ms,
 		.rng = &sim->rng, .config = &sim->config,
-		.flows = flow_writer_new(&flows, sim->now_ms), .outbox = outbox_new(4096, 4u << 20) };
+		.flows = flow_writer_new(&flows, sim->now_ms), .outbox = outbox_new(4096,
+			4u << 20) };
 	if (!sim->cores[i] || !sim->envs[i].flows || !sim->envs[i].outbox)
 		return false;
 	flow_writer_counters(sim->envs[i].flows, &sim->at_start[i]);

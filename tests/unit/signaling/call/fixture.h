@@ -1,5 +1,5 @@
-// fixture.h - one core between two realms, for the tests of signaling/call: messages go in as text, what
-// comes out is kept as text.
+// fixture.h - one core between two realms, for the tests of signaling/call: messages go in as text,
+// what comes out is kept as text.
 #pragma once
 
 #include "base/check.h"
@@ -248,7 +248,8 @@ static inline void fixture_carrier(struct fixture *f, const char *start, uint32_
 	assert_non_null(m);
 	to = fixture_header(m->text, "To");
 	snprintf(text, sizeof(text),
-		"SIP/2.0 %u secret\r\nVia: %s\r\nFrom: %s\r\nTo: %s%s\r\nCall-ID: %s\r\nCSeq: %s\r\n"
+		"SIP/2.0 %u secret\r\nVia: %s\r\nFrom: %s\r\nTo: %s%s\r\nCall-ID: %s\r\n"
+		"CSeq: %s\r\n"
 		"Contact: <sip:secret-b@10.2.1.1:5060>\r\nServer: secret\r\n%sContent-Length: %zu"
 		"\r\n\r\n%s",
 		status, fixture_header(m->text, "Via"), fixture_header(m->text, "From"),

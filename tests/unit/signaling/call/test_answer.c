@@ -117,7 +117,8 @@ static void ack_lost(void **state)
 	assert_int_equal(fixture_calls(f), 0);
 }
 
-// A BYE from the called side before the caller's ACK: ours to the caller waits for it (RFC 3261 15).
+// A BYE from the called side before the caller's ACK: ours to the caller waits for it (RFC 3261
+// 15).
 static void bye_before_ack(void **state)
 {
 	struct fixture *f = *state;

@@ -198,7 +198,8 @@ static void stranger(void **state)
 
 	fixture_receive(f, "10.1.9.9:5060",
 		"INVITE sip:100@10.1.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.9.9;branch=z9hG4bKx\r\n"
-		"From: <sip:1@x>;tag=1\r\nTo: <sip:100@10.1.0.1>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n"
+		"From: <sip:1@x>;tag=1\r\nTo: <sip:100@10.1.0.1>\r\nCall-ID: x\r\n"
+		"CSeq: 1 INVITE\r\n"
 		"Contact: <sip:1@10.1.9.9>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n");
 	assert_int_equal(f->sent_count, 1);
 	assert_non_null(fixture_last(f, "SIP/2.0 403"));
@@ -208,8 +209,10 @@ static void stranger(void **state)
 static void hops_and_loops(void **state)
 {
 	static const char *const head =
-		"INVITE sip:100@10.1.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.1.5;branch=z9hG4bK%s\r\n%s"
-		"From: <sip:1@x>;tag=1\r\nTo: <sip:100@10.1.0.1>\r\nCall-ID: %s\r\nCSeq: 1 INVITE\r\n"
+		"INVITE sip:100@10.1.0.1 SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 10.1.1.5;branch=z9hG4bK%s\r\n%s"
+		"From: <sip:1@x>;tag=1\r\nTo: <sip:100@10.1.0.1>\r\nCall-ID: %s\r\n"
+		"CSeq: 1 INVITE\r\n"
 		"Contact: <sip:1@10.1.1.5>\r\nContent-Length: 0\r\n\r\n";
 	struct fixture *f = *state;
 	char text[2048], line[600], call_id[64], tag[64];
@@ -282,7 +285,8 @@ static void malformed(void **state)
 
 	fixture_receive(f, "10.1.1.5:5060",
 		"INVITE sip:100@10.1.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.1.5;branch=z9hG4bKx\r\n"
-		"From: <sip:1@x>;tag=1\r\nTo: <sip:100@10.1.0.1>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n"
+		"From: <sip:1@x>;tag=1\r\nTo: <sip:100@10.1.0.1>\r\nCall-ID: x\r\n"
+		"CSeq: 1 INVITE\r\n"
 		"Max-Forwards: many\r\nContent-Length: 0\r\n\r\n");
 	const struct fixture_message *m = fixture_last(f, "SIP/2.0 400");
 	assert_non_null(m);

@@ -10,7 +10,8 @@ static void next_host_after_503(void **state)
 	char branch[256];
 
 	fixture_phone(f, &invite);
-	snprintf(branch, sizeof(branch), "%s", fixture_header(fixture_last(f, "INVITE")->text, "Via"));
+	snprintf(branch, sizeof(branch), "%s", fixture_header(fixture_last(f, "INVITE")->text,
+		"Via"));
 	fixture_carrier(f, "INVITE", 503, "");
 	const struct fixture_message *again = fixture_last(f, "INVITE");
 	assert_true(addr_eq(&again->target, &second));
