@@ -21,7 +21,7 @@ struct ready_header;
 enum verdict {
 	VERDICT_FORWARD, // goes on to the next stage
 	VERDICT_DROP,    // packet.reason says why, counted once, in burst_finish()
-	VERDICT_EXCEPTION, // not media: for the kernel if the port has such a path, else drop by reason
+	VERDICT_EXCEPTION, // not media: for the kernel if the port has such a path, else dropped
 	VERDICT_HANDOVER, // another lane owns the flow: packet.lane
 	VERDICT_SENT,     // the mbuf is no longer ours
 };

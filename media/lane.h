@@ -41,7 +41,7 @@ struct lane_port {
 	port_send_fn send;        // NULL: no such port
 	void *context;            // of send
 	uint32_t count;           // in mbufs[], 0 between bursts
-	bool is_checksum_trusted; // of what comes in here: UDP checksums are complete (else recomputed)
+	bool is_checksum_trusted; // UDP checksums of what comes in are complete (else recomputed)
 	struct rte_mbuf *mbufs[BURST_MAX];
 	struct packet *packets[BURST_MAX]; // same order
 };

@@ -15,6 +15,7 @@
 #define SCATTER 0x9e3779b1u
 
 // Makes packet number n a packet of a flow: destination, sequence, timestamp. Receive callback.
+// tidy-allow parameters: rte_rx_callback_fn
 static uint16_t stamp(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count,
 	uint16_t max, void *context)
 {
