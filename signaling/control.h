@@ -35,15 +35,15 @@ struct control {
 // Runs until SIGTERM, SIGINT, or the end of a drain. Main thread. 0 or -errno.
 int control_run(struct control *control);
 
-// control_segment.c ----------------------------------------------------------------------------------
+// control_segment.c -------------------------------------------------------------------------------
 
-// Opens or creates signaling's file for this configuration and fills the address table. Failures are
-// logged in words an operator can act on. 0 or -errno.
+// Opens or creates signaling's file for this configuration and fills the address table. Failures
+// are logged in words an operator can act on. 0 or -errno.
 int control_segment_open(const struct config *config, struct shm_map *out);
 // Slots needed for limits.calls_max, and addresses with room to grow.
 void control_geometry(const struct config *config, struct shm_geometry *out);
 
-// control_media.c ------------------------------------------------------------------------------------
+// control_media.c ---------------------------------------------------------------------------------
 
 // First look, before the workers are built. Absent media is no error.
 void media_link_open(struct media_link *link, const char *dir);
@@ -51,17 +51,18 @@ void media_link_open(struct media_link *link, const char *dir);
 void media_link_run(struct media_link *link, struct worker **workers, uint32_t count);
 void media_link_close(struct media_link *link); // after the workers have gone
 
-// control_admin.c ------------------------------------------------------------------------------------
+// control_admin.c ---------------------------------------------------------------------------------
 
 // context is a struct control *.
 extern const struct admin_ops control_admin_ops;
 
-// control_process.c ----------------------------------------------------------------------------------
+// control_process.c -------------------------------------------------------------------------------
 
 void process_raise_limits(void);
-// -EINVAL: no such user. Afterwards nothing can be regained. run_dir is given to the user, shm_dir to the
-// user's group.
-int process_drop_privileges(const char *user, const struct config *config, const struct admin *admin);
+// -EINVAL: no such user. Afterwards nothing can be regained. run_dir is given to the user, shm_dir
+// to the user's group.
+int process_drop_privileges(const char *user, const struct config *config,
+	const struct admin *admin);
 // Creates `dir` with its parents (0755). 0 or -errno.
 int process_make_dir(const char *dir);
 // Forks; only the child returns. The parent waits for process_ready() and exits 0, or 1 without it.

@@ -1,7 +1,7 @@
 // control_admin.c - answers the admin interface by asking the workers, piece by piece.
 //
-// A worker is never asked for more than PIECE calls at once, so that a look at 10,000 calls costs its
-// callers no noticeable delay. All functions run in the admin thread.
+// A worker is never asked for more than PIECE calls at once, so that a look at 10,000 calls costs
+// its callers no noticeable delay. All functions run in the admin thread.
 #include "control.h"
 
 #include "admin/json.h"

@@ -1,7 +1,7 @@
 // control_media.c - follows media's file: attaches it when it appears, again when it was replaced.
 //
-// Workers read the map on every turn, so it is never pulled from under them: each gets the new one by a
-// command, and only when all have it the old one is unmapped.
+// Workers read the map on every turn, so it is never pulled from under them: each gets the new one
+// by a command, and only when all have it the old one is unmapped.
 #include "control.h"
 
 #include "base/log.h"

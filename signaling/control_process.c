@@ -42,8 +42,8 @@ int process_make_dir(const char *dir)
 	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-// Files of the segment are readable by their group: with the set-group-ID bit, what muga-media makes in
-// the directory later is ours to read, whoever it runs as.
+// Files of the segment are readable by their group: with the set-group-ID bit, what muga-media
+// makes in the directory later is ours to read, whoever it runs as.
 static int share_segment(const char *dir, gid_t gid)
 {
 	char path[PATH_MAX + 16];
@@ -55,7 +55,8 @@ static int share_segment(const char *dir, gid_t gid)
 	return 0;
 }
 
-int process_drop_privileges(const char *user, const struct config *config, const struct admin *admin)
+int process_drop_privileges(const char *user, const struct config *config,
+	const struct admin *admin)
 {
 	const struct passwd *pw = getpwnam(user);
 	if (pw == NULL)

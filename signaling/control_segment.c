@@ -113,18 +113,21 @@ static void log_refused(const char *dir, int rc)
 {
 	if (rc == -EBUSY)
 		LOG_ERROR(SHM, "segment_busy", "dir=%s reason=\"another muga-signaling holds "
-			"signaling.seg: stop it, or give this one its own node.shm_dir\"", dir);
+			"signaling.seg: stop it, or give this one its own "
+			"node.shm_dir\"", dir);
 	else if (rc == -ESTALE)
 		LOG_ERROR(SHM, "segment_stale", "dir=%s reason=\"signaling.seg holds living calls "
-			"of another version, or of other realms, media addresses or limits: start the "
-			"old configuration and run 'muga drain', or delete the file and lose them\"",
+			"of another version, or of other realms, media addresses or "
+			"limits: start the old configuration and run 'muga drain', or "
+			"delete the file and lose them\"",
 			dir);
 	else
 		LOG_ERROR(SHM, "segment_failed", "dir=%s error=\"%s\"", dir, strerror(-rc));
 }
 
-// A new file in place of one whose addresses mean something else now and that carries no call. Another
-// geometry is what makes shm_signaling_create() replace a file, carrying epochs and incarnations over.
+// A new file in place of one whose addresses mean something else now and that carries no call.
+// Another geometry is what makes shm_signaling_create() replace a file, carrying epochs and
+// incarnations over.
 static int segment_renew(const char *dir, struct shm_geometry *geometry, struct shm_map *map)
 {
 	if (map->geometry.flows == geometry->flows)

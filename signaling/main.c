@@ -315,7 +315,8 @@ int main(int argc, char **argv)
 			unlink(daemon.pid_path);
 		return EXIT_FAILED;
 	}
-	LOG_INFO(MAIN, "ready", "version=%s node=%s workers=%u realms=%u trunks=%u routes=%u admin=%s",
+	LOG_INFO(MAIN, "ready",
+		"version=%s node=%s workers=%u realms=%u trunks=%u routes=%u admin=%s",
 		MUGA_VERSION, daemon.config->node_id, daemon.config->workers,
 		daemon.config->realm_count, daemon.config->trunk_count, daemon.config->route_count,
 		daemon.socket_path);

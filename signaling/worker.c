@@ -1,8 +1,8 @@
 // worker.c - the conductor: opens a worker, runs its loop, keeps the order of a turn.
 //
-// libuv only tells that something happened. All work is done in one place, once per loop iteration: the
-// check callback, right after the poll. The prepare callback, right before it, takes the thread offline
-// for RCU, so a sleeping worker never delays a grace period.
+// libuv only tells that something happened. All work is done in one place, once per loop iteration:
+// the check callback, right after the poll. The prepare callback, right before it, takes the thread
+// offline for RCU, so a sleeping worker never delays a grace period.
 #include "worker_private.h"
 
 #include "base/check.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <urcu/urcu-qsbr.h>
 
-#define SLEEP_MAX_MS      20u           // ports and slots ripen in small portions, also without traffic
+#define SLEEP_MAX_MS      20u           // ports and slots ripen in portions, also without traffic
 #define OUTBOX_ENTRIES    8192u
 #define OUTBOX_BYTES      (64u << 20)   // a cap; memory is taken as needed
 #define HANGUP_PERIOD_MS  500u
@@ -199,8 +199,8 @@ int worker_open(const struct worker_params *params, struct worker **out)
 	}
 	rc = loop_open(worker);
 	if (rc < 0) {
-		// libuv fails here only when the process is out of descriptors or memory: the start-up
-		// ends, and a half-built loop is left to the exit of the process.
+		// libuv fails here only when the process is out of descriptors or memory: the
+		// start-up ends, and a half-built loop is left to the exit of the process.
 		LOG_ERROR(NET, "loop_failed", "worker=%u error=\"%s\"", worker->index,
 			uv_strerror(rc));
 		return rc;

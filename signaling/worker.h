@@ -1,8 +1,8 @@
 // worker.h - one signaling worker: a thread, a libuv loop, its sockets, its core, its flows.
 //
-// Shared nothing: a worker owns the calls of its shards. It meets other threads in four places only:
-// the dispatch rings (net/dispatch.h), the RCU-published configuration, the mailbox (worker_post()) and
-// counters that anybody may read. No lock is taken on its path.
+// Shared nothing: a worker owns the calls of its shards. It meets other threads in four places
+// only: the dispatch rings (net/dispatch.h), the RCU-published configuration, the mailbox
+// (worker_post()) and counters that anybody may read. No lock is taken on its path.
 #pragma once
 
 #include "base/hash.h"
@@ -38,7 +38,8 @@ struct worker_params {
 	const struct shm_map *media;      // borrowed; NULL while muga-media has not run yet
 };
 
-// Opens sockets, builds core and flow writer; nothing runs yet. Failures are logged here. 0 or -errno.
+// Opens sockets, builds core and flow writer; nothing runs yet. Failures are logged here. 0 or
+// -errno.
 int worker_open(const struct worker_params *params, struct worker **out);
 // Only after worker_join(), or before worker_start().
 void worker_close(struct worker *worker);
@@ -56,7 +57,7 @@ const struct core_metrics *worker_core_metrics(const struct worker *worker);
 // While draining: whether the worker has no call left. Any thread.
 bool worker_is_drained(const struct worker *worker);
 
-// Worker thread only, for commands (worker_command.h). -----------------------------------------------
+// Worker thread only, for commands (worker_command.h). --------------------------------------------
 struct core *worker_core(struct worker *worker);
 struct flow_writer *worker_flows(struct worker *worker);
 struct core_env *worker_env(struct worker *worker);

@@ -1,8 +1,8 @@
 // worker_command.h - asking a worker something from another thread, without a lock.
 //
-// A command is a heap object shared by asker and worker (two references, the last one frees it). The
-// worker runs it between two turns' work, on its own thread, so it may touch core and flows. An asker
-// that loses patience just drops its reference: the late answer goes nowhere.
+// A command is a heap object shared by asker and worker (two references, the last one frees it).
+// The worker runs it between two turns' work, on its own thread, so it may touch core and flows. An
+// asker that loses patience just drops its reference: the late answer goes nowhere.
 #pragma once
 
 #include <semaphore.h>
@@ -40,7 +40,7 @@ void worker_post(struct worker *worker, struct worker_command *command);
 // Posts and waits. False: no answer within `timeout_ms`; then only worker_command_put() may follow.
 bool worker_ask(struct worker *worker, struct worker_command *command, uint32_t timeout_ms);
 
-// worker.c ---------------------------------------------------------------------------------------------
+// worker.c ----------------------------------------------------------------------------------------
 void worker_mailbox_push(struct worker_mailbox *mailbox, struct worker_command *command);
 // Runs everything posted, in the order of posting. False: there was nothing.
 bool worker_mailbox_run(struct worker_mailbox *mailbox, struct worker *worker);

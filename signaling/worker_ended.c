@@ -45,7 +45,8 @@ static void log_ended(const struct call_summary *summary)
 	LOG_AT(CALL, INFO, info->token, "call_end",
 		"from=%s to=%s cause=%s by=%s code=%u codec=%s setup_ms=%u duration_ms=%u %s %s",
 		from, to, call_cause_name(summary->cause), by, summary->code,
-		info->codec[0] != '\0' ? info->codec : "-", info->setup_ms, info->duration_ms, a, b);
+		info->codec[0] != '\0' ? info->codec : "-", info->setup_ms, info->duration_ms, a,
+		b);
 }
 
 void worker_call_ended(struct worker *worker, const struct call_summary *summary)

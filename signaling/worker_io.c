@@ -71,8 +71,8 @@ int worker_io_open(struct worker *worker, const struct config *config)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct worker_listener *listener = poll->data;
-	// Called while the worker is offline for RCU: only notes what happened, the turn does the work.
-	// An error is read like data: recvmmsg() fetches and clears it.
+	// Called while the worker is offline for RCU: only notes what happened, the turn does the
+	// work. An error is read like data: recvmmsg() fetches and clears it.
 	if (status < 0 || (events & UV_READABLE))
 		listener->is_readable = true;
 }

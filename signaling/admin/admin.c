@@ -68,7 +68,9 @@ static void upload_add(struct upload *upload, const char *data, size_t len)
 	upload->len += (uint32_t)len;
 }
 
-// libmicrohttpd calls this first with the headers alone, then for each piece of body, then with none.
+// libmicrohttpd calls this first with the headers alone, then for each piece of body, then with
+// none.
+// tidy-allow parameters: the library's callback
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
 	const char *path, const char *method, const char *version, const char *data,
 	size_t *data_len, void **request_state)
@@ -126,11 +128,12 @@ static int listen_unix(const char *path, int *out)
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(sa.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(sa.sun_path, path);
+	memcpy(sa.sun_path, path, strlen(path) + 1);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	// The segment's lock makes this process the only one: a socket that lies here is a dead one's.
+	// The segment's lock makes this process the only one: a socket that lies here is a dead
+	// one's.
 	unlink(path);
 	mode_t before = umask(0117); // 0660 from its first moment
 	int rc = bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;

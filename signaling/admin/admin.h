@@ -1,8 +1,8 @@
 // admin.h - HTTP/JSON on a unix socket: what the CLI and operators ask of a running muga-signaling.
 //
-// One thread of its own (libmicrohttpd), few connections, bounded requests. It knows nothing of workers:
-// struct admin_ops answers, and may take its time within its own limit. Whoever may open the socket
-// (mode 0660) may ask everything.
+// One thread of its own (libmicrohttpd), few connections, bounded requests. It knows nothing of
+// workers: struct admin_ops answers, and may take its time within its own limit. Whoever may open
+// the socket (mode 0660) may ask everything.
 #pragma once
 
 #include "base/log.h"

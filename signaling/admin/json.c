@@ -30,7 +30,8 @@ json_t *admin_json_addr(const struct addr *addr)
 
 static json_t *leg_json(const struct leg_info *leg)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:f, "
+		"s:f, s:f}",
 		"realm", admin_json_text(leg->realm),
 		"trunk", admin_json_text(leg->trunk),
 		"signaling", admin_json_addr(&leg->signaling),

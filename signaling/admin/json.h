@@ -1,5 +1,5 @@
-// json.h - calls, summaries and metrics as JSON values. Any thread; results are owned by the caller,
-// NULL when memory is out.
+// json.h - calls, summaries and metrics as JSON values. Any thread; results are owned by the
+// caller, NULL when memory is out.
 #pragma once
 
 #include "base/addr.h"
@@ -14,7 +14,7 @@ json_t *admin_json_text(const char *text);
 json_t *admin_json_addr(const struct addr *addr);
 json_t *admin_json_call(const struct call_info *info);
 json_t *admin_json_ended(const struct call_summary *summary);
-// {"field": value, ...}; `base` points at the struct that the offsets count from. Adds to what `into`
-// holds already, so that several workers sum up. 0 or -ENOMEM.
+// {"field": value, ...}; `base` points at the struct that the offsets count from. Adds to what
+// `into` holds already, so that several workers sum up. 0 or -ENOMEM.
 int admin_json_add_metrics(json_t *into, const struct metric_info *info, uint32_t count,
 	const void *base);

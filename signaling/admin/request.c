@@ -156,7 +156,8 @@ static unsigned int log_level(json_t *body, json_t **out)
 		return log_one_call(call, out);
 	if (json_unpack(body, "{s?s, s:s}", "subsystem", &subsystem, "level", &level_name) < 0)
 		return bad_request(out,
-			"expected {\"subsystem\": \"sip\", \"level\": \"debug\"} or {\"call\": token}");
+			"expected {\"subsystem\": \"sip\", \"level\": \"debug\"} "
+			"or {\"call\": token}");
 	if (level_parse(level_name, &level) < 0)
 		return bad_request(out, "level must be error, warn, info or debug");
 	if (level_set(subsystem, level) < 0)

@@ -1,4 +1,5 @@
-// request.h - from method, path, query and body to status and JSON: the admin interface without HTTP.
+// request.h - from method, path, query and body to status and JSON: the admin interface without
+// HTTP.
 //
 // Pure but for the ops and the log levels. Everything in struct admin_request comes from outside.
 #pragma once

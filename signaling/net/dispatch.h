@@ -1,8 +1,9 @@
 // dispatch.h - which worker owns a shard, and the lock-free way there.
 //
-// A map shard -> worker, published by RCU, and one byte ring per (from, to) pair of workers. A worker
-// passes messages on during its turn and wakes each receiver once, at the end of it. Registered RCU
-// readers call everything here but dispatch_publish_map(), dispatch_new() and dispatch_free().
+// A map shard -> worker, published by RCU, and one byte ring per (from, to) pair of workers. A
+// worker passes messages on during its turn and wakes each receiver once, at the end of it.
+// Registered RCU readers call everything here but dispatch_publish_map(), dispatch_new() and
+// dispatch_free().
 #pragma once
 
 #include "base/addr.h"
@@ -41,8 +42,8 @@ void dispatch_free(struct dispatch *dispatch);
 
 // Owner of `shard`, which must be below params.shards.
 uint32_t dispatch_owner(const struct dispatch *dispatch, uint32_t shard);
-// Control thread: replaces the map by `owners` [shards]; waits for a grace period. 0, -EINVAL (a worker
-// that does not exist) or -ENOMEM.
+// Control thread: replaces the map by `owners` [shards]; waits for a grace period. 0, -EINVAL (a
+// worker that does not exist) or -ENOMEM.
 int dispatch_publish_map(struct dispatch *dispatch, const uint16_t *owners);
 
 // Worker `from`: false when the ring is full, the caller counts it. Copies the data.

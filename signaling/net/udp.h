@@ -14,9 +14,10 @@
 #define UDP_DATAGRAM_MAX 65535u // RFC 3261 18.1.1: everything that UDP can carry is accepted
 
 struct udp_options {
-	uint32_t buffer_bytes; // SO_RCVBUF and SO_SNDBUF wanted; forced when we may, else the system's cap
+	// SO_RCVBUF and SO_SNDBUF wanted; forced when we may, else cut at the system's limit
+	uint32_t buffer_bytes;
 	bool is_shared;        // SO_REUSEPORT: every worker binds the same address
-	bool is_anywhere;      // bind although no interface has the address yet (it may move here later)
+	bool is_anywhere;      // bind although no interface has the address yet
 };
 
 struct udp_socket {
@@ -25,7 +26,8 @@ struct udp_socket {
 	uint32_t drops_seen;   // SO_RXQ_OVFL is a running total; the part already counted
 };
 
-// 0, or -errno of socket(2), setsockopt(2) or bind(2). Port 0 binds a free one and stores it in *out.
+// 0, or -errno of socket(2), setsockopt(2) or bind(2). Port 0 binds a free one and stores it in
+// *out.
 int udp_open(const struct addr *local, const struct udp_options *options, struct udp_socket *out);
 void udp_close(struct udp_socket *socket);
 
@@ -41,8 +43,8 @@ void udp_batch_free(struct udp_batch *batch);
 
 // Reads up to UDP_BATCH datagrams. Returns how many of them are good; udp_batch_at() gives each.
 // *is_more tells whether the socket probably holds more. Drops and errors are counted.
-uint32_t udp_receive(struct udp_socket *socket, struct udp_batch *batch, struct net_metrics *metrics,
-	bool *is_more);
+uint32_t udp_receive(struct udp_socket *socket, struct udp_batch *batch,
+	struct net_metrics *metrics, bool *is_more);
 const struct udp_datagram *udp_batch_at(const struct udp_batch *batch, uint32_t i);
 
 // Sending: messages are queued during a turn and leave, in order, at udp_sender_flush(). ----------

@@ -13,7 +13,7 @@ struct udp_batch {
 	struct sockaddr_storage sources[UDP_BATCH];
 	struct udp_datagram good[UDP_BATCH];
 	_Alignas(struct cmsghdr) char control[UDP_BATCH][CONTROL_BYTES];
-	char *buffers; // UDP_BATCH times UDP_DATAGRAM_MAX; the kernel maps only pages that were used
+	char *buffers; // UDP_BATCH * UDP_DATAGRAM_MAX; the kernel maps only pages in use
 };
 
 struct udp_batch *udp_batch_new(void)
@@ -87,8 +87,8 @@ static bool datagram_accept(struct udp_batch *batch, uint32_t i, struct udp_data
 	return true;
 }
 
-uint32_t udp_receive(struct udp_socket *socket, struct udp_batch *batch, struct net_metrics *metrics,
-	bool *is_more)
+uint32_t udp_receive(struct udp_socket *socket, struct udp_batch *batch,
+	struct net_metrics *metrics, bool *is_more)
 {
 	batch_arm(batch);
 	int n = recvmmsg(socket->fd, batch->headers, UDP_BATCH, MSG_DONTWAIT, NULL);

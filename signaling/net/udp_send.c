@@ -1,4 +1,5 @@
-// udp_send.c - sendmmsg() in order, with a bounded queue for the moments when the kernel has no room.
+// udp_send.c - sendmmsg() in order, with a bounded queue for the moments when the kernel has no
+// room.
 //
 // Order is kept per socket: while anything waits in the retry queue, new messages go behind it.
 #include "net/udp.h"
@@ -115,7 +116,8 @@ static void defer_rest(struct udp_sender *sender, uint32_t from, struct net_metr
 	}
 }
 
-// An error of sendmmsg() is that of the first message not sent: that one is given up, the rest goes on.
+// An error of sendmmsg() is that of the first message not sent: that one is given up, the rest goes
+// on.
 static void send_batch(struct udp_sender *sender, struct udp_socket *socket,
 	struct net_metrics *metrics)
 {

@@ -48,12 +48,13 @@ int version_run(const struct cli *cli);
 int cli_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // Pretty JSON on stdout; takes `value`.
 int cli_print_json(json_t *value);
-// Reads and checks a configuration; prints mistakes as FILE:LINE:COLUMN: key: message. NULL: had some.
+// Reads and checks a configuration; prints mistakes as FILE:LINE:COLUMN: key: message. NULL: had
+// some.
 struct config;
 struct config *cli_load_config(const char *path, uint32_t *mistakes);
 
-// client.c: the admin interface of muga-signaling, RUN_DIR/muga.sock. Returns CLI_OK with an owned value,
-// or CLI_UNREACHABLE with the reason printed (unless is_quiet).
+// client.c: the admin interface of muga-signaling, RUN_DIR/muga.sock. Returns CLI_OK with an owned
+// value, or CLI_UNREACHABLE with the reason printed (unless is_quiet).
 struct client_request {
 	const char *path;
 	const char *body; // NULL = GET

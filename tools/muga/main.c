@@ -24,9 +24,10 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{ "check", "FILE", "check a configuration; prints every mistake with its place", check_run },
-	{ "show", "calls|media|ports|trunks", "tables of what is going on ('show calls --ended' for "
-		"the calls that are over)", show_run },
+	{ "check", "FILE", "check a configuration; prints every mistake with its place",
+		check_run },
+	{ "show", "calls|media|ports|trunks", "tables of what is going on ('show calls --ended' "
+		"for the calls that are over)", show_run },
 	{ "top", "", "a screen of rates, refreshed ('--json': one sample)", top_run },
 	{ "shmdump", "[DIR]", "both files of the shared segment, also after a crash", shmdump_run },
 	{ "config", "schema", "every key of the configuration with type, range and default",

@@ -1,7 +1,7 @@
 // segment.h - the two files of the shared segment as a tool sees them: read-only, never trusted.
 //
-// Works on the files of living and of dead processes. Everything is copied out and bounds-checked; what
-// changes under the reader's eyes at worst shows an older or newer number.
+// Works on the files of living and of dead processes. Everything is copied out and bounds-checked;
+// what changes under the reader's eyes at worst shows an older or newer number.
 #pragma once
 
 #include "shm/flow_table.h"

@@ -1,5 +1,5 @@
-// shmdump.c - muga shmdump [DIR]: headers, addresses, every flow record and state of both files. For
-// the hour after a crash. Keys are never in these records; what will hold them is left out.
+// shmdump.c - muga shmdump [DIR]: headers, addresses, every flow record and state of both files.
+// For the hour after a crash. Keys are never in these records; what will hold them is left out.
 #include "cli.h"
 
 #include "muga/segment.h"
@@ -32,7 +32,8 @@ static json_t *file_json(const struct segment *segment, const struct shm_map *ma
 	for (int i = 0; i < 16; i++)
 		snprintf(boot + 2 * i, 3, "%02x", header.boot_id[i]);
 	return json_pack("{s:i, s:I, s:s, s:i, s:i, s:b, s:f, s:{s:i, s:i, s:i, s:i}}",
-		"abi", (int)header.abi, "file_bytes", (json_int_t)header.file_bytes, "boot_id", boot,
+		"abi", (int)header.abi, "file_bytes", (json_int_t)header.file_bytes,
+		"boot_id", boot,
 		"instance", (int)header.instance, "writer_pid", (int)header.writer_pid,
 		"writer_is_alive", shm_writer_is_alive(map), "heartbeat_age_s",
 		heartbeat_age_s(segment, &header), "geometry", "addresses", (int)g->addresses,
@@ -60,12 +61,13 @@ static json_t *record_json(const struct flow_cfg *cfg)
 	struct addr addr = { .ip = cfg->remote_ip, .port = cfg->remote_port };
 	addr_format(&addr, remote);
 	snprintf(token, sizeof(token), "%016llx", (unsigned long long)cfg->call_token);
-	return json_pack("{s:i, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:I, s:i, s:i, s:s, s:i, "
-		"s:i, s:i, s:i, s:I}",
+	return json_pack("{s:i, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:I, s:i, s:i, s:s, "
+		"s:i, s:i, s:i, s:i, s:I}",
 		"media_address", (int)cfg->media_address, "port", (int)cfg->port,
 		"incarnation", (json_int_t)cfg->incarnation, "generation", (int)cfg->generation,
 		"state_index", (int)cfg->state_index, "kind", (int)cfg->kind,
-		"latch_mode", (int)cfg->latch_mode, "flags", (int)cfg->flags, "dscp", (int)cfg->dscp,
+		"latch_mode", (int)cfg->latch_mode, "flags", (int)cfg->flags,
+		"dscp", (int)cfg->dscp,
 		"remote", remote, "peer_incarnation", (json_int_t)cfg->peer_incarnation,
 		"peer_address", (int)cfg->peer_address, "peer_port", (int)cfg->peer_port,
 		"call", token, "leg", (int)cfg->call_leg, "owner", (int)cfg->owner,
@@ -107,7 +109,8 @@ static json_t *dump_json(const struct segment *segment)
 		segment->has_media ? epochs_json(segment) : json_array(), "flows", flows);
 }
 
-// A file that cannot be mapped as it is (another boot, another version, cut off) is read piece by piece.
+// A file that cannot be mapped as it is (another boot, another version, cut off) is read piece by
+// piece.
 static json_t *torn_json(const char *path)
 {
 	struct shm_dump_options options = { .is_json = true, .has_flows = true };

@@ -50,10 +50,12 @@ static void add_call(struct table *table, const json_t *call, bool is_ended)
 
 static void print_table(const json_t *answer, bool is_ended)
 {
+#define QUALITY ">PACKETS|>LOSS|>JITTER|>MOS"
 	static const char *const columns[] = {
-		"CALL|STATE|FROM|TO|CODEC|>TIME|A|>PACKETS|>LOSS|>JITTER|>MOS|B|>PACKETS|>LOSS|>JITTER|>MOS",
-		"CALL|END|FROM|TO|CODEC|>TIME|A|>PACKETS|>LOSS|>JITTER|>MOS|B|>PACKETS|>LOSS|>JITTER|>MOS",
+		"CALL|STATE|FROM|TO|CODEC|>TIME|A|" QUALITY "|B|" QUALITY,
+		"CALL|END|FROM|TO|CODEC|>TIME|A|" QUALITY "|B|" QUALITY,
 	};
+#undef QUALITY
 	struct table *table = table_new(columns[is_ended]);
 	const json_t *calls = json_object_get(answer, "calls"), *call;
 	size_t i;

@@ -1,6 +1,7 @@
 // table.h - aligned columns on a terminal.
 //
-// Cells are copied; control characters become '?', so that no name from the network moves the cursor.
+// Cells are copied; control characters become '?', so that no name from the network moves the
+// cursor.
 #pragma once
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// top.c - muga top: calls and packets, as totals and as rates between two looks. Calls come from the
-// running muga-signaling, packets from media's file; either may be missing.
+// top.c - muga top: calls and packets, as totals and as rates between two looks. Calls come from
+// the running muga-signaling, packets from media's file; either may be missing.
 #include "cli.h"
 
 #include "muga/segment.h"

@@ -1,5 +1,5 @@
-// Two real workers on loopback sockets around a core of a few lines, defined here before the real one:
-// "shard N echo TEXT" comes back as "W TEXT", W being the worker that had it.
+// Two real workers on loopback sockets around a core of a few lines, defined here before the real
+// one: "shard N echo TEXT" comes back as "W TEXT", W being the worker that had it.
 #include "worker.h"
 #include "worker_command.h"
 
@@ -20,7 +20,7 @@
 
 #define WORKERS 2u
 
-// The tiny core ---------------------------------------------------------------------------------------
+// The tiny core -----------------------------------------------------------------------------------
 
 struct core {
 	struct core_params params;
@@ -124,7 +124,7 @@ bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info 
 	return true;
 }
 
-// The workers around it -------------------------------------------------------------------------------
+// The workers around it ---------------------------------------------------------------------------
 
 static struct config config = {
 	.workers = WORKERS,
@@ -143,7 +143,8 @@ static void wake(void *context, uint32_t to)
 	worker_wake(workers[to]);
 }
 
-// An address whose port nobody has; another process could take it before we do, at worst the test fails.
+// An address whose port nobody has; another process could take it before we do, at worst the test
+// fails.
 static struct addr free_addr(const char *ip)
 {
 	struct addr addr = { .port = 0 };
@@ -348,6 +349,11 @@ static void test_ended_calls_are_kept(void **state)
 	worker_command_put(&full->command);
 }
 
+static bool is_drained(void)
+{
+	return worker_is_drained(workers[0]) && worker_is_drained(workers[1]);
+}
+
 static void test_drain(void **state)
 {
 	(void)state;
@@ -359,8 +365,7 @@ static void test_drain(void **state)
 	worker_command_put(&before->command);
 	assert_false(worker_is_drained(workers[0]));
 	atomic_store(&shared.is_draining, true);
-	for (int i = 0; i < 300 && !(worker_is_drained(workers[0]) && worker_is_drained(workers[1]));
-	     i++)
+	for (int i = 0; i < 300 && !is_drained(); i++)
 		poll(NULL, 0, 10);
 	assert_true(worker_is_drained(workers[0]));
 	assert_true(worker_is_drained(workers[1]));

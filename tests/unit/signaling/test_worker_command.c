@@ -102,7 +102,8 @@ static void test_many_askers(void **state)
 		assert_int_equal(worker.last[i], COMMANDS);
 }
 
-// The asker has gone; the late answer frees the command (the asan build sees a leak or a use after free).
+// The asker has gone; the late answer frees the command (the asan build sees a leak or a use after
+// free).
 static void test_late_answer(void **state)
 {
 	static struct worker worker;

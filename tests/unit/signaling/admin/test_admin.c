@@ -173,7 +173,8 @@ static void test_hostile_bytes(void **state)
 	memset(big + n, '[', 4000); // deep nesting within the limit
 	assert_int_equal(ask(big, (size_t)n + 4000, answer, sizeof(answer)), 400);
 	// It still serves.
-	assert_int_equal(ask_text("GET /v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+	assert_int_equal(ask_text("GET /v1/version HTTP/1.1\r\nHost: x\r\n"
+				  "Connection: close\r\n\r\n",
 		answer, sizeof(answer)), 200);
 }
 
@@ -191,7 +192,8 @@ static void test_many_silent_clients(void **state)
 	}
 	for (int i = 0; i < 40; i++)
 		close(fds[i]);
-	assert_int_equal(ask_text("GET /v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+	assert_int_equal(ask_text("GET /v1/version HTTP/1.1\r\nHost: x\r\n"
+				  "Connection: close\r\n\r\n",
 		answer, sizeof(answer)), 200);
 }
 

@@ -1,4 +1,5 @@
-// The sender against a kernel of our own: this program's sendmmsg() and sendto() stand before libc's.
+// The sender against a kernel of our own: this program's sendmmsg() and sendto() stand before
+// libc's.
 #include "net/udp.h"
 
 #include <errno.h>
@@ -54,6 +55,7 @@ int sendmmsg(int fd, struct mmsghdr *headers, unsigned int count, int flags)
 	return (int)count;
 }
 
+// tidy-allow parameters: the signature of libc
 ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *sa,
 	socklen_t sa_len)
 {
