@@ -178,8 +178,11 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	const char *is_long = getenv("MUGA_LONG");
-	if (is_long && is_long[0] == '1')
+	// Ranges that did not overlap still do not.
+	if (is_long && is_long[0] == '1') {
 		seeds *= 20;
+		first = (first - 1) * 20 + 1;
+	}
 	log_init(&log);
 	for (uint64_t i = 0; i < seeds; i++)
 		run_seed(first + i, is_verbose, &totals);
