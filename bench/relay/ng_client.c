@@ -66,7 +66,8 @@ static void make_request(const struct params *p, bool is_answer, uint32_t call, 
 static bool parse_reply(const char *reply, struct endpoint *out)
 {
 	const char *c = strstr(reply, "c=IN IP4 "), *m = strstr(reply, "m=audio ");
-	return strstr(reply, "6:result2:ok") && c && m && sscanf(c, "c=IN IP4 %63s", out->ip) == 1 &&
+	return strstr(reply, "6:result2:ok") && c && m &&
+		sscanf(c, "c=IN IP4 %63s", out->ip) == 1 &&
 		sscanf(m, "m=audio %u", &out->port) == 1;
 }
 
@@ -97,8 +98,10 @@ static bool set_up_calls(int fd, const struct params *p, FILE *file)
 		struct endpoint core, access;
 		if (!ask(fd, p, false, call, &core) || !ask(fd, p, true, call, &access))
 			return false;
-		fprintf(file, "0 %s %u %s %u\n", p->own[0], p->port[0] + 2 * call, access.ip, access.port);
-		fprintf(file, "1 %s %u %s %u\n", p->own[1], p->port[1] + 2 * call, core.ip, core.port);
+		fprintf(file, "0 %s %u %s %u\n", p->own[0], p->port[0] + 2 * call, access.ip,
+			access.port);
+		fprintf(file, "1 %s %u %s %u\n", p->own[1], p->port[1] + 2 * call, core.ip,
+			core.port);
 	}
 	return true;
 }
@@ -142,7 +145,8 @@ int main(int argc, char **argv)
 	while (is_valid && (opt = getopt_long(argc, argv, "", options, NULL)) != -1)
 		is_valid = parse_option(&p, opt, optarg);
 	if (!is_valid || !p.own[0] || !p.own[1] || !p.flows || !p.ng.sin_family) {
-		fprintf(stderr, "usage: see the head of ng_client.c\n");
+		fprintf(stderr, "usage: ng-client --ng IP,PORT --from IP --to IP --calls N "
+			"--rtp-ports FROM,TO --flows FILE\n");
 		return 2;
 	}
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

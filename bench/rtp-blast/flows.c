@@ -73,14 +73,16 @@ static bool render_ips(struct blast_flow *flow, const struct flow_line *line)
 	struct in6_addr from6, to6;
 	uint8_t *ip = flow->frame + ETH;
 
-	if (inet_pton(AF_INET, line->own, &from4) == 1 && inet_pton(AF_INET, line->border, &to4) == 1) {
+	if (inet_pton(AF_INET, line->own, &from4) == 1 &&
+	    inet_pton(AF_INET, line->border, &to4) == 1) {
 		put16(flow->frame + 12, 0x0800);
 		render_ip4(ip, &from4, &to4);
 		flow->udp_at = ETH + 20;
 		flow->sum = sum_words(ip + 12, 8);
 		return true;
 	}
-	if (inet_pton(AF_INET6, line->own, &from6) == 1 && inet_pton(AF_INET6, line->border, &to6) == 1) {
+	if (inet_pton(AF_INET6, line->own, &from6) == 1 &&
+	    inet_pton(AF_INET6, line->border, &to6) == 1) {
 		put16(flow->frame + 12, 0x86dd);
 		render_ip6(ip, &from6, &to6);
 		flow->udp_at = ETH + 40;
@@ -112,7 +114,8 @@ static bool render(struct blast_flow *flow, const struct flow_line *line, uint32
 	return true;
 }
 
-int blast_flows_init(struct blast_flows *out, const char *path, const struct blast_macs macs[BLAST_SIDES],
+int blast_flows_init(struct blast_flows *out, const char *path,
+	const struct blast_macs macs[BLAST_SIDES],
 	bool has_checksum)
 {
 	FILE *file = fopen(path, "r");
@@ -144,7 +147,8 @@ int blast_flows_init(struct blast_flows *out, const char *path, const struct bla
 	if (!err && (!out->count || out->count % 2))
 		err = -ENODATA;
 	if (err)
-		fprintf(stderr, "rtp-blast: %s: line %u is no stream, or its other end is missing\n",
+		fprintf(stderr, "rtp-blast: %s: line %u is no stream, or its "
+			"other end is missing\n",
 			path, out->count + 1);
 	return err;
 }
@@ -164,7 +168,8 @@ void blast_flow_advance(struct blast_flow *flow)
 	put32(rtp + RTP_NUMBER, number);
 	if (!flow->has_checksum)
 		return;
-	uint32_t sum = fold(flow->sum + sum_words(rtp + RTP_SEQUENCE, 6) + sum_words(rtp + RTP_NUMBER, 4));
+	uint32_t sum = fold(flow->sum + sum_words(rtp + RTP_SEQUENCE, 6) +
+		sum_words(rtp + RTP_NUMBER, 4));
 	uint16_t checksum = (uint16_t)~sum;
 	put16(udp + 6, checksum ? checksum : 0xffff);
 }

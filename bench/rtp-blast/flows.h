@@ -1,7 +1,8 @@
 // flows.h - the streams of a blast and their pre-rendered frames.
 //
-// Read from a file of lines "side own-ip own-port border-ip border-port", as tests/system/tools/sipcall and
-// bench/relay's ng-client write them. Lines 2 i and 2 i + 1 are the two ends of one call.
+// Read from a file of lines "side own-ip own-port border-ip border-port", as
+// tests/system/tools/sipcall and bench/relay's ng-client write them. Lines 2 i and 2 i + 1 are the
+// two ends of one call.
 #pragma once
 
 #include <netinet/in.h>
@@ -38,7 +39,8 @@ struct blast_flows {
 };
 
 // 0, -errno with a message on stderr. Owned; blast_flows_fini().
-int blast_flows_init(struct blast_flows *out, const char *path, const struct blast_macs macs[BLAST_SIDES],
+int blast_flows_init(struct blast_flows *out, const char *path,
+	const struct blast_macs macs[BLAST_SIDES],
 	bool has_checksum);
 void blast_flows_fini(struct blast_flows *flows);
 // Writes the flow's next number into its frame: sequence, timestamp, number, checksum.

@@ -1,12 +1,12 @@
-// rtp-blast - sends RTP of many streams at an exact total rate and counts by number what comes out at
-// the other end of each call.
+// rtp-blast - sends RTP of many streams at an exact total rate and counts by number what comes out
+// at the other end of each call.
 //
 //   rtp-blast --flows FILE --end NETNS,INTERFACE,BORDER-MAC --end NETNS,INTERFACE,BORDER-MAC
 //             --rate PPS --seconds S [--drain MS] [--no-checksum] [--cpu N]
 //
-// The first --end is side 0 of the flows file. Streams are spread uniformly over the packet time: packet k
-// of the whole blast is due at k / rate. Prints one JSON object; "is_generator_limited" means that
-// the asked rate was not reached, so that the trial says nothing about the relay.
+// The first --end is side 0 of the flows file. Streams are spread uniformly over the packet time:
+// packet k of the whole blast is due at k / rate. Prints one JSON object; "is_generator_limited"
+// means that the asked rate was not reached, so that the trial says nothing about the relay.
 #include "port.h"
 
 #include <getopt.h>
@@ -85,7 +85,8 @@ static uint64_t run(struct blast *blast, const struct options *o)
 			uint64_t behind_ns = (due - done) * 1000000000u / o->rate_pps;
 			if (behind_ns > blast->behind_max_ns)
 				blast->behind_max_ns = behind_ns;
-			uint32_t count = due - done < BLAST_BURST ? (uint32_t)(due - done) : BLAST_BURST;
+			uint32_t count = due - done < BLAST_BURST ?
+				(uint32_t)(due - done) : BLAST_BURST;
 			send_burst(blast, done, count);
 			done += count;
 		}
@@ -116,7 +117,8 @@ static void report(struct blast *blast, const struct options *o, uint64_t took_n
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	printf("{\"streams\": %u, \"asked_pps\": %u, \"sent_pps\": %.0f, \"sent\": %lu, "
 		"\"received\": %lu, \"lost\": %ld, \"late\": %lu, \"sink_drops\": %lu, "
-		"\"refused\": %lu, \"behind_max_us\": %lu, \"cpu_ns\": %lu, \"is_generator_limited\": %s}\n",
+		"\"refused\": %lu, \"behind_max_us\": %lu, \"cpu_ns\": %lu, "
+		"\"is_generator_limited\": %s}\n",
 		blast->flows.count, o->rate_pps, pps, blast->sent, received,
 		(long)(blast->sent - received), late, drops, blast->refused,
 		blast->behind_max_ns / 1000,

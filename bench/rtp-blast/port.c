@@ -83,7 +83,8 @@ int blast_port_open(struct blast_port *port, const char *netns, const char *inte
 	if (!err)
 		err = open_rx(port);
 	if (err)
-		fprintf(stderr, "rtp-blast: %s in %s: %s\n", interface, netns ? netns : "this namespace",
+		fprintf(stderr, "rtp-blast: %s in %s: %s\n", interface,
+			netns ? netns : "this namespace",
 			strerror(-err));
 	if (home >= 0 && setns(home, CLONE_NEWNET))
 		err = -errno;

@@ -1,4 +1,5 @@
-// port.h - one end of the blast: an AF_PACKET socket that sends and a ring that receives, in a namespace.
+// port.h - one end of the blast: an AF_PACKET socket that sends and a ring that receives, in a
+// namespace.
 #pragma once
 
 #include "flows.h"

@@ -2,8 +2,8 @@
 //
 //   wavmatch [--json] [--min PERCENT] PLAYED.wav RECORDED.wav
 //
-// Exit status: 0 at least PERCENT (default 0) and nothing missing beyond the rest, 1 below it, 2 usage or
-// unreadable file.
+// Exit status: 0 the match is PERCENT (default 0) or better, 1 it is not, 2 usage or a file that
+// cannot be compared.
 #include "wavmatch/match.h"
 #include "wavmatch/wav.h"
 
@@ -34,7 +34,8 @@ static void print_json(const struct match_report *r)
 
 static void print_text(const struct match_report *r)
 {
-	printf("match %.1f %%, lag %d ms, %u of %u ms of speech missing\n", 100 * r->overall, r->lag_ms,
+	printf("match %.1f %%, lag %d ms, %u of %u ms of speech missing\n", 100 * r->overall,
+		r->lag_ms,
 		r->missing_ms, r->speech_ms);
 	printf("by second:");
 	for (uint32_t i = 0; i < r->seconds; i++) {
@@ -59,7 +60,8 @@ static int compare_files(const char *played, const char *recorded, struct match_
 			return err;
 		}
 	}
-	int err = match_compare(&(struct match_input){ wav[0].samples, wav[0].count, wav[0].rate_hz },
+	int err = match_compare(&(struct match_input){ wav[0].samples, wav[0].count,
+		wav[0].rate_hz },
 		&(struct match_input){ wav[1].samples, wav[1].count, wav[1].rate_hz }, report);
 	if (err)
 		fprintf(stderr, "wavmatch: cannot compare %s and %s: %s\n", played, recorded,

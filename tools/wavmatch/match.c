@@ -10,7 +10,8 @@ enum {
 	TAPS = 129,                           // of the band-pass, at 8 kHz
 	ENVELOPE_STEP = MATCH_RATE_HZ / 200,  // 5 ms
 	PART = MATCH_RATE_HZ / 5,             // 200 ms: the grain of "missing"
-	DRIFT = MATCH_RATE_HZ * 60 / 1000,    // a jitter buffer may add or drop frames between seconds
+	// a jitter buffer may add or drop frames between seconds
+	DRIFT = MATCH_RATE_HZ * 60 / 1000,
 };
 
 static const double SPEECH_RMS_MIN = 60.0;   // of full scale 32,768: -55 dBFS
@@ -75,7 +76,8 @@ static double energy(const struct signal *s, int32_t from, int32_t len)
 }
 
 // Normalised correlation of reference[from, from + len) with the recording `lag` samples later.
-static double correlate(const struct signal *ref, const struct signal *rec, int32_t from, int32_t len,
+static double correlate(const struct signal *ref, const struct signal *rec, int32_t from,
+	int32_t len,
 	int32_t lag)
 {
 	double xy = 0, xx = 0, yy = 0;
@@ -141,7 +143,8 @@ static int find_lag(const struct signal *ref, const struct signal *rec, int32_t 
 	return 0;
 }
 
-static void count_missing(const struct signal *ref, const struct signal *rec, int32_t from, int32_t lag,
+static void count_missing(const struct signal *ref, const struct signal *rec, int32_t from,
+	int32_t lag,
 	struct match_report *out)
 {
 	double played = sqrt(energy(ref, from, PART) / PART);
@@ -155,7 +158,8 @@ static void count_missing(const struct signal *ref, const struct signal *rec, in
 }
 
 // One second of the reference; follows the lag as the jitter buffer moves it.
-static double compare_second(const struct signal *ref, const struct signal *rec, int32_t from, int32_t *lag)
+static double compare_second(const struct signal *ref, const struct signal *rec, int32_t from,
+	int32_t *lag)
 {
 	double best = correlate(ref, rec, from, MATCH_RATE_HZ, *lag);
 	int32_t best_lag = *lag;

@@ -1,7 +1,7 @@
 // match.h - how well a recording repeats what was played: the speech test of quickstart.
 //
-// Both signals are brought to 8 kHz and to the band a G.711 call carries (300 to 3,400 Hz), aligned in
-// time, and compared by normalised cross-correlation, second by second. Level does not count.
+// Both signals are brought to 8 kHz and to the band a G.711 call carries (300 to 3,400 Hz), aligned
+// in time, and compared by normalised cross-correlation, second by second. Level does not count.
 #pragma once
 
 #include <stdint.h>
@@ -26,8 +26,8 @@ struct match_input {
 	uint32_t rate_hz;
 };
 
-// 0, -EINVAL: an input is empty or its rate no multiple of 8,000 Hz, -ENODATA: the reference is silent,
-// -ENOMEM. The report's owner calls match_report_fini().
+// 0, -EINVAL: an input is empty or its rate no multiple of 8,000 Hz, -ENODATA: the reference is
+// silent, -ENOMEM. The report's owner calls match_report_fini().
 int match_compare(const struct match_input *reference, const struct match_input *recording,
 	struct match_report *out);
 void match_report_fini(struct match_report *report);

@@ -2,8 +2,9 @@
 //
 //   rtp-count INTERFACE   until SIGINT or SIGTERM, then prints one JSON object
 //
-// Streams are (direction, addresses, ports, SSRC) of UDP packets with version 2 and a payload type below 64
-// or above 95. What the host sends counts as "out", the rest as "in". Gaps are missing sequence numbers.
+// Streams are (direction, addresses, ports, SSRC) of UDP packets with version 2 and a payload type
+// below 64 or above 95. What the host sends counts as "out", the rest as "in". Gaps are missing
+// sequence numbers.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>

@@ -2,8 +2,9 @@
 //
 //   rtp-spray TARGET-IP PORT-MIN PORT-MAX SECONDS [PAYLOAD-TYPE]
 //
-// Each round sends one G.711 packet with a random SSRC to every even port, as fast as the socket takes them
-// with a pause after each 64. Prints {"sent": N, "answers": N}: an answer is any datagram received.
+// Each round sends one G.711 packet with a random SSRC to every even port, as fast as the socket
+// takes them with a pause after each 64. Prints {"sent": N, "answers": N}: an answer is any
+// datagram received.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdint.h>

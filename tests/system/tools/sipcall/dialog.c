@@ -26,7 +26,8 @@ static void send_text(const struct driver *driver, int side, const char *text,
 }
 
 // Requests of the caller all have one shape.
-static void send_caller_request(const struct driver *driver, const struct call *call, const char *method,
+static void send_caller_request(const struct driver *driver, const struct call *call,
+	const char *method,
 	const char *body)
 {
 	struct endpoint e = endpoint_of(driver, CALLER);
@@ -78,7 +79,8 @@ void dialog_send_answer(struct driver *driver, struct call *call)
 	char via[256];
 	const char *from = strstr(call->answer, "\r\nVia: SIP/2.0/UDP ");
 
-	// Back to the topmost Via's sent-by, as RFC 3261 18.2.2 asks; the border never sits behind a NAT.
+	// Back to the topmost Via's sent-by, as RFC 3261 18.2.2 asks; the border never sits behind
+	// a NAT.
 	if (!from)
 		return;
 	snprintf(via, sizeof(via), "%.*s", (int)strcspn(from + 19, ";\r"), from + 19);
@@ -95,10 +97,12 @@ void dialog_send_answer(struct driver *driver, struct call *call)
 		send_text(driver, CALLEE, call->answer, &to);
 }
 
-static void answer_request(const struct driver *driver, struct call *call, const char *request, int status)
+static void answer_request(const struct driver *driver, struct call *call, const char *request,
+	int status)
 {
 	struct endpoint e = endpoint_of(driver, CALLEE);
-	char via[1024], from[256] = "", to[256] = "", call_id[256] = "", cseq[64] = "", sdp[512] = "";
+	char via[1024], from[256] = "", to[256] = "", call_id[256] = "", cseq[64] = "";
+	char sdp[512] = "";
 	bool is_invite = !strncmp(request, "INVITE ", 7);
 
 	sip_text_copy_lines(request, "Via", via, sizeof(via));
@@ -107,7 +111,8 @@ static void answer_request(const struct driver *driver, struct call *call, const
 	sip_text_header(request, "Call-ID", call_id, sizeof(call_id));
 	sip_text_header(request, "CSeq", cseq, sizeof(cseq));
 	if (is_invite && status == 200)
-		sip_text_sdp(driver->params.ip[CALLEE], call->stream[CALLEE].port, sdp, sizeof(sdp));
+		sip_text_sdp(driver->params.ip[CALLEE], call->stream[CALLEE].port, sdp,
+			sizeof(sdp));
 	snprintf(call->answer, sizeof(call->answer),
 		"SIP/2.0 %d %s\r\n%sFrom: %s\r\nTo: %s%s%s\r\nCall-ID: %s\r\nCSeq: %s\r\n"
 		"Contact: <sip:callee@%s:%u>\r\n%sContent-Length: %zu\r\n\r\n%s",
@@ -127,7 +132,8 @@ static void start_media(struct driver *driver, struct call *call, int side, uint
 	stream->is_sending = true;
 }
 
-static void receive_invite(struct driver *driver, struct call *call, const char *msg, uint64_t now_ns)
+static void receive_invite(struct driver *driver, struct call *call, const char *msg,
+	uint64_t now_ns)
 {
 	if (call->callee_call_id[0]) {
 		dialog_send_answer(driver, call);
@@ -177,7 +183,8 @@ static void receive_at_callee(struct driver *driver, const char *msg, uint64_t n
 	}
 }
 
-static void receive_final(struct driver *driver, struct call *call, const char *msg, uint64_t now_ns)
+static void receive_final(struct driver *driver, struct call *call, const char *msg,
+	uint64_t now_ns)
 {
 	char contact[256] = "";
 	int status = sip_text_status(msg);

@@ -83,7 +83,8 @@ static int open_side(struct driver *driver, int side)
 int driver_init(struct driver *driver, const struct driver_params *params)
 {
 	*driver = (struct driver){ .params = *params, .sip_fd = { -1, -1 } };
-	snprintf(driver->tag, sizeof(driver->tag), "t%x", (unsigned)(now() ^ (uint64_t)getpid() << 16));
+	snprintf(driver->tag, sizeof(driver->tag), "t%x",
+		(unsigned)(now() ^ (uint64_t)getpid() << 16));
 	driver->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	driver->calls = calloc(params->calls, sizeof(*driver->calls));
 	if (driver->epoll_fd < 0 || !driver->calls)
@@ -188,13 +189,15 @@ static bool all_stand(const struct driver *driver)
 static void print_remote(FILE *file, const struct sockaddr_storage *addr)
 {
 	char ip[INET6_ADDRSTRLEN];
-	const void *at = addr->ss_family == AF_INET ? (const void *)&((const struct sockaddr_in *)addr)->sin_addr :
+	const void *at = addr->ss_family == AF_INET ?
+		(const void *)&((const struct sockaddr_in *)addr)->sin_addr :
 		(const void *)&((const struct sockaddr_in6 *)addr)->sin6_addr;
 	inet_ntop(addr->ss_family, at, ip, sizeof(ip));
 	fprintf(file, " %s %u\n", ip, ntohs(((const struct sockaddr_in *)addr)->sin_port));
 }
 
-// One line a stream: side, own address and port, the border's address and port. Appears whole, by rename.
+// One line a stream: side, own address and port, the border's address and port. Appears whole, by
+// rename.
 static void write_flows(const struct driver *driver)
 {
 	char path[512];
@@ -206,7 +209,8 @@ static void write_flows(const struct driver *driver)
 		return;
 	}
 	for (uint32_t i = 0; i < driver->params.calls; i++) {
-		for (int side = 0; driver->calls[i].state == CALL_ANSWERED && side < SIDES; side++) {
+		bool stands = driver->calls[i].state == CALL_ANSWERED;
+		for (int side = 0; stands && side < SIDES; side++) {
 			const struct stream *stream = &driver->calls[i].stream[side];
 			fprintf(file, "%d %s %u", side, driver->params.ip[side], stream->port);
 			print_remote(file, &stream->remote);
@@ -307,16 +311,18 @@ bool driver_report(const struct driver *driver, FILE *out)
 		t.callee_left += call->is_acked && !call->is_callee_ended;
 		if (call->state == CALL_FAILED && first_failure < 0)
 			first_failure = call->failure;
-		for (int side = 0; call->answered_ns && driver->params.has_media && side < SIDES; side++)
+		bool is_counted = call->answered_ns && driver->params.has_media;
+		for (int side = 0; is_counted && side < SIDES; side++)
 			add_stream(&t, &call->stream[side]);
 	}
 	fprintf(out, "{\"calls\": %u, \"answered\": %u, \"failed\": %u, \"first_failure\": %d, "
-		"\"bye_failed\": %u, \"callee_left\": %u, \"sent\": %lu, \"received\": %lu, \"lost\": %lu, "
-		"\"tail_lost\": %lu, \"deaf_streams\": %lu, \"duplicates\": %lu, \"reordered\": %lu, "
-		"\"foreign\": %lu, \"gap_max_ms\": %lu, \"stray_sip\": %u}\n",
-		driver->params.calls, t.answered, t.failed, first_failure, t.bye_failed, t.callee_left, t.sent,
-		t.received, t.lost, t.tail_lost, t.deaf, t.duplicates, t.reordered, t.foreign,
+		"\"bye_failed\": %u, \"callee_left\": %u, \"sent\": %lu, \"received\": %lu, "
+		"\"lost\": %lu, \"tail_lost\": %lu, \"deaf_streams\": %lu, \"duplicates\": %lu, "
+		"\"reordered\": %lu, \"foreign\": %lu, \"gap_max_ms\": %lu, \"stray_sip\": %u}\n",
+		driver->params.calls, t.answered, t.failed, first_failure, t.bye_failed,
+		t.callee_left, t.sent, t.received, t.lost, t.tail_lost, t.deaf, t.duplicates, t.reordered, t.foreign,
 		t.gap_max_ns / 1000000, driver->strays);
-	return !t.failed && !t.bye_failed && !t.callee_left && !t.lost && !t.duplicates && !t.foreign &&
+	return !t.failed && !t.bye_failed && !t.callee_left && !t.lost && !t.duplicates &&
+		!t.foreign &&
 		t.answered == driver->params.calls;
 }

@@ -1,7 +1,8 @@
 // driver.h - places calls through a border controller and answers them, both ends in one process.
 //
-// The two ends may live in two network namespaces. The called user is "c<number>", by which the answering
-// end finds the call again: nothing else that the caller wrote needs to survive the border.
+// The two ends may live in two network namespaces. The called user is "c<number>", by which the
+// answering end finds the call again: nothing else that the caller wrote needs to survive the
+// border.
 #pragma once
 
 #include "sip_text.h"
@@ -27,7 +28,8 @@ struct driver_params {
 	bool is_callee_silent;             // one-way media
 };
 
-enum call_state { CALL_IDLE, CALL_INVITED, CALL_ANSWERED, CALL_DRAINING, CALL_ENDING, CALL_DONE, CALL_FAILED };
+enum call_state { CALL_IDLE, CALL_INVITED, CALL_ANSWERED, CALL_DRAINING, CALL_ENDING, CALL_DONE,
+	CALL_FAILED };
 
 struct call {
 	enum call_state state;
@@ -62,7 +64,8 @@ int driver_init(struct driver *driver, const struct driver_params *params);
 // Until all calls ended. `until_eof`: calls stand until standard input ends.
 void driver_run(struct driver *driver, bool until_eof);
 void driver_fini(struct driver *driver);
-// One JSON object. Returns whether every call was answered and ended and none of its packets is missing.
+// One JSON object. Returns whether every call was answered and ended and none of its packets is
+// missing.
 bool driver_report(const struct driver *driver, FILE *out);
 
 // dialog.c: what is said in SIP

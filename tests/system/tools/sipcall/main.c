@@ -9,8 +9,8 @@
 //     --flows FILE      write "side ip port border-ip border-port" lines once all calls stand
 //     --until-eof       calls stand until standard input ends
 //
-// Prints one JSON object. Exit status 0: every call answered and ended by 200, no packet lost, doubled or
-// foreign; 1 otherwise; 2 usage.
+// Prints one JSON object. Exit status 0: every call answered and ended by 200, no packet lost,
+// doubled or foreign; 1 otherwise; 2 usage.
 #include "driver.h"
 
 #include <getopt.h>
@@ -97,7 +97,10 @@ int main(int argc, char **argv)
 			is_valid = parse_option(&params, opt, optarg);
 	}
 	if (!is_valid || !params.ip[CALLER] || !params.ip[CALLEE] || !params.border_host) {
-		fprintf(stderr, "usage: see the head of main.c\n");
+		fprintf(stderr, "usage: sipcall --from [NETNS,]IP[,PORT] --to [NETNS,]IP[,PORT] "
+			"--border IP[,PORT] [--calls N] [--rate PER_SECOND] [--hold MS] "
+			"[--rtp-ports FROM,TO] [--prefix TEXT] [--no-media] [--one-way] "
+			"[--flows FILE] [--until-eof]\n");
 		return 2;
 	}
 	if (until_eof)

@@ -111,7 +111,8 @@ bool sip_text_address(const char *ip, uint16_t port, struct sockaddr_storage *ou
 
 socklen_t sip_text_address_len(const struct sockaddr_storage *addr)
 {
-	return addr->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	return addr->ss_family == AF_INET ?
+		sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 }
 
 bool sip_text_address_equal(const struct sockaddr_storage *a, const struct sockaddr_storage *b)

@@ -1,6 +1,7 @@
 // sip_text.h - the little SIP that the call driver speaks: header look-up and message text.
 //
-// Deliberately shares nothing with signaling/sip: an independent reading of RFC 3261 is the better test.
+// Deliberately shares nothing with signaling/sip: an independent reading of RFC 3261 is the better
+// test.
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +11,8 @@
 
 #define SIP_TEXT_MAX 4096
 
-// Copies the value of the first header `name` (no compact forms) without leading blanks; false: absent.
+// Copies the value of the first header `name` (no compact forms) without leading blanks; false:
+// absent.
 bool sip_text_header(const char *msg, const char *name, char *out, size_t size);
 // Every "Name: value\r\n" line of `name`, in order; the empty string if there is none.
 void sip_text_copy_lines(const char *msg, const char *name, char *out, size_t size);

@@ -63,9 +63,11 @@ void stream_send_due(struct stream *stream, uint64_t now_ns)
 {
 	struct rtp_packet packet;
 
-	while (stream->is_sending && now_ns >= stream->next_ns && stream->sent < STREAM_PACKETS_MAX) {
+	while (stream->is_sending && now_ns >= stream->next_ns &&
+		stream->sent < STREAM_PACKETS_MAX) {
 		fill_packet(&packet, stream, stream->sent);
-		if (sendto(stream->fd, &packet, sizeof(packet), 0, (struct sockaddr *)&stream->remote,
+		if (sendto(stream->fd, &packet, sizeof(packet), 0,
+			(struct sockaddr *)&stream->remote,
 			    sip_text_address_len(&stream->remote)) < 0 && errno == EAGAIN)
 			return;
 		stream->sent++;
@@ -101,7 +103,8 @@ void stream_receive(struct stream *stream, uint64_t now_ns)
 
 	while ((len = recvfrom(stream->fd, &packet, sizeof(packet), MSG_TRUNC,
 			(struct sockaddr *)&from, &from_len)) >= 0) {
-		uint32_t number = (uint16_t)(ntohs(packet.sequence_be) - stream->peer->sequence_first);
+		uint32_t number =
+			(uint16_t)(ntohs(packet.sequence_be) - stream->peer->sequence_first);
 		fill_packet(&expected, stream->peer, number);
 		if (len != sizeof(packet) || memcmp(&packet, &expected, sizeof(packet)) ||
 		    !sip_text_address_equal(&from, &stream->remote))

@@ -1,5 +1,5 @@
-// stream.h - one direction-pair of RTP at one end of a call: sends 20 ms G.711 packets, and accounts
-// for every packet of the other end by its sequence number.
+// stream.h - one direction-pair of RTP at one end of a call: sends 20 ms G.711 packets, and
+// accounts for every packet of the other end by its sequence number.
 //
 // Both ends live in one process, so the receiver knows exactly what was sent.
 #pragma once
