@@ -320,7 +320,8 @@ bool driver_report(const struct driver *driver, FILE *out)
 		"\"lost\": %lu, \"tail_lost\": %lu, \"deaf_streams\": %lu, \"duplicates\": %lu, "
 		"\"reordered\": %lu, \"foreign\": %lu, \"gap_max_ms\": %lu, \"stray_sip\": %u}\n",
 		driver->params.calls, t.answered, t.failed, first_failure, t.bye_failed,
-		t.callee_left, t.sent, t.received, t.lost, t.tail_lost, t.deaf, t.duplicates, t.reordered, t.foreign,
+		t.callee_left, t.sent, t.received, t.lost,
+		t.tail_lost, t.deaf, t.duplicates, t.reordered, t.foreign,
 		t.gap_max_ns / 1000000, driver->strays);
 	return !t.failed && !t.bye_failed && !t.callee_left && !t.lost && !t.duplicates &&
 		!t.foreign &&
