@@ -1,6 +1,7 @@
 // dump.c - the two files for people and for machines, from any bytes.
 #include "shm/dump.h"
 
+#include "base/clock.h"
 #include "shm/flow_table.h"
 #include "shm/layout.h"
 
@@ -59,6 +60,20 @@ static void print_number(struct dump *dump, const char *name, uint64_t value, bo
 		fprintf(dump->out, "%-20s %llu\n", name, (unsigned long long)value);
 }
 
+// Of a file of another boot the age means nothing; it is 0 where the heartbeat lies ahead.
+static void print_writer(struct dump *dump)
+{
+	const struct shm_header *h = &dump->header;
+	uint64_t beat_ns = atomic_load(&h->heartbeat_ns), now_ns = clock_mono_ns();
+	bool is_alive = shm_file_is_locked(dump->fd);
+	double age_s = beat_ns < now_ns ? (double)(now_ns - beat_ns) / (double)NS_PER_S : 0;
+	print_number(dump, "writer_pid", atomic_load(&h->writer_pid), false);
+	fprintf(dump->out,
+		dump->options.is_json ? "\"writer_is_alive\": %s, \"heartbeat_age_s\": %.1f, "
+				      : "writer_is_alive      %s\nheartbeat_age_s      %.1f\n",
+		is_alive ? "true" : "false", age_s);
+}
+
 static void print_header(struct dump *dump, const char *kind)
 {
 	const struct shm_header *h = &dump->header;
@@ -79,8 +94,7 @@ static void print_header(struct dump *dump, const char *kind)
 	print_number(dump, "instance", atomic_load(&h->instance), false);
 	print_number(dump, "is_ready", atomic_load(&h->is_ready), false);
 	print_number(dump, "is_superseded", atomic_load(&h->is_superseded), false);
-	print_number(dump, "writer_pid", atomic_load(&h->writer_pid), false);
-	print_number(dump, "heartbeat_ns", atomic_load(&h->heartbeat_ns), false);
+	print_writer(dump);
 }
 
 static void array_begin(struct dump *dump, const char *name)
@@ -313,7 +327,8 @@ static int dump_file(struct dump *dump)
 int shm_dump(const char *path, const struct shm_dump_options *options, FILE *out)
 {
 	struct dump dump = { .out = out, .options = *options };
-	dump.fd = open(path, O_RDONLY | O_CLOEXEC);
+	// Nor does a FIFO of that name stop us.
+	dump.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (dump.fd < 0)
 		return -errno;
 	int err = dump_file(&dump);

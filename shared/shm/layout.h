@@ -36,6 +36,7 @@ struct shm_media {
 	struct shm_header header;
 	struct epoch_slot slots[SHM_LANE_MAX];
 	struct shm_counters counters;
+	alignas(64) _Atomic uint8_t shard_lanes[SHM_MEDIA_SHARDS]; // lane + 1; 0 = not known yet
 };
 
 // Offsets from the start of the file, each a multiple of 4096.
@@ -69,6 +70,8 @@ int shm_header_check(const struct shm_header *header, uint64_t magic, uint64_t f
 	struct shm_geometry *geometry);
 // False: the kernel tells none.
 bool shm_boot_id(uint8_t out[16]);
+// Whether some process holds the writer's lock of the file behind `fd`.
+bool shm_file_is_locked(int fd);
 
 // Accessors that only the writer side needs.
 _Atomic uint64_t *shm_port_owner(const struct shm_map *signaling, uint32_t address);

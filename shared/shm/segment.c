@@ -60,7 +60,7 @@ static int lock_file(int fd)
 	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
 }
 
-static bool is_locked(int fd)
+bool shm_file_is_locked(int fd)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	// A lock that cannot be asked for counts as held: reclaim then waits, which is safe.
@@ -433,7 +433,8 @@ static int attach(const char *dir, bool is_media, struct shm_map *out)
 	map.dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (map.dir_fd < 0)
 		return -errno;
-	map.fd = openat(map.dir_fd, name_of(is_media), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK; // a FIFO must not stop us
+	map.fd = openat(map.dir_fd, name_of(is_media), flags);
 	if (map.fd < 0 || fstat(map.fd, &st) != 0) {
 		err = -errno;
 		goto fail;
@@ -466,7 +467,7 @@ int shm_media_attach(const char *dir, struct shm_map *out)
 
 bool shm_writer_is_alive(const struct shm_map *map)
 {
-	return map->fd < 0 || map->is_writer || is_locked(map->fd);
+	return map->fd < 0 || map->is_writer || shm_file_is_locked(map->fd);
 }
 
 bool shm_is_superseded(const struct shm_map *map)
@@ -483,10 +484,11 @@ enum shm_presence shm_media_presence(const struct shm_map *signaling, const stru
 		return shm_is_superseded(media) ? SHM_UNKNOWN : SHM_ABSENT;
 	if (signaling->dir_fd < 0)
 		return SHM_ABSENT;
-	int fd = openat(signaling->dir_fd, SHM_MEDIA_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int fd = openat(signaling->dir_fd, SHM_MEDIA_NAME, flags);
 	if (fd < 0)
 		return errno == ENOENT ? SHM_ABSENT : SHM_UNKNOWN;
-	bool is_held = is_locked(fd);
+	bool is_held = shm_file_is_locked(fd);
 	close(fd);
 	return is_held ? SHM_UNKNOWN : SHM_ABSENT;
 }
