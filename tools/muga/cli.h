@@ -29,6 +29,23 @@ struct cli {
 	char **words;
 };
 
+#define CLI_RUN_DIR "/run/muga" // unless an option or a configuration says otherwise
+
+// What the options said, before defaults. Borrows argv and the environment.
+struct cli_choices {
+	const char *config, *run_dir, *shm_dir; // NULL = not said
+	bool is_help;
+};
+
+// All of the program: options, then the verb. Returns the exit status.
+int cli_run(int argc, char **argv);
+// Fills both with defaults, then by the options; getopt's optind is at the verb afterwards. CLI_OK,
+// or CLI_USAGE with the reason printed.
+int options_parse(int argc, char **argv, struct cli_choices *choices, struct cli *cli);
+// The directories: an option goes before the configuration, that before the default. CLI_OK, or an
+// exit status with the reason printed.
+int options_dirs(const struct cli_choices *choices, struct cli *cli);
+
 typedef int (*cli_verb_fn)(const struct cli *cli);
 
 int check_run(const struct cli *cli);
