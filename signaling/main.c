@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "call/trunk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,7 +186,9 @@ static int workers_open(struct daemon *daemon)
 		.wake_context = daemon,
 	};
 	daemon->shared.dispatch = dispatch_new(&dispatch);
-	if (daemon->shared.dispatch == NULL)
+	// One table of the process: a trunk's limit holds over all workers together.
+	daemon->shared.trunks = trunk_table_new();
+	if (daemon->shared.dispatch == NULL || daemon->shared.trunks == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < daemon->config->workers; i++) {
 		struct worker_params params = {
@@ -277,6 +280,7 @@ static void tear_down(struct daemon *daemon)
 	for (uint32_t i = 0; i < workers; i++)
 		worker_close(daemon->workers[i]);
 	dispatch_free(daemon->shared.dispatch);
+	trunk_table_free(daemon->shared.trunks);
 	media_link_close(&daemon->control.media);
 	unlink(daemon->pid_path);
 	shm_close(&daemon->signaling); // last: releases the lock that names us the writer

@@ -150,6 +150,7 @@ static int parts_open(struct worker *worker, const struct worker_params *params)
 		.calls_max = (config->limits.calls_max + workers - 1) / workers,
 		.transactions_max = (config->limits.transactions_max + workers - 1) / workers,
 		.key = worker->shared->key,
+		.trunks = worker->shared->trunks,
 		.now_ms = now_ms,
 	};
 	struct flow_writer_params flows = {

@@ -23,6 +23,7 @@
 struct worker_shared {
 	struct config *config;       // writer: control (RCU), readers: workers, admin
 	struct dispatch *dispatch;   // constant after start
+	struct trunk_table *trunks;  // constant after start; its counts: any worker, atomics
 	struct hash_key key;         // constant after start
 	uint32_t workers;            // constant after start
 	_Atomic bool is_draining;    // writer: control, readers: workers

@@ -405,8 +405,11 @@ void core_free(struct core *core)
 
 	if (!core)
 		return;
-	while (core->calls && (call = slab_next(core->calls, &cursor)))
+	while (core->calls && (call = slab_next(core->calls, &cursor))) {
 		arena_fini(&call->arena);
+		for (uint32_t side = 0; side < CALL_LEGS; side++)
+			trunk_give(core->trunks, call->legs[side].trunk_slot);
+	}
 	if (core->txs)
 		sip_transactions_free(core->txs);
 	if (core->wheel)

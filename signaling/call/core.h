@@ -30,7 +30,8 @@ struct core_message {
 
 // NULL: out of memory.
 struct core *core_new(const struct core_params *params);
-// Retires nothing: flows of living calls stay in the segment (orphans of the next instance).
+// Retires nothing: flows of living calls stay in the segment (orphans of the next instance). The
+// trunks, whose table may go on, get them back.
 void core_free(struct core *core);
 
 void core_receive(struct core *core, struct core_env *env, const struct core_message *message);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "call/metric.h"
+#include "call/trunk.h"
 #include "net/udp.h"
 
 #include <poll.h>
@@ -19,6 +20,7 @@
 #include <cmocka.h>
 
 #define WORKERS 2u
+#define TRUNK_CALLS_MAX 5u
 
 // The tiny core -----------------------------------------------------------------------------------
 
@@ -75,6 +77,10 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 		core->timer_ms = env->now_ms + 30;
 		core->timer_send.listener = message->listener;
 		core->timer_send.target = message->source;
+	} else if (span_eq(word, SPAN_LIT("trunk"))) {
+		uint32_t slot = trunk_slot(core->params.trunks, SPAN_LIT("shared"));
+		answer(core, env, message, trunk_take(core->params.trunks, slot, TRUNK_CALLS_MAX) ?
+			SPAN_LIT("taken") : SPAN_LIT("full"));
 	} else if (span_eq(word, SPAN_LIT("call"))) {
 		core->calls++;
 	} else if (span_eq(word, SPAN_LIT("nowhere"))) {
@@ -179,6 +185,7 @@ static int set_up(void **state)
 	shared.config = &config;
 	shared.workers = WORKERS;
 	shared.dispatch = dispatch_new(&dispatch);
+	shared.trunks = trunk_table_new();
 	for (uint32_t i = 0; i < WORKERS; i++) {
 		struct worker_params params = { .shared = &shared, .index = i,
 			.signaling = &signaling, .media = &media };
@@ -199,6 +206,7 @@ static int tear_down(void **state)
 		worker_close(workers[i]);
 	}
 	dispatch_free(shared.dispatch);
+	trunk_table_free(shared.trunks);
 	for (int i = 0; i < 2; i++)
 		udp_close(&client[i]);
 	shm_close(&media);
@@ -285,6 +293,22 @@ static void test_without_call_id(void **state)
 	say(0, "x y z garbage");
 	expect(0, "0 garbage");
 	assert_int_equal(NET_SUM(no_call_id) >= 1, 1);
+}
+
+// Both workers count in the one table: the sixth call is refused, whoever is asked.
+static void test_trunk_limit_is_shared(void **state)
+{
+	char text[32], want[32];
+	(void)state;
+	for (uint32_t i = 0; i < 8; i++) {
+		snprintf(text, sizeof(text), "shard %u trunk x", i);
+		snprintf(want, sizeof(want), "%u %s", i % WORKERS,
+			i < TRUNK_CALLS_MAX ? "taken" : "full");
+		say(0, text);
+		expect(0, want);
+	}
+	uint32_t slot = trunk_slot(shared.trunks, SPAN_LIT("shared"));
+	assert_int_equal(trunk_calls(shared.trunks, slot), TRUNK_CALLS_MAX);
 }
 
 static void test_timer_fires(void **state)
@@ -387,6 +411,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_owner_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shard_moves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_without_call_id, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_trunk_limit_is_shared, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_timer_fires, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_listener_that_is_not_there, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ended_calls_are_kept, set_up, tear_down),
