@@ -209,6 +209,14 @@ void sip_put_reply_vias(
 		sip_put_header(w, SIP_HEADER_VIA, h->value);
 }
 
+// One header as the request had it; a faulty request may lack it.
+static void put_copy(struct sip_writer *w, const struct sip_msg *request, enum sip_header_id id)
+{
+	const struct sip_header *h = sip_msg_header(request, id);
+	if (h)
+		sip_put_header(w, id, h->value);
+}
+
 void sip_put_reply(struct sip_writer *w, const struct sip_reply *reply)
 {
 	const struct sip_msg *request = reply->request;
@@ -217,16 +225,18 @@ void sip_put_reply(struct sip_writer *w, const struct sip_reply *reply)
 	sip_put_reply_vias(w, request, &reply->source);
 	if (reply->has_record_route)
 		sip_put_headers_of(w, request, SIP_HEADER_RECORD_ROUTE);
-	sip_put_header(w, SIP_HEADER_FROM, sip_msg_header(request, SIP_HEADER_FROM)->value);
-	sip_put_lit(w, "To: ");
-	sip_put_value(w, to->value);
-	if (reply->tag.len && !request->to.tag.len && reply->status != 100) {
-		sip_put_lit(w, ";tag=");
-		sip_put(w, reply->tag);
+	put_copy(w, request, SIP_HEADER_FROM);
+	if (to) {
+		sip_put_lit(w, "To: ");
+		sip_put_value(w, to->value);
+		if (reply->tag.len && !request->to.tag.len && reply->status != 100) {
+			sip_put_lit(w, ";tag=");
+			sip_put(w, reply->tag);
+		}
+		sip_put_lit(w, "\r\n");
 	}
-	sip_put_lit(w, "\r\n");
-	sip_put_header(w, SIP_HEADER_CALL_ID, sip_msg_header(request, SIP_HEADER_CALL_ID)->value);
-	sip_put_header(w, SIP_HEADER_CSEQ, sip_msg_header(request, SIP_HEADER_CSEQ)->value);
+	put_copy(w, request, SIP_HEADER_CALL_ID);
+	put_copy(w, request, SIP_HEADER_CSEQ);
 }
 
 struct addr sip_reply_target(const struct sip_msg *request, const struct addr *source)

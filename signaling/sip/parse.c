@@ -422,7 +422,6 @@ static void mandatory_check(struct scan *sc)
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		if (msg->first[needed[i].id] != SIP_HEADER_NONE)
 			continue;
-		sc->fault->can_answer = false;
 		fault_note(sc, SIP_FAULT_MISSING, sc->pos, needed[i].reason);
 	}
 }

@@ -64,12 +64,13 @@ void sip_reply_stateless(struct sip_transactions *txs, const struct sip_turn *tu
 {
 	const struct sip_msg *msg = in->msg;
 	const struct sip_header *call_id = sip_msg_header(msg, SIP_HEADER_CALL_ID);
-	if (!msg->is_request || msg->method == SIP_METHOD_ACK || !call_id)
+	if (!msg->is_request || msg->method == SIP_METHOD_ACK)
 		return;
 	// The same request gets the same tag each time (RFC 3261 8.2.7).
 	struct tx_key key = server_key(txs, msg, method_wanted(msg));
 	struct sip_token token = {
-		.shard = (uint16_t)sip_callid_shard(&txs->params.keys, call_id->value),
+		.shard = (uint16_t)sip_callid_shard(
+			&txs->params.keys, call_id ? call_id->value : SPAN_NONE),
 		.value = key.a & SIP_TOKEN_VALUE_MAX,
 	};
 	char tag[SIP_TOKEN_LEN];

@@ -270,6 +270,27 @@ static void stateless_answer(void **state)
 	assert_int_equal(sip_transactions_metrics(tu.txs)->active, 0);
 }
 
+// RFC 4475 3.3.1: as long as a Via says where to, what is missing is answered by 400 and not made up.
+static void stateless_answer_without_headers(void **state)
+{
+	static struct sip_msg msg;
+	struct sip_fault fault;
+	(void)state;
+	assert_int_not_equal(sip_parse(SPAN_LIT("OPTIONS sip:x@y SIP/2.0\r\n"
+						"Via: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bK1\r\n"
+						"To: <sip:b@b>\r\nCSeq: 1 OPTIONS\r\n\r\n"),
+				     &msg, &fault),
+		0);
+	assert_true(fault.can_answer);
+	struct sip_received in = { 7, { ip_from_v4(0xc0000201), 5070 }, &msg };
+	sip_reply_stateless(tu.txs, &tu.turn, &in, fault.status, span_str(fault.reason));
+	assert_has(tu_last(), "SIP/2.0 400 Missing From\r\n");
+	assert_has(tu_last(), "\r\nTo: <sip:b@b>;tag=");
+	assert_has(tu_last(), "\r\nCSeq: 1 OPTIONS\r\n");
+	assert_null(strstr(tu_last(), "\r\nFrom:"));
+	assert_null(strstr(tu_last(), "\r\nCall-ID:"));
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, tu_setup, tu_teardown)
@@ -288,6 +309,7 @@ int main(void)
 		TEST(without_magic_cookie),
 		TEST(same_branch_from_another_host),
 		TEST(stateless_answer),
+		TEST(stateless_answer_without_headers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
