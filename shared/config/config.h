@@ -95,6 +95,7 @@ struct config_limits {
 	uint32_t quarantine_ms;
 	uint32_t orphan_timeout_ms;
 	uint32_t ring_timeout_ms;           // longest time an INVITE may go unanswered
+	uint32_t media_timeout_ms;          // silence of both sides that ends a call, 0 = never
 };
 
 struct config {

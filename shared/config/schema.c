@@ -230,6 +230,9 @@ static const struct config_item limit_items[] = {
 	{ .key = "ring_timeout", .type = CONFIG_TYPE_DURATION, AT(config, limits.ring_timeout_ms),
 	  .is_live = true, .min = SECOND_MS, .max = HOUR_MS, .fallback = "180s",
 	  .help = "longest time for which an INVITE may go unanswered" },
+	{ .key = "media_timeout", .type = CONFIG_TYPE_DURATION, AT(config, limits.media_timeout_ms),
+	  .is_live = true, .max = 24 * HOUR_MS, .fallback = "5m",
+	  .help = "silence of both sides that ends a call, on hold an hour; 0s = never" },
 	{ .key = NULL },
 };
 

@@ -90,6 +90,7 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 	call->legs[CALL_LEG_A].dialog.is_confirmed = true;
 	invite->is_answered = true;
 	CORE_COUNT(call->core, calls_answered);
+	silence_watch(call, env);
 	if (!invite->is_late)
 		leg_send_ack(call, turn, CALL_LEG_B, invite->client_cseq, SPAN_NONE);
 	leg_respond(call, turn, invite->server, &response);

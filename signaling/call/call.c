@@ -113,6 +113,7 @@ void call_finish(struct call *call, const struct core_env *env, enum call_cause 
 		CORE_COUNT(core, outbox_full);
 	timer_stop(core->wheel, &call->ring_timer);
 	timer_stop(core->wheel, &call->host_timer);
+	timer_stop(core->wheel, &call->media_timer);
 	media_close_all(&call->media, env);
 	for (uint32_t side = 0; side < CALL_LEGS; side++) {
 		trunk_give(core->trunks, call->legs[side].trunk_slot);
@@ -149,7 +150,8 @@ void core_reap(struct core *core)
 		struct call *call = core->dead;
 
 		core->dead = call->next;
-		CHECK(!timer_is_armed(&call->ring_timer) && !timer_is_armed(&call->host_timer));
+		CHECK(!timer_is_armed(&call->ring_timer) && !timer_is_armed(&call->host_timer) &&
+			!timer_is_armed(&call->media_timer));
 		arena_fini(&call->arena);
 		slab_put(core->calls, call);
 	}
@@ -164,8 +166,8 @@ void call_hangup(struct call *call, const struct sip_turn *turn, const struct ca
 	if (call->code == 0)
 		call->code = hangup->code;
 	call_finish(call, core_env_of(turn), hangup->cause);
-	invite_abort(call, turn, hangup->code, SPAN_NONE);
-	leg_send_bye(call, turn, CALL_LEG_A, SPAN_NONE);
-	leg_send_bye(call, turn, CALL_LEG_B, SPAN_NONE);
+	invite_abort(call, turn, hangup->code, hangup->headers);
+	leg_send_bye(call, turn, CALL_LEG_A, hangup->headers);
+	leg_send_bye(call, turn, CALL_LEG_B, hangup->headers);
 	call_settle(call);
 }

@@ -69,6 +69,7 @@ struct call {
 
 	struct timer ring_timer; // the caller waits no longer
 	struct timer host_timer; // the host is silent: try the next one
+	struct timer media_timer;// answered: when to look for media again
 	struct addr hosts[CONFIG_HOSTS_MAX]; // of the trunk that was chosen
 	uint32_t host_count;
 	uint32_t host;           // index of the one in use
@@ -77,6 +78,7 @@ struct call {
 
 	uint64_t started_ms, started_unix_ms;
 	uint64_t answered_ms;    // 0 = not answered
+	uint64_t heard_ms;       // answered: last packet of either side, or change of session
 	uint32_t route_line;
 	char from_user[CALL_PARTY_MAX];
 	char to_user[CALL_PARTY_MAX];
@@ -108,5 +110,6 @@ bool call_set_text(struct call *call, struct sip_text *text, struct span value);
 struct call_hangup {
 	enum call_cause cause;
 	uint16_t code;
+	struct span headers; // whole lines of what is sent, may be empty
 };
 void call_hangup(struct call *call, const struct sip_turn *turn, const struct call_hangup *hangup);

@@ -147,6 +147,8 @@ enum offer_result answer_take_body(struct call *call, const struct core_env *env
 // Gives up an INVITE: `code` to the caller's side unless it has its answer, CANCEL to the other.
 void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code,
 	struct span headers);
+// silence.c: begins when the 2xx is passed on; a change of the session counts as a sign of life.
+void silence_watch(struct call *call, const struct core_env *env);
 // ack.c, bye.c, cancel.c, options.c
 void ack_receive(struct call *call, const struct sip_turn *turn, enum call_side side,
 	const struct sip_msg *msg);

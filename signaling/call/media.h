@@ -17,6 +17,7 @@ struct media_remote {
 	bool is_mux;       // RTP and RTCP share the port (RFC 5761), agreed on this leg
 	bool is_blackhole; // c=0.0.0.0 or ::, nothing may be sent to it (RFC 3264 8.4)
 	bool is_inactive;  // a=inactive: neither sent nor received
+	bool is_held;      // not both ways: silence on this stream says nothing
 };
 
 struct media_stream {
@@ -70,6 +71,12 @@ bool media_is_allowed_remote(const struct config *config, uint32_t realm, const 
 uint32_t media_address_base(const struct config *config, uint32_t realm);
 // Whether the realm has a media address of the family.
 bool media_has_family(const struct config *config, uint32_t realm, bool is_v6);
+
+// When a packet, RTP or RTCP, was last accepted from either far end, in ms of env->now_ms; 0 = none
+// that can be believed.
+uint64_t media_last_ms(const struct media *media, const struct core_env *env);
+// No open stream is meant to carry media both ways.
+bool media_is_held(const struct media *media);
 
 // Fills the media part of a leg: addresses, counters, jitter, MOS. Sums over streams; jitter and
 // MOS are those of the first one.

@@ -1,7 +1,10 @@
 // media_info.c - what the counters of a call's flows say about its quality.
 #include "call/media.h"
 
+#include "base/clock.h"
 #include "proto/quality.h"
+
+#define CLOCK_AHEAD_MS 1000u
 
 static uint64_t word(const _Atomic uint64_t *value)
 {
@@ -68,6 +71,49 @@ static void read_latch(const struct flow_state *state, struct leg_info *out)
 		return;
 	out->is_latched = true;
 	out->remote_media = (struct addr){ .ip = latch.ip, .port = latch.port };
+}
+
+static uint64_t pair_last_ms(const struct core_env *env, const struct flow_pair *pair)
+{
+	uint64_t last_ms = 0;
+
+	for (uint32_t which = 0; which < 2; which++) {
+		const struct flow_state *state = flow_state_of(env->flows, pair, which);
+		uint64_t ms = state ? word(&state->last_ns) / NS_PER_MS : 0;
+
+		// Media reads the same clock a little later; a time far ahead would keep the call
+		// for ever.
+		if (ms > last_ms && ms <= env->now_ms + CLOCK_AHEAD_MS)
+			last_ms = ms;
+	}
+	return last_ms;
+}
+
+uint64_t media_last_ms(const struct media *media, const struct core_env *env)
+{
+	uint64_t last_ms = 0;
+
+	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX * CALL_LEGS; i++) {
+		const struct media_stream *stream = &media->streams[i / CALL_LEGS];
+		uint64_t ms = stream->is_open ?
+			pair_last_ms(env, &stream->pair[i % CALL_LEGS]) :
+			0;
+
+		last_ms = ms > last_ms ? ms : last_ms;
+	}
+	return last_ms;
+}
+
+bool media_is_held(const struct media *media)
+{
+	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
+		const struct media_stream *stream = &media->streams[i];
+
+		if (stream->is_open && !stream->remote[CALL_LEG_A].is_held &&
+			!stream->remote[CALL_LEG_B].is_held)
+			return false;
+	}
+	return true;
 }
 
 void media_leg_info(const struct media *media, const struct core_env *env, enum call_side side,

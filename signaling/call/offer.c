@@ -40,9 +40,11 @@ static bool read_remote(const struct call *call, const struct config *config, en
 		.rtp = { .ip = c->ip, .port = m->port },
 		.is_mux = m->has_rtcp_mux && m->is_rtp,
 		.is_inactive = m->direction == SDP_INACTIVE,
+		.is_held = m->direction != SDP_SENDRECV,
 	};
 	if (is_unspecified(c)) {
 		out->is_blackhole = true;
+		out->is_held = true;
 		out->rtp = (struct addr){ 0 };
 		return true;
 	}

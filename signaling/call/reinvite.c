@@ -83,6 +83,7 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 	struct leg_response response = { .status = msg->status,
 		.body = call->legs[invite->from].sdp_sent.text };
 	invite->is_answered = true;
+	silence_watch(call, env);
 	if (!invite->is_late)
 		leg_send_ack(call, turn, to, invite->client_cseq, SPAN_NONE);
 	if (invite->server)
