@@ -97,8 +97,11 @@ void config_take_cores(struct config_loader *loader, const struct node *node,
 		add_core(loader, node, online_cpus() - 1);
 		return;
 	}
-	if (text.len == 0)
+	// The loop would not see that nothing stands behind the last comma.
+	if (text.len == 0 || text.ptr[text.len - 1] == ',') {
 		config_fail_expected(loader, node, item->expected);
+		return;
+	}
 	while (span_cut(&text, ',', &one)) {
 		if (value_parse_cpus(span_trim(one), &first, &last) != 0) {
 			config_fail_expected(loader, node, item->expected);

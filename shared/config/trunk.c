@@ -10,8 +10,12 @@ void *config_begin_trunk(struct config_loader *loader, const struct node *node, 
 	struct config *config = loader->config;
 	if (!config->trunks)
 		config->trunks = arena_zalloc(loader->arena, siblings * sizeof *config->trunks);
+	if (!config->trunks) {
+		config_fail(loader, node, "the configuration is too large");
+		return NULL;
+	}
 	const char *name = config_copy(loader, node, node->key->text);
-	if (!name || !config->trunks)
+	if (!name)
 		return NULL;
 	struct config_trunk *trunk = &config->trunks[config->trunk_count++];
 	trunk->name = name;
