@@ -34,12 +34,17 @@ void burst_init(struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t cou
 	burst->count = count;
 	burst->now_ns = now_ns;
 	burst->now_8khz = (uint32_t)(now_ns / 125000);
+	burst->is_sent = false;
 	for (uint32_t i = 0; i < count; i++) {
 		struct packet *packet = &burst->packets[i];
-		packet->mbuf = mbufs[i];
+		struct rte_mbuf *mbuf = mbufs[i];
+		rte_prefetch0(rte_pktmbuf_mtod(mbuf, void *)); // classify comes at once
+		packet->mbuf = mbuf;
+		burst->mbufs[i] = mbuf;
 		packet->flags = 0;
-		packet->verdict = VERDICT_FORWARD;
 		packet->reason = DROP_NONE;
+		packet->verdict = VERDICT_FORWARD;
+		packet->tx_port = 0; // the four are one store
 	}
 }
 
@@ -62,6 +67,8 @@ void burst_finish(struct lane *lane, struct burst *burst)
 	struct rte_mbuf *dead[BURST_MAX];
 	uint32_t count = 0;
 
+	if (likely(burst->is_sent))
+		return;
 	for (uint32_t i = 0; i < burst->count; i++) {
 		struct packet *packet = &burst->packets[i];
 		if (likely(packet->verdict == VERDICT_SENT))

@@ -6,10 +6,14 @@
 // run in tests without EAL.
 #pragma once
 
+#include "shm/abi.h"
+
 #include <rte_mbuf_core.h>
 #include <stdalign.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define BURST_MAX 64
 
@@ -36,6 +40,9 @@ enum drop_reason {
 enum packet_flag {
 	PACKET_IPV6 = 1 << 0,
 	PACKET_RTCP = 1 << 1, // RTCP, also when muxed (RFC 5761)
+	// Untagged IPv4 without options, UDP, and the frame ends with the datagram. Kept by latch only
+	// for RTP from the source that stands in the ready header.
+	PACKET_PLAIN = 1 << 2,
 };
 
 // What the stages know of one packet. A line, so that a burst stays in the first-level cache.
@@ -47,25 +54,43 @@ struct packet {
 	struct ready_header *header; // of cfg's slot, lane-private; set by lookup
 	struct flow_state *state;    // set by lookup, null if the record was refused
 	uint16_t udp_len;            // header and payload, as announced and checked
-	uint16_t address;            // media address it came to
-	uint16_t port;               // media port it came to, host order
-	uint8_t flags;               // enum packet_flag
-	uint8_t verdict;             // enum verdict
-	uint8_t reason;              // enum drop_reason
 	uint8_t lane;                // target of VERDICT_HANDOVER
-	uint8_t tx_port;             // set by rewrite: index into lane->ports
-	uint32_t slot;               // of cfg
+	uint8_t spare0;
+	uint16_t port;    // media port it came to, host order
+	uint16_t address; // media address it came to: with `port` the place in the index
+	uint8_t flags;    // enum packet_flag
+	uint8_t reason;   // enum drop_reason
+	uint8_t verdict;  // enum verdict
+	uint8_t tx_port;  // set by rewrite: index into lane->ports
+	uint32_t slot;    // of cfg
 };
 _Static_assert(sizeof(struct packet) == 64, "a line for each packet");
+_Static_assert(offsetof(struct packet, address) == offsetof(struct packet, port) + 2 &&
+		SHM_PORTS == 1u << 16,
+	"the two are one word, address * SHM_PORTS + port");
+_Static_assert(offsetof(struct packet, tx_port) == offsetof(struct packet, verdict) + 1,
+	"transmit compares the two at once");
 
 struct burst {
 	uint32_t count;      // packets in use
 	uint16_t rx_port;    // index into lane->ports: all packets of a burst came in there
 	bool is_handed_over; // came from another lane's ring: a handover again would be a loop
+	bool is_sent;        // every packet is VERDICT_SENT: nothing to finish
+	uint32_t octets;     // frame bytes of what rewrite gave to transmit
 	uint64_t now_ns;     // CLOCK_MONOTONIC, one reading for the burst
 	uint32_t now_8khz;   // the same in RTP timestamp units of 8000 Hz
 	alignas(64) struct packet packets[BURST_MAX];
+	struct rte_mbuf *mbufs[BURST_MAX]; // of packets[], for a port that takes them all
 };
+
+// address * SHM_PORTS + port: where the index names the flow's slot.
+static inline uint32_t packet_place(const struct packet *packet)
+{
+	uint32_t place;
+
+	memcpy(&place, &packet->port, sizeof(place));
+	return place;
+}
 
 static inline void packet_drop(struct packet *packet, enum drop_reason reason)
 {

@@ -21,6 +21,12 @@
 #define FRAGMENT_MASK   RTE_BE16(0x3fff) // more-fragments flag and offset
 #define MBUF_ODD                                                                                   \
 	(RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD)
+// Words of a plain frame as they lie in memory: EtherType, version and length (TOS is free); flags,
+// offset and protocol (don't-fragment and TTL are free).
+#define PLAIN_TYPE          0x00450008u
+#define PLAIN_TYPE_MASK     0x00ffffffu
+#define PLAIN_PROTOCOL      ((uint32_t)IPPROTO_UDP << 24)
+#define PLAIN_PROTOCOL_MASK 0xff00ff3fu
 
 // What is left of a frame while its headers are walked.
 struct cursor {
@@ -41,14 +47,36 @@ static inline uint16_t load_be16(const uint8_t *at)
 	return sum_be16(value);
 }
 
-// UDP header, port range and the lane that owns the port.
-static inline void classify_udp(struct lane *lane, const struct burst *burst, struct packet *packet,
+// The datagram is whole: port range, and the lane that owns the port.
+static inline void claim_port(struct lane *lane, const struct burst *burst, struct packet *packet,
+	const struct address_entry *entry)
+{
+	uint16_t port = load_be16(packet->udp + 2);
+	uint32_t place = (uint32_t)entry->address << 16 | port;
+
+	memcpy(&packet->port, &place, sizeof(place)); // port and address in one store
+	uint8_t owner = lane->shard_lane[shm_media_shard(port)];
+	if (unlikely(owner != lane->id)) {
+		packet->lane = owner;
+		packet->verdict = burst->is_handed_over ? VERDICT_DROP : VERDICT_HANDOVER;
+		packet->reason = DROP_HANDOVER_FULL;
+		return;
+	}
+	rte_prefetch0(&lane->view.index[place]);
+}
+
+static inline bool is_media_port(const struct address_entry *entry, const uint8_t *udp)
+{
+	uint16_t port = load_be16(udp + 2);
+	return port >= entry->port_min && port <= entry->port_max;
+}
+
+static void classify_udp(struct lane *lane, const struct burst *burst, struct packet *packet,
 	const struct cursor *cursor, const struct address_entry *entry)
 {
 	uint32_t len = load_be16(cursor->at + 4);
-	uint16_t port = load_be16(cursor->at + 2);
 
-	if (unlikely(port < entry->port_min || port > entry->port_max)) {
+	if (unlikely(!is_media_port(entry, cursor->at))) {
 		packet_except(packet, DROP_NOT_MEDIA);
 		return;
 	}
@@ -58,23 +86,14 @@ static inline void classify_udp(struct lane *lane, const struct burst *burst, st
 	}
 	packet->udp = cursor->at;
 	packet->udp_len = (uint16_t)len;
-	packet->address = entry->address;
-	packet->port = port;
-	uint8_t owner = lane->shard_lane[shm_media_shard(port)];
-	if (unlikely(owner != lane->id)) {
-		packet->lane = owner;
-		packet->verdict = burst->is_handed_over ? VERDICT_DROP : VERDICT_HANDOVER;
-		packet->reason = DROP_HANDOVER_FULL;
-		return;
-	}
-	rte_prefetch0(&lane->view.index[entry->address * SHM_PORTS + port]);
+	claim_port(lane, burst, packet, entry);
 }
 
-// `header` is a constant where this is inlined on the hot path: the length without options.
-static inline __attribute__((always_inline)) void classify_v4(struct lane *lane,
-	const struct burst *burst, struct packet *packet, struct cursor *cursor, uint32_t header)
+static void classify_v4(
+	struct lane *lane, const struct burst *burst, struct packet *packet, struct cursor *cursor)
 {
 	const uint8_t *ip = cursor->at;
+	uint32_t header = (ip[0] & 0x0fu) * 4;
 	uint32_t total = load_be16(ip + 2);
 	uint16_t fragment;
 	uint32_t dst;
@@ -215,7 +234,9 @@ static uint16_t classify_odd(struct packet *packet, struct cursor *cursor, uint1
 	return type;
 }
 
-static inline void classify_packet(
+// Every shape of frame. What is plain comes here too when something about it is wrong, so that the
+// reason is found in one place.
+static __attribute__((noinline)) void classify_any(
 	struct lane *lane, const struct burst *burst, struct packet *packet)
 {
 	struct rte_mbuf *mbuf = packet->mbuf;
@@ -241,10 +262,53 @@ static inline void classify_packet(
 	packet->ip = cursor.at;
 	if (unlikely(type != RTE_BE16(RTE_ETHER_TYPE_IPV4)))
 		classify_v6(lane, burst, packet, &cursor);
-	else if (likely(cursor.at[0] == 0x45))
-		classify_v4(lane, burst, packet, &cursor, IP4_HEADER);
 	else
-		classify_v4(lane, burst, packet, &cursor, (cursor.at[0] & 0x0fu) * 4);
+		classify_v4(lane, burst, packet, &cursor);
+}
+
+static inline uint16_t load16(const uint8_t *at)
+{
+	uint16_t value;
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+// Untagged Ethernet II, IPv4 without options, unfragmented, UDP, and frame, packet and datagram end
+// together: all by compares of whole words.
+static inline bool is_plain_frame(const struct rte_mbuf *mbuf, const uint8_t *frame)
+{
+	uint32_t len = mbuf->data_len;
+
+	return len >= RTE_ETHER_HDR_LEN + IP4_HEADER + UDP_HEADER && mbuf->nb_segs == 1 &&
+		!(mbuf->ol_flags & MBUF_ODD) &&
+		(sum_load32(frame + 12) & PLAIN_TYPE_MASK) == PLAIN_TYPE &&
+		(sum_load32(frame + 20) & PLAIN_PROTOCOL_MASK) == PLAIN_PROTOCOL &&
+		load16(frame + 16) == sum_be16((uint16_t)(len - RTE_ETHER_HDR_LEN)) &&
+		load16(frame + 38) == sum_be16((uint16_t)(len - RTE_ETHER_HDR_LEN - IP4_HEADER));
+}
+
+// The common shape, start to end. False: look closer, nothing is decided.
+static inline bool classify_plain(
+	struct lane *lane, const struct burst *burst, struct packet *packet)
+{
+	const struct rte_mbuf *mbuf = packet->mbuf;
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	uint8_t *ip = frame + RTE_ETHER_HDR_LEN;
+	uint8_t *udp = ip + IP4_HEADER;
+
+	if (unlikely(!is_plain_frame(mbuf, frame)))
+		return false;
+	uint64_t key = address_key_v4(sum_load32(ip + 16), (uint32_t)burst->rx_port << 16);
+	const struct address_place *place = address_map_place(lane->addresses, key);
+	if (unlikely(place->key != key || sum_fold(sum_header_plain(ip)) != 0xffff ||
+		    !is_media_port(&place->entry, udp)))
+		return false;
+	packet->ip = ip;
+	packet->udp = udp;
+	packet->udp_len = (uint16_t)(mbuf->data_len - RTE_ETHER_HDR_LEN - IP4_HEADER);
+	packet->flags = PACKET_PLAIN;
+	claim_port(lane, burst, packet, &place->entry);
+	return true;
 }
 
 // Counts what left here.
@@ -262,11 +326,10 @@ void classify_burst(struct lane *lane, struct burst *burst)
 {
 	uint32_t verdicts = 0;
 
-	for (uint32_t i = 0; i < burst->count; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(burst->packets[i].mbuf, void *));
-	for (uint32_t i = 0; i < burst->count; i++) {
-		struct packet *packet = &burst->packets[i];
-		classify_packet(lane, burst, packet);
+	for (struct packet *packet = burst->packets, *end = packet + burst->count; packet < end;
+		packet++) {
+		if (unlikely(!classify_plain(lane, burst, packet)))
+			classify_any(lane, burst, packet);
 		verdicts |= packet->verdict;
 	}
 	metric_add(&lane->counters.received, burst->count);

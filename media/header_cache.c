@@ -4,10 +4,12 @@
 #include "base/metric.h"
 #include "flow_sync.h"
 #include "lane.h"
+#include "proto/rtp.h"
 #include "sum.h"
 
 #include <netinet/in.h>
 #include <rte_byteorder.h>
+#include <rte_ether.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -37,6 +39,12 @@ void ready_header_set_source(struct ready_header *header, const struct ip *ip, u
 	header->source_v6 = *ip;
 	memcpy(&header->source_v4, &ip->b[12], sizeof(header->source_v4));
 	header->flags |= READY_SOURCE;
+	if (!ip_is_v4(ip) || !(header->flags & READY_RTP) || (header->flags & READY_RATE))
+		return;
+	// From now on all four words of the old pseudo header are known (RFC 1624 equation 3).
+	uint64_t before = (uint64_t)header->own_sum + header->source_v4 + header->source_port_be;
+	header->udp_delta = sum_fold((uint64_t)header->udp_sum + (uint16_t)~sum_fold(before));
+	header->flags |= READY_PLAIN_IN;
 }
 
 // The published record of the peer, copied and checked. `own` names it; -1: not there (yet).
@@ -95,12 +103,28 @@ static void fill_sums(struct ready_header *header)
 		rte_cpu_to_be_16(HOP_LIMIT << 8 | IPPROTO_UDP));
 }
 
+static void fill_link(struct ready_header *header, const struct nexthop *hop)
+{
+	bool is_v6 = header->flags & READY_EGRESS_V6;
+	uint8_t *after = header->link + 2 * sizeof(hop->mac);
+
+	memcpy(header->link, hop->mac, sizeof(hop->mac));
+	memcpy(header->link + sizeof(hop->mac), hop->own_mac, sizeof(hop->own_mac));
+	if (hop->vlan != 0) {
+		header->flags |= READY_VLAN;
+		rtp_store16(after, RTE_ETHER_TYPE_VLAN);
+		rtp_store16(after + 2, hop->vlan);
+		return;
+	}
+	rtp_store16(after, is_v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+	rtp_store16(after + 2, (uint16_t)((is_v6 ? 0x6000 : 0x4500) | header->tos));
+	if (!is_v6)
+		header->flags |= READY_PLAIN_OUT;
+}
+
 static void fill_template(struct ready_header *header, const struct nexthop *hop,
 	const struct ip *from, const struct addr *to)
 {
-	memcpy(header->macs, hop->mac, sizeof(hop->mac));
-	memcpy(header->macs + sizeof(hop->mac), hop->own_mac, sizeof(hop->own_mac));
-	header->vlan_be = rte_cpu_to_be_16(hop->vlan);
 	header->tx_port = (uint8_t)hop->port;
 	header->mtu = hop->mtu;
 	if (ip_is_v4(from)) {
@@ -112,6 +136,7 @@ static void fill_template(struct ready_header *header, const struct nexthop *hop
 		header->egress_v6[1] = to->ip;
 	}
 	header->egress_ports_be[1] = rte_cpu_to_be_16(to->port);
+	fill_link(header, hop);
 	fill_sums(header);
 }
 
@@ -141,9 +166,9 @@ static enum drop_reason fill_egress(
 	return DROP_NONE;
 }
 
-static uint8_t ingress_flags(const struct flow_cfg *cfg)
+static uint16_t ingress_flags(const struct flow_cfg *cfg)
 {
-	uint8_t flags = 0;
+	uint16_t flags = 0;
 
 	if (cfg->kind == FLOW_RTP)
 		flags |= READY_RTP;
@@ -156,6 +181,15 @@ static uint8_t ingress_flags(const struct flow_cfg *cfg)
 	if (cfg->rate_pps_max != 0)
 		flags |= READY_RATE;
 	return flags;
+}
+
+// Address and port that the flow's packets come to, as they stand in the pseudo header; IPv4 only.
+static uint16_t sum_own(const struct lane *lane, uint16_t address, uint16_t port)
+{
+	const struct address_entry *own = address_map_of(lane->addresses, address);
+	uint64_t sum = rte_cpu_to_be_16(port);
+
+	return sum_fold(own ? sum + sum_load32(&own->ip.b[12]) : sum);
 }
 
 bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint16_t port)
@@ -175,13 +209,13 @@ bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint
 		.state_index = cfg.state_index,
 		.flags = ingress_flags(&cfg),
 		.rate_pps_max = cfg.rate_pps_max,
-		.bad_sequence = READY_NO_SEQUENCE,
 		.retry_in = RETRY_EVERY,
 		.peer_slot = SHM_FLOW_NONE,
 	};
+	header->egress_reason = fill_egress(lane, &cfg, header);
+	header->own_sum = sum_own(lane, address, port);
 	if (latch.phase == FLOW_LATCH_LOCKED)
 		ready_header_set_source(header, &latch.ip, latch.port);
-	header->egress_reason = fill_egress(lane, &cfg, header);
 	metric_add(&lane->counters.headers_built, 1);
 	if (is_new) // the peer may have found nobody here, or somebody else
 		ready_header_expire_peers(lane, &cfg);

@@ -45,7 +45,7 @@ static struct addr packet_source(const struct packet *packet)
 // Everything but the plain case: CSRC list, extension, padding, RTCP muxed (RFC 5761) or separate.
 static bool is_payload_valid_odd(struct packet *packet, const uint8_t *payload, uint32_t len)
 {
-	uint8_t flags = packet->header->flags;
+	uint16_t flags = packet->header->flags;
 	bool is_rtcp = rtp_demux_of(payload, len) == RTP_DEMUX_RTCP;
 	struct rtp_view view;
 
@@ -59,7 +59,7 @@ static bool is_payload_valid_odd(struct packet *packet, const uint8_t *payload, 
 	return !is_rtcp && rtp_parse(payload, len, &view);
 }
 
-static inline bool is_payload_valid(struct packet *packet)
+static bool is_payload_valid(struct packet *packet)
 {
 	const uint8_t *payload = packet->udp + 8;
 	uint32_t len = packet->udp_len - 8u;
@@ -73,17 +73,24 @@ static inline bool is_payload_valid(struct packet *packet)
 // Source
 // ---------------------------------------------------------------------------------------------
 
-static inline bool is_ready_source(const struct packet *packet)
+static inline bool is_ready_source_v4(const struct packet *packet)
 {
-	const struct ready_header *header = packet->header;
 	uint16_t port_be;
 
 	memcpy(&port_be, packet->udp, sizeof(port_be));
-	if (likely(!(packet->flags & PACKET_IPV6)))
-		return (header->source_v4 ^ sum_load32(packet->ip + 12)) == 0 &&
-			header->source_port_be == port_be;
-	return memcmp(header->source_v6.b, packet->ip + 8, 16) == 0 &&
-		header->source_port_be == port_be;
+	return packet->header->source_v4 == sum_load32(packet->ip + 12) &&
+		packet->header->source_port_be == port_be;
+}
+
+static bool is_ready_source(const struct packet *packet)
+{
+	uint16_t port_be;
+
+	if (!(packet->flags & PACKET_IPV6))
+		return is_ready_source_v4(packet);
+	memcpy(&port_be, packet->udp, sizeof(port_be));
+	return memcmp(packet->header->source_v6.b, packet->ip + 8, 16) == 0 &&
+		packet->header->source_port_be == port_be;
 }
 
 // Takes `next` as the flow's latch and tells whom it concerns: the peer's header, signaling.
@@ -228,8 +235,7 @@ static bool accept_source_odd(struct lane *lane, const struct burst *burst, stru
 	return true;
 }
 
-static inline bool accept_source(
-	struct lane *lane, const struct burst *burst, struct packet *packet)
+static bool accept_source(struct lane *lane, const struct burst *burst, struct packet *packet)
 {
 	if (unlikely(!(packet->header->flags & READY_SOURCE)))
 		return accept_source_odd(lane, burst, packet);
@@ -278,10 +284,24 @@ static void count_odd(struct lane *lane, const struct burst *burst, struct packe
 		stream_count(burst, packet);
 }
 
-static inline void latch_packet(struct lane *lane, struct burst *burst, struct packet *packet)
+// The common case with nothing left to decide: an RTP packet without CSRC list, extension and
+// padding from the locked IPv4 source. `learn` and `rate` have no say in it.
+static inline bool is_plain_rtp(const struct packet *packet)
 {
-	uint8_t flags = packet->header->flags;
+	const struct ready_header *header = packet->header;
+	const uint8_t *rtp = packet->udp + 8;
 
+	return packet->flags == PACKET_PLAIN && (header->flags & READY_PLAIN_IN) &&
+		packet->udp_len >= 8 + RTP_HEADER_BYTES && rtp[0] == RTP_VERSION << 6 &&
+		!rtp_is_rtcp_type(rtp[1]) && is_ready_source_v4(packet);
+}
+
+static __attribute__((noinline)) void latch_odd(struct lane *lane, struct burst *burst, struct packet *packet)
+{
+	uint16_t flags = packet->header->flags;
+
+	// What passes here may come from a source that the header does not hold (yet).
+	packet->flags &= (uint8_t)~PACKET_PLAIN;
 	if (unlikely(!is_payload_valid(packet))) {
 		drop_counted(packet, packet->flags & PACKET_RTCP ? DROP_NOT_RTCP : DROP_NOT_RTP,
 			&packet->state->dropped_other);
@@ -299,7 +319,13 @@ static inline void latch_packet(struct lane *lane, struct burst *burst, struct p
 
 void latch_burst(struct lane *lane, struct burst *burst)
 {
-	for (uint32_t i = 0; i < burst->count; i++)
-		if (likely(burst->packets[i].verdict == VERDICT_FORWARD))
-			latch_packet(lane, burst, &burst->packets[i]);
+	for (struct packet *packet = burst->packets, *end = packet + burst->count; packet < end;
+		packet++) {
+		if (unlikely(packet->verdict != VERDICT_FORWARD))
+			continue;
+		if (likely(is_plain_rtp(packet)))
+			stream_receive(burst, packet);
+		else
+			latch_odd(lane, burst, packet);
+	}
 }

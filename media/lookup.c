@@ -8,14 +8,13 @@
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 
-static inline void lookup_slot(const struct lane *lane, struct packet *packet)
+static inline void lookup_slot(const struct lane *lane, struct packet *packet, uint32_t slots)
 {
 	// acquire: pairs with the release store in flow_publish()
 	uint32_t slot = atomic_load_explicit(
-		&lane->view.index[packet->address * SHM_PORTS + packet->port],
-		memory_order_acquire);
+		&lane->view.index[packet_place(packet)], memory_order_acquire);
 
-	if (unlikely(slot >= lane->view.flows || slot >= lane->headers_max)) {
+	if (unlikely(slot >= slots)) {
 		packet_drop(packet, slot == SHM_FLOW_NONE ? DROP_UNKNOWN_PORT : DROP_BAD_FLOW);
 		return;
 	}
@@ -24,7 +23,7 @@ static inline void lookup_slot(const struct lane *lane, struct packet *packet)
 	packet->header = &lane->headers[slot];
 	rte_prefetch0(packet->cfg);
 	rte_prefetch0(packet->header);
-	if (packet->flags & PACKET_IPV6)
+	if (unlikely(packet->flags & PACKET_IPV6))
 		rte_prefetch0(&packet->header->source_v6);
 }
 
@@ -43,10 +42,14 @@ static inline void lookup_header(struct lane *lane, struct packet *packet)
 
 void lookup_burst(struct lane *lane, struct burst *burst)
 {
-	for (uint32_t i = 0; i < burst->count; i++)
-		if (likely(burst->packets[i].verdict == VERDICT_FORWARD))
-			lookup_slot(lane, &burst->packets[i]);
-	for (uint32_t i = 0; i < burst->count; i++)
-		if (likely(burst->packets[i].verdict == VERDICT_FORWARD))
-			lookup_header(lane, &burst->packets[i]);
+	struct packet *end = burst->packets + burst->count;
+	uint32_t slots = lane->view.flows < lane->headers_max ? lane->view.flows :
+								lane->headers_max;
+
+	for (struct packet *packet = burst->packets; packet < end; packet++)
+		if (likely(packet->verdict == VERDICT_FORWARD))
+			lookup_slot(lane, packet, slots);
+	for (struct packet *packet = burst->packets; packet < end; packet++)
+		if (likely(packet->verdict == VERDICT_FORWARD))
+			lookup_header(lane, packet);
 }

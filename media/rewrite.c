@@ -18,6 +18,8 @@
 #define IP4_HEADER 20u
 #define IP6_HEADER 40u
 #define VLAN_TAG   4u
+// TTL and protocol at their place in bytes 2..9 of an IPv4 header, which has no fragment.
+#define PLAIN_TTL_PROTOCOL ((uint64_t)IPPROTO_UDP << 56 | (uint64_t)HOP_LIMIT << 48)
 // What receive found out about the old headers; buffer ownership bits stay.
 #define MBUF_KEPT (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)
 
@@ -37,7 +39,7 @@ static void drop_counted(struct packet *packet, enum drop_reason reason)
 
 // Addresses and ports as the packet came with, the part of the pseudo header that changes.
 // Protocol and length stay, and count the same in both families (RFC 768, RFC 8200 8.1).
-static inline uint64_t sum_old(const struct packet *packet)
+static uint64_t sum_old(const struct packet *packet)
 {
 	uint64_t ports = sum_load32(packet->udp);
 
@@ -56,7 +58,7 @@ static uint16_t checksum_full(const struct packet *packet, const struct ready_he
 
 // The checksum with which the packet leaves (RFC 1624 equation 3). False: the packet has none and
 // must.
-static inline bool checksum_new(const struct packet *packet, const struct ready_header *header,
+static bool checksum_new(const struct packet *packet, const struct ready_header *header,
 	bool is_trusted, uint16_t *out)
 {
 	uint16_t old;
@@ -88,9 +90,14 @@ static inline void store32(uint8_t *at, uint32_t value)
 	memcpy(at, &value, sizeof(value));
 }
 
+static inline void store64(uint8_t *at, uint64_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
 // 0x45, TOS, total length | identification, no fragment | TTL 64, UDP, checksum | addresses.
 // DF = 0: whoever needs to may fragment.
-static inline void write_v4(
+static void write_v4(
 	struct lane *lane, uint8_t *ip, const struct ready_header *header, uint16_t total_be)
 {
 	uint16_t id = lane->ip_id++;
@@ -111,54 +118,83 @@ static void write_v6(uint8_t *ip, const struct ready_header *header, uint16_t pa
 	memcpy(ip + 8, header->egress_v6, 32);
 }
 
-static inline void write_ethernet(uint8_t *frame, const struct ready_header *header, bool is_v6)
+// The first bytes of an IP header that `link` holds are written again by write_v4() or write_v6().
+static void write_link(uint8_t *frame, const struct ready_header *header)
 {
-	uint16_t type = is_v6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
-	uint64_t first;
-	uint32_t second;
+	uint16_t type = header->flags & READY_EGRESS_V6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) :
+							  RTE_BE16(RTE_ETHER_TYPE_IPV4);
 
-	memcpy(&first, header->macs, sizeof(first));
-	memcpy(&second, header->macs + sizeof(first), sizeof(second));
-	if (unlikely(header->vlan_be != 0)) {
-		store32(frame + 12,
-			RTE_BE16(RTE_ETHER_TYPE_VLAN) | (uint32_t)header->vlan_be << 16);
-		store16(frame + 12 + VLAN_TAG, type);
-	} else {
-		store16(frame + 12, type);
-	}
-	memcpy(frame, &first, sizeof(first));
-	memcpy(frame + 8, &second, sizeof(second));
+	memcpy(frame, header->link, sizeof(header->link));
+	if (header->flags & READY_VLAN)
+		store16(frame + sizeof(header->link), type);
 }
 
-// is_v6 is a constant where this is inlined on the hot path.
-static inline __attribute__((always_inline)) void write_headers(struct lane *lane,
-	struct packet *packet, const struct ready_header *header, uint16_t checksum, bool is_v6)
+// Any header in front of the datagram. False: it does not fit.
+static bool write_headers(struct lane *lane, struct packet *packet,
+	const struct ready_header *header, uint16_t checksum)
 {
+	bool is_v6 = header->flags & READY_EGRESS_V6;
 	uint32_t ip_len = is_v6 ? IP6_HEADER : IP4_HEADER;
-	uint32_t link_len = RTE_ETHER_HDR_LEN + (header->vlan_be != 0 ? VLAN_TAG : 0);
+	uint32_t link_len = RTE_ETHER_HDR_LEN + (header->flags & READY_VLAN ? VLAN_TAG : 0);
 	uint32_t udp_len = packet->udp_len;
 	uint8_t *udp = packet->udp;
-	uint8_t *frame = udp - ip_len - link_len;
 	struct rte_mbuf *mbuf = packet->mbuf;
 	uint8_t *buffer = mbuf->buf_addr;
 
-	if (unlikely(ip_len + udp_len > header->mtu ||
-		    udp - buffer < (ptrdiff_t)(ip_len + link_len))) {
-		drop_counted(packet, DROP_TOO_LONG);
-		return;
-	}
-	packet->tx_port = header->tx_port;
+	if (ip_len + udp_len > header->mtu || udp - buffer < (ptrdiff_t)(ip_len + link_len))
+		return false;
+	uint8_t *frame = udp - ip_len - link_len;
 	mbuf->data_off = (uint16_t)(frame - buffer);
 	mbuf->data_len = (uint16_t)(link_len + ip_len + udp_len);
 	mbuf->pkt_len = link_len + ip_len + udp_len;
 	mbuf->ol_flags &= MBUF_KEPT;
 	memcpy(udp, header->egress_ports_be, 4);
 	store16(udp + 6, checksum);
-	if (!is_v6)
-		write_v4(lane, udp - ip_len, header, sum_be16((uint16_t)(ip_len + udp_len)));
-	else
+	write_link(frame, header);
+	if (is_v6)
 		write_v6(udp - ip_len, header, sum_be16((uint16_t)udp_len));
-	write_ethernet(frame, header, is_v6);
+	else
+		write_v4(lane, udp - ip_len, header, sum_be16((uint16_t)(ip_len + udp_len)));
+	return true;
+}
+
+// Plain packets
+// --------------------------------------------------------------------------------------------
+
+// Of at most 17 bits: one step is enough.
+static inline uint16_t fold_short(uint32_t sum)
+{
+	return (uint16_t)(sum + (sum >> 16));
+}
+
+// A plain packet whose header is plain, too, keeps its place, its length and its first 14 + 20
+// bytes' layout: seven stores and two short sums. False: the general way, nothing is written.
+static inline bool rewrite_plain(
+	struct lane *lane, struct packet *packet, const struct ready_header *header)
+{
+	uint8_t *udp = packet->udp, *ip = udp - IP4_HEADER;
+	uint64_t addresses;
+	uint32_t ports;
+	uint16_t old, total_be;
+
+	memcpy(&old, udp + 6, sizeof(old));
+	if (unlikely(old == 0 || IP4_HEADER + packet->udp_len > header->mtu))
+		return false;
+	memcpy(&total_be, ip + 2, sizeof(total_be));
+	memcpy(&addresses, header->egress_v4, sizeof(addresses));
+	memcpy(&ports, header->egress_ports_be, sizeof(ports));
+	uint16_t id = lane->ip_id++;
+	uint16_t ip_sum = (uint16_t)~sum_fold((uint64_t)header->ip_sum + total_be + id);
+	uint16_t udp_sum = (uint16_t)~fold_short((uint32_t)(uint16_t)~old + header->udp_delta);
+	packet->tx_port = header->tx_port;
+	packet->mbuf->ol_flags &= MBUF_KEPT;
+	memcpy(ip - RTE_ETHER_HDR_LEN, header->link, sizeof(header->link));
+	store64(ip + 2, total_be | (uint32_t)id << 16 | PLAIN_TTL_PROTOCOL);
+	store16(ip + 10, ip_sum);
+	memcpy(ip + 12, &addresses, sizeof(addresses));
+	store32(udp, ports);
+	store16(udp + 6, udp_sum != 0 ? udp_sum : 0xffff);
+	return true;
 }
 
 // Choice of the header
@@ -192,37 +228,51 @@ static void drop_unready(struct packet *packet, struct ready_header *header)
 	drop_counted(packet, header->egress_reason);
 }
 
-static inline void rewrite_packet(struct lane *lane, struct packet *packet, bool is_trusted)
+// Any packet. False: dropped.
+static __attribute__((noinline)) bool rewrite_any(struct lane *lane, struct packet *packet, bool is_trusted)
 {
 	struct ready_header *header = packet->header;
 	uint16_t checksum;
 
-	if (unlikely(packet->flags & PACKET_RTCP) && (header->flags & READY_COMPANION)) {
+	if ((packet->flags & PACKET_RTCP) && (header->flags & READY_COMPANION)) {
 		header = companion_header(lane, packet);
 		if (header == NULL) {
 			drop_counted(packet, DROP_NO_PEER);
-			return;
+			return false;
 		}
 	}
-	if (unlikely(header->egress_reason != DROP_NONE)) {
+	if (header->egress_reason != DROP_NONE) {
 		drop_unready(packet, header);
-		return;
+		return false;
 	}
-	if (unlikely(!checksum_new(packet, header, is_trusted, &checksum))) {
+	if (!checksum_new(packet, header, is_trusted, &checksum)) {
 		drop_counted(packet, DROP_BAD_UDP_CHECKSUM);
-		return;
+		return false;
 	}
-	if (likely(!(header->flags & READY_EGRESS_V6)))
-		write_headers(lane, packet, header, checksum, false);
-	else
-		write_headers(lane, packet, header, checksum, true);
+	if (!write_headers(lane, packet, header, checksum)) {
+		drop_counted(packet, DROP_TOO_LONG);
+		return false;
+	}
+	packet->tx_port = header->tx_port;
+	return true;
 }
 
 void rewrite_burst(struct lane *lane, struct burst *burst)
 {
 	bool is_trusted = lane->ports[burst->rx_port].is_checksum_trusted;
+	uint8_t plain = is_trusted ? PACKET_PLAIN : UINT8_MAX; // a checksum is carried on, or not
+	uint32_t octets = 0;
 
-	for (uint32_t i = 0; i < burst->count; i++)
-		if (likely(burst->packets[i].verdict == VERDICT_FORWARD))
-			rewrite_packet(lane, &burst->packets[i], is_trusted);
+	for (struct packet *packet = burst->packets, *end = packet + burst->count; packet < end;
+		packet++) {
+		if (unlikely(packet->verdict != VERDICT_FORWARD))
+			continue;
+		struct ready_header *header = packet->header;
+		if (likely(packet->flags == plain && (header->flags & READY_PLAIN_OUT)) &&
+			likely(rewrite_plain(lane, packet, header)))
+			octets += RTE_ETHER_HDR_LEN + IP4_HEADER + packet->udp_len;
+		else if (rewrite_any(lane, packet, is_trusted))
+			octets += packet->mbuf->data_len;
+	}
+	burst->octets = octets;
 }

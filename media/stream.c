@@ -76,13 +76,15 @@ static bool update_sequence(struct packet *packet, const uint8_t *rtp)
 	if (ahead > 0 && ahead <= STREAM_DROPOUT_MAX) {
 		stream_set(&state->sequence_max, max + ahead);
 	} else if (ahead != 0 && ahead <= UINT16_MAX - MISORDER_MAX) {
-		if (rtp_seq(rtp) != packet->header->bad_sequence) {
-			packet->header->bad_sequence = (uint16_t)(rtp_seq(rtp) + 1);
+		struct ready_header *header = packet->header;
+		if (!(header->flags & READY_BAD_SEQUENCE) || rtp_seq(rtp) != header->bad_sequence) {
+			header->bad_sequence = (uint16_t)(rtp_seq(rtp) + 1);
+			header->flags |= READY_BAD_SEQUENCE;
 			return false;
 		}
 		start_stream(state, rtp);
 		stream_set(&state->jitter_x16, 0);
-		packet->header->bad_sequence = READY_NO_SEQUENCE;
+		packet->header->flags &= (uint16_t)~READY_BAD_SEQUENCE;
 		return true;
 	}
 	stream_set(&state->stream_packets, stream_get(&state->stream_packets) + 1);
@@ -101,7 +103,7 @@ void stream_receive_odd(struct burst *burst, struct packet *packet)
 		start_stream(state, rtp);
 		start_clock(burst, state, rtp);
 		stream_set(&state->jitter_x16, 0);
-		packet->header->bad_sequence = READY_NO_SEQUENCE;
+		packet->header->flags &= (uint16_t)~READY_BAD_SEQUENCE;
 		return;
 	}
 	bool is_counted = update_sequence(packet, rtp);
