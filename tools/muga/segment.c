@@ -139,8 +139,10 @@ void segment_count_ports(const struct segment *segment, uint32_t id, uint32_t qu
 	uint32_t rest_s = (quarantine_ms + 999) / 1000;
 	for (uint32_t port = address.port_min; port <= address.port_max; port++) {
 		uint32_t stamp = load32(&stamps[port / 2]);
-		// The stamp is in whole seconds: rounded up, never free too early.
-		bool is_young = stamp != SHM_STAMP_NEVER && now_s - stamp <= rest_s;
+		// The stamp is the second after the one in which the rest began: rounded up, so
+		// that no port looks free too early.
+		bool is_young =
+			stamp != SHM_STAMP_NEVER && (stamp > now_s || now_s - stamp < rest_s + 1);
 		out->total++;
 		if (flow_lookup(&segment->view, id, (uint16_t)port) != NULL)
 			out->used++;
