@@ -1,5 +1,6 @@
 // flow_publish.c - publish, replace and retire: the stores that lanes see.
 #include "shm/flow_writer.h"
+#include "shm/shard_lanes.h"
 
 #include "base/check.h"
 
@@ -23,6 +24,26 @@ static void fill_record(struct flow_cfg *to, struct flow_cfg *record)
 	memcpy(&to->peer_incarnation, &record->peer_incarnation,
 		sizeof(*to) - offsetof(struct flow_cfg, peer_incarnation));
 	SHM_CRASH_POINT(62);
+}
+
+// Tells the lane of the port's shard, so that it resolves the next hop and builds the header before the
+// first packet. A hint that finds no room is counted in the ring: its reader then sweeps.
+static void push_hint(struct flow_writer *w, const struct flow_pair *pair, uint32_t which)
+{
+	struct hint hint = {
+		.kind = HINT_FLOW_CHANGED,
+		.media_address = pair->media_address,
+		.port = (uint16_t)(pair->port + which),
+		.incarnation = pair->incarnation,
+	};
+
+	if (!w->has_media)
+		return; // lanes sweep when they start
+	uint32_t lane = shm_shard_lane(&w->media, shm_media_shard(hint.port));
+	struct hint_ring *ring = shm_hint_ring(&w->signaling, w->worker, lane);
+	const struct hint_cursor *reader = shm_hint_cursor(&w->media, w->worker, lane);
+	if (ring != NULL && reader != NULL)
+		hint_push(ring, reader, &hint);
 }
 
 int flow_publish(
@@ -54,6 +75,8 @@ int flow_publish(
 	// release: pairs with flow_lookup()
 	atomic_store_explicit(index_of(w, pair, which), slot, memory_order_release);
 	SHM_CRASH_POINT(63);
+	push_hint(w, pair, which);
+	SHM_CRASH_POINT(66);
 
 	if (!is_first)
 		pool_rest(&w->slots, pair->cfg_slot[which]);
@@ -74,6 +97,7 @@ void flow_pair_retire(struct flow_writer *w, struct flow_pair *pair)
 			atomic_store_explicit(
 				index_of(w, pair, which), SHM_FLOW_NONE, memory_order_release);
 			SHM_CRASH_POINT(65);
+			push_hint(w, pair, which);
 		}
 		// What no lane can have seen needs no grace period.
 		void (*give)(struct id_pool *, uint32_t) = was_published ? pool_rest : pool_put;

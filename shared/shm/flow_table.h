@@ -72,7 +72,8 @@ int flow_pair_reserve(
 	struct flow_writer *writer, uint16_t media_address, int media_shard, struct flow_pair *out);
 // Publishes or replaces the record of port + which (0 RTP, 1 RTCP). The caller fills kind, latch,
 // remote, peer, dscp, limits and call fields of *cfg; identity, generation, state and checksum are
-// set here. 0, or -ENOMEM: no slot for the new generation (the old one stays in force).
+// set here. The lane concerned gets a hint. 0, or -ENOMEM: no slot for the new generation (the old
+// one stays in force).
 int flow_publish(struct flow_writer *writer, struct flow_pair *pair, uint32_t which,
 	const struct flow_cfg *cfg);
 // Unpublishes both ports and hands everything to grace and quarantine. `pair` is dead afterwards.

@@ -1,4 +1,5 @@
 #include "fixture.h"
+#include "shm/shard_lanes.h"
 
 static void test_publish_replace_retire(void **state)
 {
@@ -82,12 +83,82 @@ static void test_state_of_another_incarnation(void **state)
 	fixture_end(&f);
 }
 
+// Which lane heard of which change.
+static uint32_t take_hints(struct fixture *f, uint32_t lane, struct hint out[HINT_RING_SLOTS], bool *lost)
+{
+	const struct hint_ring *ring = shm_hint_ring(&f->signaling, 0, lane);
+	struct hint_cursor *cursor = shm_hint_cursor(&f->media, 0, lane);
+	uint32_t count = 0;
+	while (count < HINT_RING_SLOTS && hint_pop(ring, cursor, &out[count], lost))
+		count++;
+	return count;
+}
+
+static void test_hints_go_to_the_lane_of_the_shard(void **state)
+{
+	(void)state;
+	struct fixture f = fixture_make(1, 1, 256);
+	struct flow_writer *writer = writer_of(&f, 0, 1);
+	struct hint hints[HINT_RING_SLOTS];
+	uint8_t lane_of[SHM_MEDIA_SHARDS] = { [5] = 1 };
+	bool is_lost = false;
+	struct flow_pair pair, other;
+	assert_int_equal(flow_pair_reserve(writer, 0, 5, &pair), 0);
+	publish(writer, &pair, 0); // media has not said who owns what: nobody hears it
+	shm_shard_lanes_publish(&f.media, lane_of);
+	assert_int_equal(take_hints(&f, 0, hints, &is_lost) + take_hints(&f, 1, hints, &is_lost), 0);
+
+	publish(writer, &pair, 0);
+	publish(writer, &pair, 1);
+	assert_int_equal(take_hints(&f, 0, hints, &is_lost), 0);
+	assert_int_equal(take_hints(&f, 1, hints, &is_lost), 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(hints[i].kind, HINT_FLOW_CHANGED);
+		assert_int_equal(hints[i].media_address, 0);
+		assert_int_equal(hints[i].port, pair.port + i);
+		assert_int_equal(hints[i].incarnation, pair.incarnation);
+	}
+	flow_pair_retire(writer, &pair);
+	assert_int_equal(take_hints(&f, 1, hints, &is_lost), 2);
+	assert_int_equal(flow_pair_reserve(writer, 0, 6, &other), 0);
+	flow_pair_retire(writer, &other); // lanes never saw it
+	assert_int_equal(take_hints(&f, 0, hints, &is_lost), 0);
+	assert_false(is_lost);
+	flow_writer_free(writer);
+	fixture_end(&f);
+}
+
+static void test_full_hint_ring_loses_nothing_else(void **state)
+{
+	(void)state;
+	struct fixture f = fixture_make(1, 1, 256);
+	struct flow_writer *writer = writer_of(&f, 0, 1);
+	struct hint hints[HINT_RING_SLOTS];
+	uint8_t lane_of[SHM_MEDIA_SHARDS] = { 0 };
+	bool is_lost = false;
+	struct flow_pair pair;
+	shm_shard_lanes_publish(&f.media, lane_of);
+	assert_int_equal(flow_pair_reserve(writer, 0, -1, &pair), 0);
+	for (uint32_t i = 0; i < HINT_RING_SLOTS + 44; i++) {
+		publish(writer, &pair, 0);
+		run_for(&f, writer, 10); // slots come back: no lane is online
+	}
+	assert_int_equal(counters_of(writer).replaced, HINT_RING_SLOTS + 43);
+	assert_int_equal(shm_hint_ring(&f.signaling, 0, 0)->lost, 44);
+	assert_int_equal(take_hints(&f, 0, hints, &is_lost), HINT_RING_SLOTS);
+	assert_true(is_lost);
+	flow_writer_free(writer);
+	fixture_end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_publish_replace_retire),
 		cmocka_unit_test(test_no_slot_for_a_replacement),
 		cmocka_unit_test(test_state_of_another_incarnation),
+		cmocka_unit_test(test_hints_go_to_the_lane_of_the_shard),
+		cmocka_unit_test(test_full_hint_ring_loses_nothing_else),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
