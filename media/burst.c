@@ -50,11 +50,7 @@ void burst_init(struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t cou
 
 void forward_burst(struct lane *lane, struct burst *burst)
 {
-	uint32_t generation = nexthop_generation(lane->nexthops);
-	if (unlikely(generation != lane->route_generation)) {
-		lane->route_generation = generation;
-		lane_headers_expire(lane);
-	}
+	lane_routes_follow(lane);
 	classify_burst(lane, burst); // what is not media leaves to the kernel path here
 	lookup_burst(lane, burst);   // port -> flow, ready header, state
 	latch_burst(lane, burst);    // source check, learning, RTP validity, rate, statistics

@@ -22,6 +22,7 @@
 
 #define TURN_MS          100   // heartbeat, and how soon a new address or file is seen
 #define WAIT_MS          50    // between two looks for signaling's file
+#define SWEEP_WAIT_MS    300u  // for a look at the flows that are there at start
 #define WAIT_LOG_NS      (5 * NS_PER_S)
 #define GUARD_REQUIRED(kind) ((kind) == CONFIG_PORT_PACKET)
 
@@ -219,6 +220,9 @@ static int start_lanes(struct media *media)
 		LOG_INFO(LANE, "lane_started", "lane=%u cpu=%u queues=%u", l,
 			media->config->dataplane.cores[l], media->runners[l].rx_count);
 	}
+	// Flows of calls that are up have their next hops asked for before anybody hears "started".
+	if (!lane_runners_await_sweep(media->runners, media->lanes, SWEEP_WAIT_MS))
+		LOG_WARN(LANE, "sweep_goes_on", "waited_ms=%u", SWEEP_WAIT_MS);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "shm/event.h"
 #include "shm/flow_table.h"
 
+#include <rte_branch_prediction.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -75,17 +76,33 @@ struct lane {
 void lane_init(
 	struct lane *lane, uint32_t id, const struct flow_view *view, struct flow_state *states);
 
-// A hint HINT_FLOW_CHANGED came for that port: acts on a new incarnation or generation now (the
-// lane otherwise learns of it with the port's next packet) and rebuilds the headers that lead to
-// it. Only on the lane that owns the port's shard, between bursts, online (epoch.h).
+// Something about that port is new: its record (HINT_FLOW_CHANGED) or its latch. Acts on a new
+// incarnation or generation now and builds the headers of the port and of its peer, which has their
+// next hops resolved: packets find all of it done. Ports of other lanes, and those without a record,
+// are ignored. Between bursts, online (epoch.h).
 void lane_flow_changed(struct lane *lane, uint16_t address, uint16_t port);
 
 // Hints were lost, or the view changed: rebuild every header at its next packet.
 void lane_headers_expire(struct lane *lane);
 
-// The slow sweep: checks `count` headers on from *cursor and expires those whose peer is gone or
-// replaced. Between bursts, online.
-void lane_headers_sweep(struct lane *lane, uint32_t *cursor, uint32_t count);
+// Slots that a sweep must visit.
+uint32_t lane_flows_limit(const struct lane *lane);
+
+// Looks at `count` slots from `from`, for what hints did not tell: published records of this lane that
+// it does not know yet or that could not be forwarded, headers whose peer is gone or replaced. Between
+// bursts, online.
+void lane_flows_sweep(struct lane *lane, uint32_t from, uint32_t count);
+
+// Expires the headers when routes or neighbours have changed. Before each burst and each sweep.
+static inline void lane_routes_follow(struct lane *lane)
+{
+	uint32_t generation = nexthop_generation(lane->nexthops);
+
+	if (unlikely(generation != lane->route_generation)) {
+		lane->route_generation = generation;
+		lane_headers_expire(lane);
+	}
+}
 
 // Whether `header` was built from this record and nothing that it depends on has moved since.
 static inline bool ready_header_is_fresh(

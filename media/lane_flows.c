@@ -1,6 +1,5 @@
-// lane_flows.c - what lane.c calls between bursts to keep ready headers in step with the tables.
+// lane_flows.c - what the loop calls between bursts to keep ready headers in step with the tables.
 #include "base/metric.h"
-#include "flow_sync.h"
 #include "lane.h"
 
 #include <string.h>
@@ -31,20 +30,38 @@ void lane_headers_expire(struct lane *lane)
 	lane->header_epoch = next_epoch(lane);
 }
 
+// Builds the header of the record that is published there, unless it is ready. NULL: there is none
+// for this lane.
+static const struct flow_cfg *build_header(struct lane *lane, uint16_t address, uint16_t port)
+{
+	if (address >= lane->view.addresses || lane->shard_lane[shm_media_shard(port)] != lane->id)
+		return NULL;
+	const struct flow_cfg *cfg = flow_lookup(&lane->view, address, port);
+	if (cfg == NULL)
+		return NULL;
+	uint32_t slot = (uint32_t)(cfg - lane->view.cfg);
+	if (slot >= lane->headers_max)
+		return NULL;
+	if (!ready_header_is_fresh(lane, cfg, &lane->headers[slot]) &&
+		!ready_header_build(lane, slot, address, port))
+		return NULL;
+	return cfg;
+}
+
 void lane_flow_changed(struct lane *lane, uint16_t address, uint16_t port)
 {
-	struct flow_cfg cfg;
+	const struct flow_cfg *cfg = build_header(lane, address, port);
 
-	if (address >= lane->view.addresses || lane->shard_lane[shm_media_shard(port)] != lane->id)
-		return;
-	const struct flow_cfg *published = flow_lookup(&lane->view, address, port);
-	if (published == NULL)
+	if (cfg == NULL)
 		return; // retired: both legs are, and the sweep finds what is left
-	uint32_t slot = (uint32_t)(published - lane->view.cfg);
-	if (slot >= lane->headers_max || !flow_sync_copy(lane, slot, address, port, &cfg))
+	// Read once: the record is the other process's, what was checked must be what is used.
+	uint16_t peer_address = __atomic_load_n(&cfg->peer_address, __ATOMIC_RELAXED);
+	uint16_t peer_port = __atomic_load_n(&cfg->peer_port, __ATOMIC_RELAXED);
+	if (cfg->peer_incarnation == 0)
 		return;
-	flow_sync_state(lane, &cfg);
-	ready_header_expire_peers(lane, &cfg);
+	// Both lead to the far end of this port, see ready_header_expire_peers().
+	build_header(lane, peer_address, peer_port);
+	build_header(lane, peer_address, peer_port ^ 1);
 }
 
 // Whether the record that the header leads to is still the published one of the peer's port.
@@ -60,21 +77,38 @@ static bool is_peer_current(const struct lane *lane, uint32_t slot)
 		peer->incarnation == cfg->peer_incarnation;
 }
 
-void lane_headers_sweep(struct lane *lane, uint32_t *cursor, uint32_t count)
+static void sweep_slot(struct lane *lane, uint32_t slot)
 {
-	uint32_t limit = lane->headers_max < lane->view.flows ? lane->headers_max :
-								lane->view.flows;
+	const struct flow_cfg *cfg = &lane->view.cfg[slot];
+	struct ready_header *header = &lane->headers[slot];
+	uint16_t address = __atomic_load_n(&cfg->media_address, __ATOMIC_RELAXED);
+	uint16_t port = __atomic_load_n(&cfg->port, __ATOMIC_RELAXED);
 
-	for (uint32_t i = 0; i < count && limit > 0; i++, (*cursor)++) {
-		if (*cursor >= limit)
-			*cursor = 0;
-		struct ready_header *header = &lane->headers[*cursor];
-		if (header->epoch != lane->header_epoch || header->egress_reason != DROP_NONE ||
-			header->incarnation != lane->view.cfg[*cursor].incarnation)
-			continue;
-		if (!is_peer_current(lane, *cursor))
-			header->epoch = 0;
+	// Headers of other lanes are not even read.
+	if (cfg->incarnation == 0 || address >= lane->view.addresses ||
+		lane->shard_lane[shm_media_shard(port)] != lane->id ||
+		flow_lookup(&lane->view, address, port) != cfg)
+		return;
+	if (ready_header_is_fresh(lane, cfg, header)) {
+		if (header->egress_reason == DROP_HELD ||
+			(header->egress_reason == DROP_NONE && is_peer_current(lane, slot)))
+			return;
+		header->epoch = 0;
 	}
+	lane_flow_changed(lane, address, port);
+}
+
+uint32_t lane_flows_limit(const struct lane *lane)
+{
+	return lane->headers_max < lane->view.flows ? lane->headers_max : lane->view.flows;
+}
+
+void lane_flows_sweep(struct lane *lane, uint32_t from, uint32_t count)
+{
+	uint32_t limit = lane_flows_limit(lane);
+
+	for (uint32_t slot = from; slot < limit && slot - from < count; slot++)
+		sweep_slot(lane, slot);
 }
 
 void lane_post(struct lane *lane, enum hint_kind kind, const struct flow_cfg *cfg)

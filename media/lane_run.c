@@ -1,132 +1,22 @@
 #include "lane_run.h"
 
 #include "ethdev.h"
+#include "lane_hints.h"
+#include "telemetry.h"
 
 #include "base/clock.h"
 #include "base/metric.h"
-#include "telemetry.h"
 
-#include <errno.h>
-#include <rte_errno.h>
-#include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include <rte_pause.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <urcu-qsbr.h>
 
-#define HANDOVER_SLOTS     1024u
 #define SPIN_TURNS         512u   // empty turns that only pause
 #define SHORT_TURNS        1024u  // empty turns, of which those beyond SPIN_TURNS sleep shortly
 #define CHORES_NS          (1 * NS_PER_MS)
 #define PUBLISH_NS         (100 * NS_PER_MS)
-#define SWEEP_SLICE        64u    // headers per CHORES_NS: a million in 16 s
-#define HINTS_PER_TURN     32u    // of each worker
-
-static int link_rings(struct lane_runner *runners, uint32_t count)
-{
-	char name[32];
-
-	for (uint32_t from = 0; from < count; from++) {
-		for (uint32_t to = 0; to < count; to++) {
-			struct rte_ring *ring;
-
-			if (from == to)
-				continue;
-			snprintf(name, sizeof(name), "handover_%u_%u", from, to);
-			ring = rte_ring_create(name, HANDOVER_SLOTS, SOCKET_ID_ANY,
-				RING_F_SP_ENQ | RING_F_SC_DEQ);
-			if (!ring)
-				return -rte_errno;
-			runners[from].to[to] = ring;
-			runners[to].from[from] = ring;
-		}
-	}
-	return 0;
-}
-
-struct lane_runner *lane_runners_new(uint32_t count)
-{
-	struct lane_runner *runners = rte_zmalloc("lanes", count * sizeof(*runners), 64);
-
-	if (!runners)
-		return NULL;
-	for (uint32_t i = 0; i < count; i++) {
-		struct flow_view none = { 0 };
-
-		lane_init(&runners[i].lane, i, &none, NULL);
-		runners[i].lanes = count;
-		for (uint32_t shard = 0; shard < SHM_MEDIA_SHARDS; shard++)
-			runners[i].lane.shard_lane[shard] = (uint8_t)(shard % count);
-	}
-	if (link_rings(runners, count)) {
-		lane_runners_free(runners, count);
-		return NULL;
-	}
-	return runners;
-}
-
-void lane_runners_free(struct lane_runner *runners, uint32_t count)
-{
-	if (!runners)
-		return;
-	for (uint32_t from = 0; from < count; from++)
-		for (uint32_t to = 0; to < count; to++)
-			rte_ring_free(runners[from].to[to]);
-	rte_free(runners);
-}
-
-int lane_runner_add_rx(struct lane_runner *runner, const struct lane_rx *rx)
-{
-	if (runner->rx_count == LANE_RX_MAX)
-		return -ENOSPC;
-	runner->rx[runner->rx_count++] = *rx;
-	return 0;
-}
-
-static uint16_t send_burst(void *context, struct rte_mbuf **mbufs, uint16_t count)
-{
-	const struct lane_tx *tx = context;
-
-	return rte_eth_tx_burst(tx->id, tx->queue, mbufs, count);
-}
-
-void lane_runner_add_tx(struct lane_runner *runner, uint16_t port, const struct lane_tx *tx,
-	bool is_checksum_trusted)
-{
-	runner->tx[port] = *tx;
-	runner->lane.ports[port].send = send_burst;
-	runner->lane.ports[port].context = &runner->tx[port];
-	runner->lane.ports[port].is_checksum_trusted = is_checksum_trusted;
-}
-
-static void wait_a_little(void)
-{
-	struct timespec pause = { .tv_nsec = 200000 };
-
-	nanosleep(&pause, NULL);
-}
-
-void lane_runners_attach(struct lane_runner *runners, uint32_t count,
-	const struct lane_attachment *attachment)
-{
-	for (uint32_t i = 0; i < count; i++)
-		// release: pairs with the acquire in follow()
-		atomic_store_explicit(&runners[i].attachment, attachment, memory_order_release);
-	for (uint32_t i = 0; i < count; i++)
-		while (atomic_load_explicit(&runners[i].is_running, memory_order_acquire) &&
-			atomic_load_explicit(&runners[i].attached, memory_order_acquire) != attachment)
-			wait_a_little();
-}
-
-void lane_runners_set_addresses(struct lane_runner *runners, uint32_t count,
-	const struct address_map *addresses)
-{
-	for (uint32_t i = 0; i < count; i++)
-		atomic_store_explicit(&runners[i].addresses, addresses, memory_order_release);
-	synchronize_rcu(); // lanes load it once per turn and are quiescent between turns
-}
 
 static struct epoch_slot *epoch_slot_of(const struct lane_runner *runner,
 	const struct lane_attachment *attachment)
@@ -155,6 +45,7 @@ static const struct lane_attachment *follow(struct lane_runner *runner)
 		lane->headers_max = next->headers_max;
 		epoch_online(epoch_slot_of(runner, next), next->global_epoch, next->instance);
 		lane_headers_expire(lane);
+		lane_hints_sweep_all(runner);
 	}
 	atomic_store_explicit(&runner->attached, next, memory_order_release);
 	return next;
@@ -264,56 +155,11 @@ static uint32_t receive_handed(struct lane_runner *runner, bool is_attached)
 	return total;
 }
 
-static void send_events(struct lane_runner *runner, const struct lane_attachment *attachment)
-{
-	struct lane *lane = &runner->lane;
-
-	for (uint32_t i = 0; i < lane->event_count; i++) {
-		const struct lane_event *event = &lane->events[i];
-		struct hint_ring *ring = shm_hint_ring(attachment->media, event->owner, lane->id);
-		const struct hint_cursor *reader =
-			shm_hint_cursor(attachment->signaling, event->owner, lane->id);
-
-		if (!ring || !reader || !hint_push(ring, reader, &event->hint))
-			metric_add(&runner->loop.hints_unsent, 1);
-	}
-	lane->event_count = 0;
-}
-
-// False: some were lost, and what they said is unknown.
-static bool take_hints(struct lane_runner *runner, const struct lane_attachment *attachment,
-	uint32_t worker)
-{
-	const struct hint_ring *ring = shm_hint_ring(attachment->signaling, worker, runner->lane.id);
-	struct hint_cursor *cursor = shm_hint_cursor(attachment->media, worker, runner->lane.id);
-	bool is_overflowed = false;
-	struct hint hint;
-
-	if (!ring || !cursor)
-		return true;
-	for (uint32_t i = 0; i < HINTS_PER_TURN && hint_pop(ring, cursor, &hint, &is_overflowed); i++) {
-		metric_add(&runner->loop.hints, 1);
-		if (hint.kind != HINT_FLOW_CHANGED || hint.media_address >= attachment->view.addresses)
-			continue;
-		if (runner->lane.shard_lane[shm_media_shard(hint.port)] == runner->lane.id)
-			lane_flow_changed(&runner->lane, hint.media_address, hint.port);
-	}
-	return !is_overflowed;
-}
-
 // Once per millisecond, not per packet.
 static void do_chores(struct lane_runner *runner, const struct lane_attachment *attachment,
 	uint64_t now_ns)
 {
-	bool is_overflowed = false;
-
-	for (uint32_t worker = 0; worker < attachment->workers; worker++)
-		is_overflowed |= !take_hints(runner, attachment, worker);
-	if (is_overflowed) {
-		metric_add(&runner->loop.hints_overflow, 1);
-		lane_headers_expire(&runner->lane);
-	}
-	lane_headers_sweep(&runner->lane, &runner->sweep_cursor, SWEEP_SLICE);
+	lane_hints_take(runner, attachment, now_ns);
 	if (now_ns - runner->publish_ns >= PUBLISH_NS) {
 		runner->publish_ns = now_ns;
 		telemetry_publish(runner, shm_lane_counters(attachment->media, runner->lane.id));
@@ -359,7 +205,7 @@ static void turn(struct lane_runner *runner)
 		uint64_t now_ns = clock_mono_ns();
 
 		if (runner->lane.event_count)
-			send_events(runner, attachment);
+			lane_hints_send(runner, attachment);
 		if (now_ns - runner->chores_ns >= CHORES_NS) {
 			runner->chores_ns = now_ns;
 			do_chores(runner, attachment, now_ns);

@@ -1,4 +1,5 @@
-// lane_run.h - the loop of a lane: receive, stages, handover, hints, epoch, idle back-off.
+// lane_run.h - the loop of a lane: receive, stages, handover, hints (lane_hints.h), epoch, idle
+// back-off; and the main thread's hand on it (lane_runners.c).
 //
 // The main thread makes runners before DPDK launches them and steers them afterwards through the
 // published pointers only. Everything else in a runner belongs to its lane's thread.
@@ -23,7 +24,6 @@ struct lane_attachment {
 	uint32_t headers_max;
 	_Atomic uint64_t *global_epoch;
 	uint32_t instance;            // of media's file
-	uint32_t workers;
 };
 
 // One ingress queue.
@@ -56,6 +56,13 @@ struct lane_loop_counters {
 #undef X
 };
 
+// Where the look through the flow table stands.
+struct lane_sweep {
+	uint32_t cursor;   // next slot
+	bool is_urgent;    // as fast as traffic allows
+	uint64_t began_ns; // this pass
+};
+
 struct lane_runner {
 	struct lane lane;
 	struct lane_loop_counters loop;
@@ -67,6 +74,7 @@ struct lane_runner {
 	// writer: the lane, reader: main thread
 	_Atomic(const struct lane_attachment *) attached;   // what it works with now
 	_Atomic bool is_running;
+	_Atomic bool is_swept; // has looked through the whole table since it was attached
 
 	// set before the launch
 	uint32_t lanes;
@@ -79,7 +87,7 @@ struct lane_runner {
 	// the lane's own
 	struct burst burst;
 	uint32_t idle_turns;
-	uint32_t sweep_cursor;
+	struct lane_sweep sweep;
 	uint64_t chores_ns;
 	uint64_t publish_ns;
 };
@@ -88,6 +96,12 @@ struct lane_runner {
 // timer slack is set to 1 ns): short after the last packet, long after some 10 ms without any.
 #define LANE_SLEEP_SHORT_NS 30000u
 #define LANE_SLEEP_LONG_NS  80000u
+
+// The lane of a media shard, with so many lanes.
+static inline uint32_t lane_of_shard(uint32_t shard, uint32_t lanes)
+{
+	return shard % lanes;
+}
 
 // `count` runners with the rings between them, or NULL. rte_eal_init() before.
 struct lane_runner *lane_runners_new(uint32_t count);
@@ -101,6 +115,9 @@ void lane_runner_add_tx(struct lane_runner *runner, uint16_t port, const struct 
 // Main thread: gives lanes another attachment, or NULL, and waits until all work with it.
 void lane_runners_attach(struct lane_runner *runners, uint32_t count,
 	const struct lane_attachment *attachment);
+// Main thread: waits until the lanes have looked through all flows that were there when they were
+// attached, or that long. False: time is up.
+bool lane_runners_await_sweep(struct lane_runner *runners, uint32_t count, uint32_t timeout_ms);
 // Main thread: gives lanes another map and waits until none reads the old one.
 void lane_runners_set_addresses(struct lane_runner *runners, uint32_t count,
 	const struct address_map *addresses);

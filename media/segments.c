@@ -3,6 +3,7 @@
 #include "telemetry.h"
 
 #include "base/clock.h"
+#include "shm/shard_lanes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,9 +36,18 @@ static void fill_attachment(struct segments *segments)
 		.headers_max = segments->headers_max,
 		.global_epoch = shm_global_epoch(&segments->signaling),
 		.instance = atomic_load(&shm_header(&segments->media)->instance),
-		.workers = segments->signaling.geometry.workers,
 	};
 	flow_view_init(&out->view, &segments->signaling);
+}
+
+// Where signaling sends its hints.
+static void publish_lanes(const struct shm_map *media, uint32_t lanes)
+{
+	uint8_t lane_of[SHM_MEDIA_SHARDS];
+
+	for (uint32_t shard = 0; shard < SHM_MEDIA_SHARDS; shard++)
+		lane_of[shard] = (uint8_t)lane_of_shard(shard, lanes);
+	shm_shard_lanes_publish(media, lane_of);
 }
 
 int segments_open(struct segments *segments, const char *dir, uint32_t lanes)
@@ -62,6 +72,7 @@ int segments_open(struct segments *segments, const char *dir, uint32_t lanes)
 	rc = shm_counters_name(&segments->media, names, telemetry_names(names), lanes);
 	if (rc)
 		goto err_media;
+	publish_lanes(&segments->media, lanes);
 	fill_attachment(segments);
 	shm_heartbeat(&segments->media, clock_mono_ns());
 	segments->is_open = true;

@@ -82,7 +82,8 @@ lab_open() {
 	sed -i "s|kind: @KIND@|kind: $KIND|" "$DIR/muga.yaml"
 }
 
-# inject NAME COUNT ADDRESS-A REMOTE-A ADDRESS-B REMOTE-B: its pairs lie in $DIR/NAME afterwards.
+# inject NAME COUNT ADDRESS-A REMOTE-A ADDRESS-B REMOTE-B [early]: see flow_inject.c. inject_publish NAME has
+# it publish, inject_ready NAME waits for that and sets $left and $right to the ports of the first pair.
 inject() {
 	local name=$1
 	shift
@@ -91,12 +92,33 @@ inject() {
 	inject_pid=$!
 	pids+=("$inject_pid")
 	disown "$inject_pid"
-	for _ in $(seq 100); do
-		grep -q ready "$DIR/$name" && return 0
-		sleep 0.05
+}
+
+inject_await() { # NAME WORD
+	for _ in $(seq 500); do
+		grep -q "$2" "$DIR/$1" && return 0
+		sleep 0.01
 	done
 	not_ok inject "$(tail -1 "$DIR/inject.log")"
 	finish
+}
+
+inject_ready() { # NAME
+	inject_await "$1" ready
+	read -r left right <<<"$(sed -n 2p "$DIR/$1")"
+}
+
+inject_publish() { # NAME
+	inject_await "$1" waiting
+	kill -USR1 "$inject_pid"
+	inject_ready "$1"
+	sleep 0.05 # between an offer and the first RTP packet lies a round trip of SIP at least
+}
+
+inject_end() {
+	kill "$inject_pid"
+	while is_running "$inject_pid"; do sleep 0.02; done
+	rm -f "$SHM/signaling.seg"
 }
 
 media_start() { # STARTED-BEFORE: how often the log says it already
@@ -114,9 +136,16 @@ media_start() { # STARTED-BEFORE: how often the log says it already
 	finish
 }
 
+# Whoever inherits a dead process may be slow to collect it: its file lock is free all the same.
+is_running() { # PID
+	local state
+	state=$(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null)
+	[ -n "$state" ] && [ "$state" != Z ]
+}
+
 media_kill() { # SIGNAL
 	kill "-$1" "$media_pid"
-	while kill -0 "$media_pid" 2>/dev/null; do sleep 0.02; done
+	while is_running "$media_pid"; do sleep 0.02; done
 }
 
 # pair NAME PACKETS RATE A-OWN A-PEER B-OWN B-PEER: JSON lines into $DIR/NAME.

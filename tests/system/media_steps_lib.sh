@@ -2,6 +2,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/media_lib.sh"
 lab_open
 
+a4=10.91.0.2:40000 b4=10.92.0.2:50000
+a6='[fd91::2]:40000' b6='[fd92::2]:50000'
+
 expect_whole() { # NAME PACKETS: both directions, nothing lost, doubled, damaged or answered by ICMP
 	local direction field
 	for direction in a-b b-a; do
@@ -12,19 +15,60 @@ expect_whole() { # NAME PACKETS: both directions, nothing lost, doubled, damaged
 	done
 }
 
-# As SIP between the same hosts does before any RTP: next hops are resolved.
-warm() {
-	for ip in 10.91.0.2 10.92.0.2 fd91::2 fd92::2; do
-		inside m bash -c "echo x >/dev/udp/$ip/9; sleep 0.1"
-	done
-}
-warm
+media_turns() { grep -c ' media_addresses ' "$DIR/media.log"; }
 
-# IPv4 on both sides.
-inject v44 2 0 10.91.0.2:40000 2 10.92.0.2:50000
-read -r a4 b4 <"$DIR/v44"
+# Another signaling with a new file: media lets go of the old one and follows.
+replace_signaling() { # NAME ADDRESS-A REMOTE-A ADDRESS-B REMOTE-B
+	local turns
+	turns=$(media_turns)
+	inject_end
+	inject "$1" 1 "$2" "$3" "$4" "$5"
+	for _ in $(seq 300); do
+		[ "$(media_turns)" -gt "$turns" ] && break
+		sleep 0.02
+	done
+	sleep 0.2 # lanes have looked at the new table: what comes now they must be told
+	inject_publish "$1"
+}
+
+# Killed and started again under traffic: the call resumes and nobody hears an ICMP error meanwhile.
+# Whoever sends from a connected socket sees errors as "errors"; tcpdump sees them all.
+kill_under_traffic() { # NAME STARTS A-OWN A-PEER B-OWN B-PEER
+	local name=$1 starts=$2 tcpdump_pid restarter direction
+	shift 2
+	(exec nsenter --net="/run/netns/$ID-a" -- tcpdump -l -n -i eth0 \
+		'icmp[0] == 3 or (icmp6 and ip6[40] == 1)' >"$DIR/$name.icmp" \
+		2>"$DIR/tcpdump.log" </dev/null) &
+	tcpdump_pid=$!
+	pids+=("$tcpdump_pid")
+	disown "$tcpdump_pid"
+	for _ in $(seq 50); do grep -q listening "$DIR/tcpdump.log" && break; sleep 0.05; done
+	(sleep 0.5; media_kill KILL; sleep 0.7; media_start "$starts" >"$DIR/restart") &
+	restarter=$!
+	pair "$name" 1500 500 "$@"
+	wait $restarter
+	media_pid=$(cat "$DIR/media.pid")
+	sleep 0.2
+	kill "$tcpdump_pid"
+	for direction in a-b b-a; do
+		check "$name $direction gap_ms was felt" "$(figure "$name" $direction gap_max_ms)" -ge 600
+		check "$name $direction gap_ms" "$(figure "$name" $direction gap_max_ms)" -le 2300
+		check "$name $direction doubled" "$(figure "$name" $direction doubled)" -eq 0
+		check "$name $direction errors" "$(figure "$name" $direction errors)" -eq 0
+	done
+	check "$name icmp" "$(grep -c ICMP "$DIR/$name.icmp")" -eq 0
+	pair "$name.after" 250 500 "$@"
+	expect_whole "$name.after" 250
+	[ "$KIND" = xdp ] && check "$name stale_program_was_detached" \
+		"$(grep -c stale_xdp_program_detached "$DIR/media.log")" -eq $((2 * starts))
+}
+
+# IPv4 on both sides. Nobody has spoken to muga before: the hint that the flow is there has its next hops
+# resolved before the first packet.
+inject v44 2 0 $a4 2 $b4
 media_start 0
-pair plain4 500 500 10.91.0.2:40000 10.91.0.1:$a4 10.92.0.2:50000 10.92.0.1:$b4
+inject_publish v44
+pair plain4 500 500 $a4 10.91.0.1:$left $b4 10.92.0.1:$right
 expect_whole plain4 500
 
 # A second instance must refuse while the first one serves.
@@ -38,55 +82,28 @@ fi
 kernel_answer=$(inside a bash -c 'exec 3>/dev/udp/10.91.0.1/19998; echo x >&3; sleep 0.2; echo x >&3' 2>&1)
 check kernel_answers "$(grep -c refused <<<"$kernel_answer")" -eq 1
 
-# Killed and started again under traffic: the call resumes and nobody hears an ICMP error meanwhile.
-# Whoever sends from a connected socket sees errors as "errors"; tcpdump sees them all.
-(exec nsenter --net="/run/netns/$ID-a" -- tcpdump -l -n -i eth0 'icmp[0] == 3' >"$DIR/icmp" \
-	2>"$DIR/tcpdump.log" </dev/null) &
-tcpdump_pid=$!
-pids+=("$tcpdump_pid")
-disown "$tcpdump_pid"
-for _ in $(seq 50); do grep -q listening "$DIR/tcpdump.log" && break; sleep 0.05; done
-(sleep 1; media_kill KILL; sleep 0.7; media_start 1 >"$DIR/restart") &
-restarter=$!
-pair killed 2000 500 10.91.0.2:40000 10.91.0.1:$a4 10.92.0.2:50000 10.92.0.1:$b4
-wait $restarter
-media_pid=$(cat "$DIR/media.pid")
-sleep 0.2
-kill "$tcpdump_pid"
-for direction in a-b b-a; do
-	check "killed $direction gap_ms was felt" "$(figure killed $direction gap_max_ms)" -ge 600
-	check "killed $direction gap_ms" "$(figure killed $direction gap_max_ms)" -le 3000
-	check "killed $direction doubled" "$(figure killed $direction doubled)" -eq 0
-	check "killed $direction errors" "$(figure killed $direction errors)" -eq 0
-done
-check killed_icmp "$(grep -c ICMP "$DIR/icmp")" -eq 0
-pair after 500 500 10.91.0.2:40000 10.91.0.1:$a4 10.92.0.2:50000 10.92.0.1:$b4
-expect_whole after 500
-[ "$KIND" = xdp ] && check stale_program_was_detached \
-	"$(grep -c stale_xdp_program_detached "$DIR/media.log")" -eq 2
+kill_under_traffic killed4 1 $a4 10.91.0.1:$left $b4 10.92.0.1:$right
 
-# Another signaling with a new file: media follows it. IPv6 to IPv6, then IPv6 to IPv4.
-kill "$inject_pid"
-while kill -0 "$inject_pid" 2>/dev/null; do sleep 0.02; done
-rm -f "$SHM/signaling.seg"
-inject v66 1 1 '[fd91::2]:40000' 3 '[fd92::2]:50000'
-read -r a6 b6 <"$DIR/v66"
-for _ in $(seq 60); do grep -q signaling_file_replaced "$DIR/media.log" && break; sleep 0.05; done
-sleep 0.5
-warm
-pair plain6 500 500 '[fd91::2]:40000' "[fd91::1]:$a6" '[fd92::2]:50000' "[fd92::1]:$b6"
+replace_signaling v66 1 "$a6" 3 "$b6"
+pair plain6 500 500 "$a6" "[fd91::1]:$left" "$b6" "[fd92::1]:$right"
 expect_whole plain6 500
-kill "$inject_pid"
-while kill -0 "$inject_pid" 2>/dev/null; do sleep 0.02; done
-rm -f "$SHM/signaling.seg"
-inject v64 1 1 '[fd91::2]:40000' 2 10.92.0.2:50000
-read -r a6 b4 <"$DIR/v64"
-sleep 0.7
-pair mixed 500 500 '[fd91::2]:40000' "[fd91::1]:$a6" 10.92.0.2:50000 10.92.0.1:$b4
-expect_whole mixed 500
+kill_under_traffic killed6 2 "$a6" "[fd91::1]:$left" "$b6" "[fd92::1]:$right"
+
+replace_signaling v64 1 "$a6" 2 $b4
+pair mixed 250 500 "$a6" "[fd91::1]:$left" $b4 10.92.0.1:$right
+expect_whole mixed 250
 
 # A clean stop leaves neither program nor rules.
 media_kill TERM
 check clean_stop_rules "$(inside m nft list ruleset | wc -l)" -eq 0
 check clean_stop_program "$(inside m ip link show | grep -c xdp)" -eq 0
+
+# Flows that are there before media starts: found by the look that a start takes.
+inject_end
+ip -n "$ID-m" neigh flush all
+inject early 1 0 $a4 2 $b4 early
+inject_ready early
+media_start 3
+pair found 250 500 $a4 10.91.0.1:$left $b4 10.92.0.1:$right
+expect_whole found 250
 finish

@@ -1,10 +1,12 @@
 // flow-inject - stands in for muga-signaling: makes its segment file and publishes flows for muga-media.
 //
-//   flow-inject CONFIG COUNT ADDRESS-A REMOTE-A ADDRESS-B REMOTE-B
+//   flow-inject CONFIG COUNT ADDRESS-A REMOTE-A ADDRESS-B REMOTE-B [early]
 //
 // ADDRESS-x is a media address id (realm by realm, in the order of the configuration), REMOTE-x the far
-// end of the first pair (IP:PORT; the i-th pair's is 2 i ports on). Prints "PORT-A PORT-B" for each pair,
-// then "ready"; ends at SIGTERM and leaves the segment.
+// end of the first pair (IP:PORT; the i-th pair's is 2 i ports on). Prints "waiting", publishes at SIGUSR1
+// and when muga-media is there, as signaling does when a call comes; with "early" at once, so that media
+// finds the flows at its start. Then it prints "PORT-A PORT-B" for each pair and "ready"; it ends at SIGTERM
+// and leaves the segment.
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -26,12 +28,14 @@ struct leg {
 	struct flow_pair pair;
 };
 
-static volatile sig_atomic_t is_stopping;
+static volatile sig_atomic_t is_stopping, is_wanted;
 
 static void on_signal(int number)
 {
-	(void)number;
-	is_stopping = 1;
+	if (number == SIGUSR1)
+		is_wanted = 1;
+	else
+		is_stopping = 1;
 }
 
 static uint32_t addresses_fill(const struct config *config, const struct shm_map *map)
@@ -99,22 +103,33 @@ static int parse_leg(char **argv, struct leg *out)
 	return addr_parse((struct span){ argv[1], (uint32_t)strlen(argv[1]) }, 0, &out->remote);
 }
 
-static void serve(struct flow_writer *writer, const char *dir)
+// Runs the writer until flows are wanted and media is there, or until the end.
+static void serve(struct flow_writer *writer, const char *dir, struct shm_map *media, bool is_until_wanted)
 {
-	struct shm_map media = { .fd = -1 };
-	bool is_attached = false;
-
 	while (!is_stopping) {
-		if (!is_attached && !shm_media_attach(dir, &media)) {
-			is_attached = true;
-			flow_writer_set_media(writer, &media);
-		}
+		if (media->fd < 0 && !shm_media_attach(dir, media))
+			flow_writer_set_media(writer, media);
+		if (is_until_wanted && is_wanted && media->fd >= 0)
+			return;
 		flow_writer_run(writer, clock_mono_ms());
-		usleep(10000);
+		usleep(5000);
 	}
-	flow_writer_free(writer);
-	if (is_attached)
-		shm_close(&media);
+}
+
+static int publish_calls(struct flow_writer *writer, int count, struct leg legs[2])
+{
+	for (int i = 0; i < count; i++) {
+		int rc = publish_call(writer, legs);
+
+		if (rc)
+			return rc;
+		printf("%u %u\n", legs[0].pair.port, legs[1].pair.port);
+		legs[0].remote.port += 2;
+		legs[1].remote.port += 2;
+	}
+	printf("ready\n");
+	fflush(stdout);
+	return 0;
 }
 
 static struct flow_writer *open_writer(const struct config *config, struct shm_map *map)
@@ -143,14 +158,17 @@ int main(int argc, char **argv)
 	struct leg legs[2] = { 0 };
 	uint32_t error_count = 0;
 	struct config *config;
-	struct shm_map map;
+	struct shm_map map, media = { .fd = -1 };
 	struct flow_writer *writer;
+	bool is_early = argc == 8 && !strcmp(argv[7], "early");
 
-	if (argc != 7 || parse_leg(&argv[3], &legs[0]) || parse_leg(&argv[5], &legs[1])) {
-		fprintf(stderr, "usage: flow-inject CONFIG COUNT ADDRESS-A REMOTE-A ADDRESS-B REMOTE-B\n");
+	if ((argc != 7 && !is_early) || parse_leg(&argv[3], &legs[0]) || parse_leg(&argv[5], &legs[1])) {
+		fprintf(stderr, "usage: flow-inject CONFIG COUNT ADDRESS-A REMOTE-A ADDRESS-B REMOTE-B "
+			"[early]\n");
 		return 2;
 	}
 	signal(SIGTERM, on_signal);
+	signal(SIGUSR1, on_signal);
 	if (config_load(argv[1], &config, errors, 4, &error_count)) {
 		fprintf(stderr, "%s: line %u: %s\n", argv[1], errors[0].line, errors[0].message);
 		return 2;
@@ -159,16 +177,15 @@ int main(int argc, char **argv)
 	writer = open_writer(config, &map);
 	if (!writer)
 		return 1;
-	for (int i = 0; i < atoi(argv[2]); i++) {
-		if (publish_call(writer, legs))
-			return 1;
-		printf("%u %u\n", legs[0].pair.port, legs[1].pair.port);
-		legs[0].remote.port += 2;
-		legs[1].remote.port += 2;
-	}
-	printf("ready\n");
+	printf("waiting\n");
 	fflush(stdout);
-	serve(writer, config->shm_dir);
+	if (!is_early)
+		serve(writer, config->shm_dir, &media, true);
+	if (publish_calls(writer, atoi(argv[2]), legs))
+		return 1;
+	serve(writer, config->shm_dir, &media, false);
+	flow_writer_free(writer);
+	shm_close(&media);
 	shm_close(&map);
 	config_free(config);
 	return 0;

@@ -146,14 +146,13 @@ static void test_header_is_cached(void **state)
 
 static void test_lost_hint_is_swept(void **state)
 {
-	uint32_t cursor = 0;
 	(void)state;
 	put_frame(0, 20000, 1);
 	forward_burst(&bed.lane, bed_burst(0, 1, T0));
 	struct flow_cfg moved = flow(1, 20000);
 	moved.remote_port = 5000;
 	bed_flow(&moved); // and no lane_flow_changed()
-	lane_headers_sweep(&bed.lane, &cursor, BED_FLOWS);
+	lane_flows_sweep(&bed.lane, 0, BED_FLOWS);
 	put_frame(0, 20000, 2);
 	forward_burst(&bed.lane, bed_burst(0, 1, T0));
 	const uint8_t *frame = rte_pktmbuf_mtod(bed.ports[1].sent[0], const uint8_t *);
