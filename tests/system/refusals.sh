@@ -28,6 +28,8 @@ ask bad-length 400 's/^Content-Length: 0/Content-Length: some/'
 ask bad-uri 400 's/^INVITE sip:@USER@@@BORDER@/INVITE sip:/'
 ask no-type 400 's/^Content-Type.*/X-Nothing: 1/; s/^Content-Length: 0/Content-Length: 4\n\nv=0/'
 ask bad-cseq 400 's/^CSeq: 1 INVITE/CSeq: 1 BYE/'
+ask no-from 400 '/^From:/d'
+ask no-call-id 400 '/^Call-ID:/d'
 ask too-many-hops 483 's/^Max-Forwards: 70/Max-Forwards: 0/'
 
 # A loop: what Muga sends to the core comes back to it from there, as from a proxy that routes by number.
@@ -36,6 +38,10 @@ sed -e "s/@USER@/c7777/g; s/@BORDER@/$LAB_MUGA_A4/g; s/@LOCAL@/$LAB_PEER_A4/g; s
 	"$here/requests/invite.txt" >"$LAB_DIR/loop.txt"
 sip_ask peer-a $LAB_PEER_A4 $LAB_MUGA_A4 "$LAB_DIR/loop.txt" >"$LAB_DIR/loop-first.log"
 lab_wait_for 3 grep -a -q '^INVITE ' "$LAB_DIR/catcher.log" || fail "the INVITE did not reach the core"
+# The same request by another path while the first one is pending (RFC 3261 8.2.2.2).
+sed -e 's/branch=z9hG4bK/branch=z9hG4bKother/' "$LAB_DIR/loop.txt" >"$LAB_DIR/merged.txt"
+sip_ask peer-a $LAB_PEER_A4 $LAB_MUGA_A4 "$LAB_DIR/merged.txt" 5097 >"$LAB_DIR/merged.log"
+grep -a -q '^SIP/2.0 482' "$LAB_DIR/merged.log" || fail "a merged request is not answered by 482"
 lab_stop catcher
 awk '/^INVITE / { n++ } n == 1' "$LAB_DIR/catcher.log" >"$LAB_DIR/looped.txt"
 sip_ask phone-b $LAB_PHONE_B4 $LAB_MUGA_B4 "$LAB_DIR/looped.txt" 5098 >"$LAB_DIR/loop-back.log"
