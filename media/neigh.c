@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define NEIGH_LINKS_MAX    256
@@ -26,6 +27,7 @@
 #define NEIGH_REVIEW_NS    (600 * NS_PER_S)
 #define NEIGH_UNUSED_NS    (3 * NEIGH_REVIEW_NS)
 #define NEIGH_ASK_AGAIN_NS (200 * NS_PER_MS)
+#define NEIGH_NICE         (-10)
 #define NEIGH_ASKED_SLOTS  64u
 
 enum { DIRTY_LINKS = 1, DIRTY_ROUTES = 2, DIRTY_NEIGHBOURS = 4, DIRTY_ALL = 7 };
@@ -401,6 +403,8 @@ static void *neigh_thread(void *context)
 {
 	struct neigh *neigh = context;
 
+	// First packets of calls wait for this thread; on Linux a nice value is the thread's own.
+	setpriority(PRIO_PROCESS, 0, NEIGH_NICE);
 	while (!atomic_load_explicit(&neigh->is_stopping, memory_order_acquire)) {
 		struct pollfd fds[2] = {
 			{ .fd = neigh->events_fd, .events = POLLIN },

@@ -152,12 +152,11 @@ static int port_setup_queues(struct port *port, struct rte_mempool *pool)
 // our detaching and its attaching the kernel sees media; guard.h keeps it silent.
 static int port_make_way(struct port *port)
 {
-	uint32_t ifindex = if_nametoindex(port->device->interface);
 	int rc;
 
 	if (port->device->kind != CONFIG_PORT_XDP)
-		return 0;
-	rc = port_xdp_take_off(ifindex);
+		return 0; // those without a Linux interface have no name to ask for
+	rc = port_xdp_take_off(if_nametoindex(port->device->interface));
 	if (rc == 1)
 		LOG_INFO(PORT, "stale_xdp_program_detached", "device=%s interface=%s",
 			port->device->name, port->device->interface);
