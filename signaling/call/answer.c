@@ -126,8 +126,12 @@ void answer_response(struct call *call, const struct sip_turn *turn, const struc
 	timer_stop(call->core->wheel, &call->host_timer);
 	if (call->is_finished) {
 		// CANCEL and 200 crossed (RFC 3261 9.1).
-		if (msg->status < 300)
+		if (msg->status < 300) {
 			leg_shed_answer(call, turn, CALL_LEG_B, msg);
+			// Forks may follow, until the transaction is over.
+			call->invite.client = NULL;
+			call->invites_given_up++;
+		}
 	} else if (msg->status < 300) {
 		timer_stop(call->core->wheel, &call->ring_timer);
 		relay_answer(call, turn, msg);
@@ -162,9 +166,12 @@ void answer_again(struct call *call, const struct sip_turn *turn, enum call_side
 		return;
 	if (span_eq(msg->to.tag, leg->dialog.remote_tag.text)) {
 		CORE_COUNT(call->core, answers_repeated);
-		// With a late offer the ACK has to wait for the caller's.
+		// With a late offer the ACK has to wait for the caller's. What was answered after the
+		// call was given up has been shed, and its ACK got lost.
 		if (leg->acked_cseq == msg->cseq.number)
 			leg_repeat_ack(call, turn, side);
+		else if (call->is_finished)
+			leg_shed_answer(call, turn, side, msg);
 		return;
 	}
 	leg_shed_answer(call, turn, side, msg);

@@ -135,6 +135,9 @@ void call_settle(struct call *call)
 		return;
 	if (invite->client && !invite->is_final)
 		return;
+	// A host that comes to life late must find somebody who hangs up.
+	if (call->invites_given_up)
+		return;
 	struct call **link = bucket_of(core, call->token);
 	while (*link != call)
 		link = &(*link)->next;

@@ -15,6 +15,7 @@
 #include "sip/dialog.h"
 #include "sip/transaction.h"
 
+#define CALL_SHED_MAX  8u     // forks remembered of one call
 #define CALL_ARENA_MAX 65536u // bytes of dialog and SDP text of one call
 
 struct call_leg {
@@ -73,8 +74,11 @@ struct call {
 	struct addr hosts[CONFIG_HOSTS_MAX]; // of the trunk that was chosen
 	uint32_t host_count;
 	uint32_t host;           // index of the one in use
+	uint32_t invites_given_up; // cancelled first INVITEs that may still be answered (again)
 	uint32_t max_forwards;   // of requests to B
 	struct sip_text passed;  // header lines that go along with the first INVITE
+	uint64_t shed[CALL_SHED_MAX]; // hashes of the dialogs that leg_shed_answer() ended
+	uint32_t shed_count;     // ever; the newest CALL_SHED_MAX are kept
 
 	uint64_t started_ms, started_unix_ms;
 	uint64_t answered_ms;    // 0 = not answered

@@ -167,6 +167,20 @@ void leg_send_bye(struct call *call, const struct sip_turn *turn, enum call_side
 	leg->bye = leg_send(call, turn, &request);
 }
 
+// Whether that fork's BYE went out before: its 2xx came again, which asks for the ACK only. A second
+// BYE would carry the CSeq of the first one.
+static bool is_shed_before(struct call *call, const struct sip_msg *response)
+{
+	struct hash_key key = { { 0x73686564, response->cseq.number } };
+	uint64_t print = hash_sip(&key, response->to.tag.ptr, response->to.tag.len);
+
+	for (uint32_t i = 0; i < call->shed_count && i < CALL_SHED_MAX; i++)
+		if (call->shed[i] == print)
+			return true;
+	call->shed[call->shed_count++ % CALL_SHED_MAX] = print;
+	return false;
+}
+
 // The dialog of a fork differs from the leg's in tag, target and route only, and lives for two
 // messages.
 void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_side side,
@@ -196,7 +210,8 @@ void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_s
 		send_ack(call, turn, side, SPAN_NONE);
 		struct leg_request bye = { .side = side, .method = SIP_METHOD_BYE,
 			.cseq = response->cseq.number + 1 };
-		leg_send(call, turn, &bye);
+		if (!is_shed_before(call, response))
+			leg_send(call, turn, &bye);
 	}
 	leg->dialog = own;
 	memcpy(leg->ack_branch, branch, sizeof(branch));
