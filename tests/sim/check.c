@@ -1,11 +1,15 @@
-// check.c - the invariants, seen from outside the core.
+// check.c - the invariants, seen from outside the core: messages, flows, and what is left at the end.
+// Those of the protocol are in ledger.c.
 #include "sim.h"
 
-#include "base/check.h"
-#include "base/hash.h"
 #include "base/metric.h"
 #include "call/core.h"
+#include "call/metric.h"
+#include "call/trunk.h"
 #include "sip/transaction.h"
+
+#define ORPHAN_SLACK_MS  3000u // orphans are looked at in slices, and only when time passes
+#define SILENCE_SLACK_MS 3000u
 
 static bool has_text(struct span data, const char *text)
 {
@@ -21,23 +25,9 @@ static void check_hidden(struct sim *sim, enum sim_side to, struct span data)
 		if (side == to)
 			continue;
 		if (has_text(data, sim_secret[side]) || has_text(data, prefix[side]))
-			sim_fail(sim, "side %u is shown to side %u:\n%.*s", side, to,
+			sim_fail(sim, "hidden: side %u is shown to side %u:\n%.*s", side, to,
 				(int)data.len, data.ptr);
 	}
-}
-
-// Retransmissions are byte by byte the same, and may outlive their call's ports.
-static bool is_repeated(struct sim *sim, struct span data)
-{
-	struct hash_key key = { { 3, 4 } };
-	uint64_t hash = hash_sip(&key, data.ptr, data.len);
-
-	for (uint32_t i = 0; i < sim->seen_count; i++)
-		if (sim->seen[i] == hash)
-			return true;
-	CHECK(sim->seen_count < SIM_SEEN_MAX);
-	sim->seen[sim->seen_count++] = hash;
-	return false;
 }
 
 // Order: a port that a message reveals is published before the message is in the outbox.
@@ -61,6 +51,19 @@ static void check_ports(struct sim *sim, enum sim_side to, const struct sip_msg 
 	}
 }
 
+void check_received(struct sim *sim, const struct packet *packet)
+{
+	struct sip_fault fault;
+
+	if (sip_parse(span_make(packet->data, packet->len), &sim->msg, &fault) < 0)
+		return;
+	// Mangled copies ask for no answer, but what they make us do goes to the Contact they name.
+	if (packet->from.ip.b[15] == 250)
+		ledger_named(sim, &sim->msg);
+	else
+		ledger_received(sim, &packet->from, &sim->msg);
+}
+
 void check_sent(struct sim *sim, const struct addr *from, const struct addr *to, struct span data)
 {
 	struct sip_fault fault;
@@ -69,12 +72,15 @@ void check_sent(struct sim *sim, const struct addr *from, const struct addr *to,
 		sim_fail(sim, "message leaves by the wrong realm");
 	check_hidden(sim, world_side(to), data);
 	// What answers a mangled request has to copy what was mangled.
-	if (is_repeated(sim, data) || to->ip.b[15] == 250)
+	if (to->ip.b[15] == 250 || ledger_is_repeated(sim, data))
 		return;
-	if (sip_parse(data, &sim->msg, &fault) < 0)
+	if (sip_parse(data, &sim->msg, &fault) < 0) {
 		sim_fail(sim, "own message does not parse: %s\n%.*s", fault.reason, (int)data.len,
 			data.ptr);
-	else if (!span_is_empty(sim->msg.body))
+		return;
+	}
+	ledger_sent(sim, to, &sim->msg, data);
+	if (!span_is_empty(sim->msg.body))
 		check_ports(sim, world_side(to), &sim->msg);
 }
 
@@ -93,9 +99,61 @@ static bool is_living(struct sim *sim, uint64_t token)
 	return false;
 }
 
-// No flow without a call.
+// A call that was lost with its worker keeps its flows while they are used, then for the timeout.
+static bool is_orphan(const struct sim *sim, uint64_t token)
+{
+	for (uint32_t i = 0; i < sim->voice_count; i++) {
+		const struct voice *voice = &sim->voices[i];
+
+		if (voice->token != token || !voice->lost_ms)
+			continue;
+		uint64_t last_ms = voice->lost_ms > voice->heard_ms ? voice->lost_ms :
+								      voice->heard_ms;
+		return sim->now_ms < last_ms + SIM_ORPHAN_MS + ORPHAN_SLACK_MS;
+	}
+	return false;
+}
+
+// No flow without a call, and none whose peer is missing.
+static void check_flow(struct sim *sim, const struct flow_cfg *cfg)
+{
+	const struct flow_cfg *peer = flow_lookup(&sim->view, cfg->peer_address, cfg->peer_port);
+	bool is_orphaned = is_orphan(sim, cfg->call_token);
+
+	if (!is_orphaned && !is_living(sim, cfg->call_token))
+		sim_fail(sim, "flow: port %u of realm %u has no call", cfg->port,
+			cfg->media_address);
+	else if (!is_orphaned && (!peer || peer->call_token != cfg->call_token))
+		sim_fail(sim, "flow: port %u of realm %u has no peer", cfg->port,
+			cfg->media_address);
+}
+
+// A call that people talk in has flows on both legs.
+static void check_call(struct sim *sim, const struct call_info *info)
+{
+	if (info->state != CALL_STATE_ANSWERED && info->state != CALL_STATE_CONNECTED)
+		return;
+	for (uint32_t leg = 0; leg < CALL_LEGS; leg++) {
+		const struct addr *local = &info->legs[leg].local_media;
+		const struct flow_cfg *cfg = NULL;
+
+		if (!ip_is_unset(&local->ip))
+			cfg = flow_lookup(&sim->view, world_side(local), local->port);
+		if (!cfg || cfg->call_token != info->token)
+			sim_fail(sim, "flow: call %llx is %s and has none on leg %u",
+				(unsigned long long)info->token, call_state_name(info->state), leg);
+	}
+	const struct voice *voice = voice_of(sim, info->token);
+	if (info->state == CALL_STATE_CONNECTED && !voice->may_be_held &&
+		sim->now_ms > voice->heard_ms + SIM_SILENCE_MS + SILENCE_SLACK_MS)
+		sim_fail(sim, "silence: call %llx was heard last at %llu",
+			(unsigned long long)info->token, (unsigned long long)voice->heard_ms);
+}
+
 void check_flows(struct sim *sim)
 {
+	struct call_info info;
+
 	for (uint32_t side = 0; side < SIM_SIDES; side++) {
 		const struct config_realm *realm = &sim->config.realms[side];
 
@@ -103,10 +161,15 @@ void check_flows(struct sim *sim)
 			const struct flow_cfg *cfg =
 				flow_lookup(&sim->view, side, (uint16_t)port);
 
-			if (cfg && !is_living(sim, cfg->call_token))
-				sim_fail(sim, "flow on port %u of realm %u without a call", port,
-					side);
+			if (cfg)
+				check_flow(sim, cfg);
 		}
+	}
+	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
+		uint32_t cursor = 0;
+
+		while (core_next_call(sim->cores[i], &cursor, &info))
+			check_call(sim, &info);
 	}
 }
 
@@ -120,19 +183,45 @@ static void check_worker(struct sim *sim, uint32_t i)
 
 	flow_writer_counters(sim->envs[i].flows, &now);
 	if (core_next_call(sim->cores[i], &cursor, &info))
-		sim_fail(sim, "worker %u: call %llx in state %s is left", i,
+		sim_fail(sim, "left: worker %u: call %llx in state %s", i,
 			(unsigned long long)info.token, call_state_name(info.state));
 	if (core_timer_count(sim->cores[i]))
-		sim_fail(sim, "worker %u: %u timers are left", i, core_timer_count(sim->cores[i]));
+		sim_fail(sim, "left: worker %u: %u timers", i, core_timer_count(sim->cores[i]));
 	if (metric_read(&txs->active) || metric_read(&txs->stored_bytes))
-		sim_fail(sim, "worker %u: %llu transactions, %llu bytes are left", i,
+		sim_fail(sim, "left: worker %u: %llu transactions, %llu bytes", i,
 			(unsigned long long)metric_read(&txs->active),
 			(unsigned long long)metric_read(&txs->stored_bytes));
+	if (metric_read(&core_metrics(sim->cores[i])->outbox_full) ||
+		outbox_refused(sim->envs[i].outbox))
+		sim_fail(sim, "left: worker %u: the outbox was full", i);
 	if (now.ports_free != start->ports_free || now.slots_free != start->slots_free ||
-		now.states_free != start->states_free)
-		sim_fail(sim, "worker %u: %u ports, %u slots, %u states are lost", i,
+		now.states_free != start->states_free || now.orphans)
+		sim_fail(sim, "left: worker %u: %u ports, %u slots, %u states, %u orphans", i,
 			start->ports_free - now.ports_free, start->slots_free - now.slots_free,
-			start->states_free - now.states_free);
+			start->states_free - now.states_free, now.orphans);
+}
+
+static void check_trunks(struct sim *sim)
+{
+	for (uint32_t i = 0; i < sim->config.trunk_count; i++) {
+		uint32_t slot = trunk_slot(sim->trunk_table, span_str(sim->trunks[i].name));
+		uint32_t calls = trunk_calls(sim->trunk_table, slot);
+
+		if (calls)
+			sim_fail(sim, "left: trunk %s counts %u calls", sim->trunks[i].name, calls);
+	}
+}
+
+// Who waited long enough must have been answered. A 1xx came: the caller waits as long as it takes,
+// and the final answer is repeated for 32 s. None came: only loss of all of them excuses us.
+static void check_caller(struct sim *sim, const struct ua *ua)
+{
+	if (!ua->invite.cseq || ua->invite.final || ua->is_excused || ua->is_dead ||
+		ua->has_hung_up)
+		return;
+	if (ua->invite.is_active || sim->loss_permille == 0)
+		sim_fail(sim, "final: INVITE %u of %s was never answered", ua->invite.cseq,
+			ua->call_id);
 }
 
 void check_end(struct sim *sim)
@@ -140,11 +229,8 @@ void check_end(struct sim *sim)
 	check_flows(sim);
 	for (uint32_t i = 0; i < SIM_WORKERS; i++)
 		check_worker(sim, i);
-	for (uint32_t i = 0; i < sim->ua_count; i++) {
-		const struct ua *ua = &sim->uas[i];
-
-		// Each repetition was lost with 1 %: an answer must have come.
-		if (ua->is_caller && ua->invite.is_active && sim->loss_permille == 0)
-			sim_fail(sim, "INVITE of %s was never answered", ua->call_id);
-	}
+	check_trunks(sim);
+	ledger_check_end(sim);
+	for (uint32_t i = 0; i < sim->ua_count; i++)
+		check_caller(sim, &sim->uas[i]);
 }

@@ -1,5 +1,5 @@
 // sim.c - runs seeds: sim [--seeds N] [--seed X] [--verbose]. A failing seed prints its number and
-// ladder.
+// ladder. With --break FAULT the seeds have to fail, for the reason that belongs to the fault.
 #include "sim.h"
 
 #include "base/check.h"
@@ -19,6 +19,10 @@ void sim_fail(struct sim *sim, const char *format, ...)
 {
 	va_list args;
 
+	va_start(args, format);
+	if (!sim->has_failed)
+		vsnprintf(sim->failure, sizeof(sim->failure), format, args);
+	va_end(args);
 	sim->has_failed = true;
 	fprintf(sim->ladder, "%8llu FAILED: ", (unsigned long long)sim->now_ms);
 	va_start(args, format);
@@ -69,6 +73,8 @@ static uint64_t next_ms(const struct sim *sim)
 	uint64_t world = world_next_ms(sim);
 
 	next = world < next ? world : next;
+	world = event_next_ms(sim);
+	next = world < next ? world : next;
 	for (uint32_t i = 0; i < sim->ua_count; i++) {
 		uint64_t own = ua_next_ms(&sim->uas[i]);
 
@@ -91,6 +97,8 @@ static void step(struct sim *sim, uint64_t until_ms)
 	for (uint32_t i = 0; i < sim->ua_count; i++)
 		ua_run(sim, &sim->uas[i]);
 	world_run(sim);
+	event_run(sim);
+	fault_run(sim);
 }
 
 static void run_calls(struct sim *sim)
@@ -110,6 +118,9 @@ static void run_calls(struct sim *sim)
 		check_ms = sim->now_ms + CHECK_STEP_MS;
 		check_flows(sim);
 	}
+	// People go home; whoever does not is sent.
+	for (uint32_t i = 0; i < sim->ua_count; i++)
+		ua_hangup(sim, &sim->uas[i]);
 	for (uint64_t end = CALLS_END_MS; end < HANGUP_END_MS; end += HANGUP_STEP_MS) {
 		world_hangup(sim);
 		while (sim->now_ms < start_ms + end + HANGUP_STEP_MS && !sim->has_failed)
@@ -122,11 +133,45 @@ static void run_calls(struct sim *sim)
 		check_end(sim);
 }
 
-struct totals {
-	uint32_t failed, calls, connected;
+struct options {
+	uint64_t seeds, first;
+	bool is_verbose;
+	int fault; // -1 = none
 };
 
-static void run_seed(uint64_t seed, bool is_verbose, struct totals *totals)
+struct totals {
+	uint32_t failed, calls, connected;
+	uint32_t broken, caught, mistaken; // of a fault: seeds that had it, found it, took it for another
+};
+
+static void make_weather(struct sim *sim)
+{
+	sim->loss_permille = sim_chance(sim, 500) ? sim_between(sim, 1, 200) : 0;
+	sim->duplicate_permille = sim_chance(sim, 500) ? sim_between(sim, 1, 150) : 0;
+	sim->delay_max_ms = sim_between(sim, 1, sim_chance(sim, 300) ? 1500 : 80);
+	sim->mutants = sim_chance(sim, 400) ? sim_between(sim, 1, 20) : 0;
+	if (sim_chance(sim, 300))
+		sim->kill_peers_ms = sim_between(sim, 1000, CALLS_END_MS);
+	if (sim_chance(sim, 300))
+		sim->kill_workers_ms = sim_between(sim, 1000, CALLS_END_MS);
+}
+
+static void count(const struct sim *sim, struct totals *totals)
+{
+	totals->calls += sim->calls_ended;
+	totals->connected += sim->calls_connected;
+	totals->failed += sim->has_failed;
+	totals->broken += sim->is_broken;
+	if (sim->fault < 0 || !sim->has_failed)
+		return;
+	const char *expected = fault_expected(sim->fault);
+	if (strncmp(sim->failure, expected, strlen(expected)) == 0)
+		totals->caught++;
+	else
+		totals->mistaken++;
+}
+
+static void run_seed(uint64_t seed, const struct options *options, struct totals *totals)
 {
 	struct sim *sim = calloc(1, sizeof(*sim));
 	char *ladder = NULL;
@@ -134,21 +179,17 @@ static void run_seed(uint64_t seed, bool is_verbose, struct totals *totals)
 
 	CHECK(sim);
 	sim->seed = seed;
-	sim->is_verbose = is_verbose;
+	sim->is_verbose = options->is_verbose;
+	sim->fault = options->fault;
 	sim->now_ms = 1000;
 	rng_init(&sim->rng, seed);
-	sim->loss_permille = sim_chance(sim, 500) ? sim_between(sim, 1, 200) : 0;
-	sim->duplicate_permille = sim_chance(sim, 500) ? sim_between(sim, 1, 150) : 0;
-	sim->delay_max_ms = sim_between(sim, 1, sim_chance(sim, 300) ? 1500 : 80);
-	sim->mutants = sim_chance(sim, 400) ? sim_between(sim, 1, 20) : 0;
+	make_weather(sim);
 	sim->ladder = open_memstream(&ladder, &ladder_len);
 	CHECK(sim->ladder && world_open(sim));
 	run_calls(sim);
-	totals->calls += sim->calls_ended;
-	totals->connected += sim->calls_connected;
-	totals->failed += sim->has_failed;
+	count(sim, totals);
 	fclose(sim->ladder);
-	if (sim->has_failed || is_verbose)
+	if ((sim->has_failed && sim->fault < 0) || sim->is_verbose)
 		printf("seed %llu: %s\n%s", (unsigned long long)seed,
 			sim->has_failed ? "FAILED" : "passed", ladder);
 	world_close(sim);
@@ -156,37 +197,60 @@ static void run_seed(uint64_t seed, bool is_verbose, struct totals *totals)
 	free(sim);
 }
 
-int main(int argc, char **argv)
+static int run_seeds(const struct options *options)
 {
-	static const struct option options[] = { { "seeds", required_argument, NULL, 'n' },
-		{ "seed", required_argument, NULL, 's' }, { "verbose", no_argument, NULL, 'v' },
-		{ 0 } };
-	struct log_config log = { .level = LOG_LEVEL_ERROR, .fd = 2, .process = "sim" };
 	struct totals totals = { 0 };
-	uint64_t seeds = 1, first = 1;
-	bool is_verbose = false;
+
+	for (uint64_t i = 0; i < options->seeds; i++)
+		run_seed(options->first + i, options, &totals);
+	if (options->fault >= 0) {
+		printf("%s: in %u of %llu seeds, found in %u, taken for something else in %u\n",
+			fault_name((uint32_t)options->fault), totals.broken,
+			(unsigned long long)options->seeds, totals.caught, totals.mistaken);
+		return totals.caught == 0 || totals.mistaken > 0;
+	}
+	printf("%llu seeds, %u calls, %u of them answered, %u seeds failed\n",
+		(unsigned long long)options->seeds, totals.calls, totals.connected, totals.failed);
+	return totals.failed > 0;
+}
+
+static bool parse_options(int argc, char **argv, struct options *out)
+{
+	static const struct option known[] = { { "seeds", required_argument, NULL, 'n' },
+		{ "seed", required_argument, NULL, 's' }, { "verbose", no_argument, NULL, 'v' },
+		{ "break", required_argument, NULL, 'b' }, { 0 } };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (option == 'n')
-			seeds = strtoull(optarg, NULL, 10);
+			out->seeds = strtoull(optarg, NULL, 10);
 		else if (option == 's')
-			first = strtoull(optarg, NULL, 10);
+			out->first = strtoull(optarg, NULL, 10);
 		else if (option == 'v')
-			is_verbose = true;
-		else
-			return 2;
+			out->is_verbose = true;
+		else if (option != 'b' || (out->fault = fault_find(optarg)) < 0)
+			return false;
 	}
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct log_config log = { .level = LOG_LEVEL_ERROR, .fd = 2, .process = "sim" };
+	struct options options = { .seeds = 1, .first = 1, .fault = -1 };
 	const char *is_long = getenv("MUGA_LONG");
+
+	if (!parse_options(argc, argv, &options)) {
+		fputs("sim [--seeds N] [--seed X] [--verbose] [--break FAULT]; faults:\n", stderr);
+		for (uint32_t i = 0; fault_name(i); i++)
+			fprintf(stderr, "  %s\n", fault_name(i));
+		return 2;
+	}
 	// Ranges that did not overlap still do not.
-	if (is_long && is_long[0] == '1') {
-		seeds *= 20;
-		first = (first - 1) * 20 + 1;
+	if (is_long && is_long[0] == '1' && options.fault < 0) {
+		options.seeds *= 20;
+		options.first = (options.first - 1) * 20 + 1;
 	}
 	log_init(&log);
-	for (uint64_t i = 0; i < seeds; i++)
-		run_seed(first + i, is_verbose, &totals);
-	printf("%llu seeds, %u calls, %u of them answered, %u seeds failed\n",
-		(unsigned long long)seeds, totals.calls, totals.connected, totals.failed);
-	return totals.failed ? 1 : 0;
+	return run_seeds(&options);
 }

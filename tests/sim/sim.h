@@ -3,7 +3,7 @@
 //
 // One process, one thread, everything from one seed: the same seed gives the same run. It knows
 // nothing of the core's inside: messages go in, the outbox comes out, and the invariants are
-// checked from outside.
+// checked from outside. What the checks are worth is shown by faults put in on purpose (fault.c).
 #pragma once
 
 #include "base/rng.h"
@@ -19,7 +19,12 @@
 #define SIM_UAS_MAX   256u
 #define SIM_TEXT_MAX  4096u
 #define SIM_PACKETS_MAX 8192u
-#define SIM_SEEN_MAX  8192u
+#define SIM_LEDGER_MAX 65536u
+#define SIM_VOICES_MAX 256u
+#define SIM_VOICE_PORT 30000u // media ports of user agent N begin at this + N * SIM_VOICE_PORTS
+#define SIM_VOICE_PORTS 64u
+#define SIM_ORPHAN_MS  10000u
+#define SIM_SILENCE_MS 15000u
 
 enum sim_side { SIM_ACCESS, SIM_CORE, SIM_CORE6, SIM_SIDES };
 
@@ -29,6 +34,26 @@ struct packet {
 	struct addr from, to;
 	uint32_t len;
 	char *data;
+};
+
+// One thing that was said, see ledger.c.
+struct ledger_entry {
+	uint64_t key;
+	uint64_t hash;
+	uint64_t at_ms;
+	uint32_t number;
+	uint8_t kind;        // 0 = free
+	uint8_t worker;      // that it belongs to
+	bool is_done;
+	bool is_excused;     // its worker died
+};
+
+// What is heard in a call.
+struct voice {
+	uint64_t token;
+	uint64_t heard_ms;   // last time, or when it was first seen
+	uint64_t lost_ms;    // when its worker died, 0 = it did not
+	bool may_be_held;
 };
 
 // What a user agent does with its call; chosen at random.
@@ -44,6 +69,7 @@ struct script {
 	bool is_ackless;      // caller: never sends the ACK of a 2xx
 	bool is_forked;       // callee: a second 2xx from another branch
 	bool has_video;
+	bool is_slow;         // callee: 180 to a re-INVITE before its answer
 	uint8_t hold;         // of the re-INVITE: 0 sendonly, 1 inactive, 2 c=0.0.0.0, 3 no offer
 };
 
@@ -62,6 +88,10 @@ struct ua_client {
 struct ua {
 	bool is_used;
 	bool is_caller;
+	bool is_dead;        // hears and says nothing any more
+	bool has_hung_up;    // sent BYE, awaits nothing else any more
+	bool is_excused;     // a worker died while it lived
+	bool has_reinvited;  // received one, or sent one
 	bool is_over;        // BYE sent or received, or refused
 	enum sim_side side;
 	uint32_t number;
@@ -87,6 +117,7 @@ struct ua {
 	bool is_serving;     // no final answer given yet
 	bool is_acked;
 	char server_branch[96];
+	char refused_branch[96];
 	char server_via[SIM_TEXT_MAX]; // lines that every answer copies
 	char offer[SIM_TEXT_MAX];
 	uint32_t server_cseq;
@@ -113,11 +144,20 @@ struct sim {
 	struct core *cores[SIM_WORKERS];
 	struct core_env envs[SIM_WORKERS];
 	struct trunk_table *trunk_table;
-	struct flow_counters at_start[SIM_WORKERS];
+	struct flow_counters at_start[SIM_WORKERS]; // the very first one's
 	struct packet heap[SIM_PACKETS_MAX];
 	uint32_t packets;
-	uint64_t seen[SIM_SEEN_MAX]; // hashes of messages of ours that were checked
-	uint32_t seen_count;
+	struct ledger_entry ledger[SIM_LEDGER_MAX];
+	uint32_t ledger_count;
+	uint32_t worker;       // whose turn it is
+	struct voice voices[SIM_VOICES_MAX];
+	uint32_t voice_count;
+	uint64_t voice_ms, kill_peers_ms, kill_workers_ms; // when next; 0 = never
+	int fault;             // of fault.c, -1 = none
+	bool is_broken;        // the fault was put in
+	char fault_tag[64];
+	enum sim_side fault_side;
+	char failure[128];     // the first one's beginning
 	struct ua uas[SIM_UAS_MAX];
 	uint32_t ua_count;
 	uint32_t calls_ended, calls_connected;
@@ -143,6 +183,9 @@ void world_receive(struct sim *sim, const struct packet *packet);
 void world_run(struct sim *sim);
 uint64_t world_next_ms(const struct sim *sim);
 void world_hangup(struct sim *sim);
+bool world_is_host(const struct sim *sim, const struct addr *addr); // of some trunk
+// Dies without a word; another one takes its place on the same segment.
+void world_restart_worker(struct sim *sim, uint32_t worker);
 
 // network.c
 void network_send(struct sim *sim, const struct addr *from, const struct addr *to,
@@ -150,7 +193,32 @@ void network_send(struct sim *sim, const struct addr *from, const struct addr *t
 uint64_t network_next_ms(const struct sim *sim);
 void network_deliver(struct sim *sim);
 
+// ledger.c
+bool ledger_is_repeated(struct sim *sim, struct span data);
+void ledger_received(struct sim *sim, const struct addr *from, const struct sip_msg *msg);
+void ledger_named(struct sim *sim, const struct sip_msg *msg); // its Contact may be called
+void ledger_sent(struct sim *sim, const struct addr *to, const struct sip_msg *msg,
+	struct span data);
+void ledger_lose_worker(struct sim *sim, uint32_t worker);
+void ledger_check_end(struct sim *sim);
+
+// event.c
+struct voice *voice_of(struct sim *sim, uint64_t token); // made if it is not there
+void event_run(struct sim *sim);
+uint64_t event_next_ms(const struct sim *sim);
+
+// fault.c
+int fault_find(const char *name); // -1: no such fault
+const char *fault_name(uint32_t fault); // NULL: no more
+const char *fault_expected(int fault);
+bool fault_is(const struct sim *sim, const char *name);
+// True: the fault has dealt with the message.
+bool fault_send(struct sim *sim, const struct addr *from, const struct addr *to, struct span data);
+void fault_call_ended(struct sim *sim, uint32_t worker, const struct call_summary *summary);
+void fault_run(struct sim *sim);
+
 // check.c: what must always hold
+void check_received(struct sim *sim, const struct packet *packet);
 void check_sent(struct sim *sim, const struct addr *from, const struct addr *to, struct span data);
 void check_flows(struct sim *sim);
 void check_end(struct sim *sim);
@@ -161,6 +229,7 @@ struct ua *ua_new(struct sim *sim, enum sim_side side, const struct addr *addr);
 void ua_call(struct sim *sim, struct ua *ua, const char *number, const struct addr *muga);
 void ua_receive(struct sim *sim, const struct packet *packet);
 void ua_run(struct sim *sim, struct ua *ua);
+void ua_hangup(struct sim *sim, struct ua *ua);
 uint64_t ua_next_ms(const struct ua *ua);
 struct script ua_script(struct sim *sim);
 

@@ -90,7 +90,7 @@ static void append_session(struct ua *ua, char *buf, uint32_t *len, const char *
 
 void ua_put_offer(struct sim *sim, struct ua *ua, bool is_hold, char *buf)
 {
-	uint32_t port = 40000 + 2 * rng_below(&sim->rng, 1000);
+	uint32_t port = SIM_VOICE_PORT + ua->number * SIM_VOICE_PORTS + 4 * rng_below(&sim->rng, 8);
 	uint32_t len = 0;
 	bool is_zero = is_hold && ua->script.hold == 2 && ip_is_v4(&ua->addr.ip);
 
@@ -115,6 +115,7 @@ bool ua_put_sdp_answer(struct sim *sim, struct ua *ua, struct span offer, char *
 {
 	struct sdp_fault fault;
 	uint32_t len = 0;
+	uint32_t port = SIM_VOICE_PORT + ua->number * SIM_VOICE_PORTS + 32;
 
 	buf[0] = 0;
 	if (sdp_parse(offer, &sim->sdp, &fault) < 0)
@@ -124,7 +125,7 @@ bool ua_put_sdp_answer(struct sim *sim, struct ua *ua, struct span offer, char *
 		const struct sdp_media *m = &sim->sdp.media[i];
 
 		append(buf, &len, "m=%.*s %u %.*s %.*s\r\n", SPAN_ARG(m->type),
-			m->port ? 50000 + 2 * i : 0, SPAN_ARG(m->proto), SPAN_ARG(m->format[0]));
+			m->port ? port + 2 * i : 0, SPAN_ARG(m->proto), SPAN_ARG(m->format[0]));
 		if (m->port && m->direction == SDP_SENDONLY)
 			append(buf, &len, "a=recvonly\r\n");
 		if (m->port && m->direction == SDP_INACTIVE)

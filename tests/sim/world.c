@@ -59,6 +59,7 @@ static void make_config(struct sim *sim)
 		.realm_count = SIM_SIDES, .trunks = sim->trunks, .trunk_count = SIM_SIDES,
 		.routes = sim->routes, .route_count = 4 };
 	sim->config.limits.ring_timeout_ms = 20000;
+	sim->config.limits.media_timeout_ms = fault_is(sim, "silence-kept") ? 0 : SIM_SILENCE_MS;
 	sim->config.limits.quarantine_ms = 5000;
 	for (uint32_t i = 0; i < SIM_SIDES; i++) {
 		make_realm(sim, i);
@@ -99,7 +100,7 @@ static bool open_worker(struct sim *sim, uint32_t i)
 		.now_ms = sim->now_ms };
 	struct flow_writer_params flows = { .signaling = &sim->signaling, .media = &sim->media,
 		.worker = i, .workers = SIM_WORKERS, .quarantine_ms = 5000,
-		.orphan_timeout_ms = 10000 };
+		.orphan_timeout_ms = fault_is(sim, "orphan-kept") ? 3600000 : SIM_ORPHAN_MS };
 
 	sim->cores[i] = core_new(&params);
 	sim->envs[i] = (struct core_env){ .now_ms = sim->now_ms, .unix_ms = sim->now_ms,
@@ -108,8 +109,21 @@ static bool open_worker(struct sim *sim, uint32_t i)
 			4u << 20) };
 	if (!sim->cores[i] || !sim->envs[i].flows || !sim->envs[i].outbox)
 		return false;
-	flow_writer_counters(sim->envs[i].flows, &sim->at_start[i]);
 	return true;
+}
+
+static void close_worker(struct sim *sim, uint32_t i)
+{
+	core_free(sim->cores[i]);
+	flow_writer_free(sim->envs[i].flows);
+	outbox_free(sim->envs[i].outbox);
+}
+
+void world_restart_worker(struct sim *sim, uint32_t worker)
+{
+	close_worker(sim, worker);
+	CHECK(open_worker(sim, worker));
+	sim->is_broken |= fault_is(sim, "orphan-kept");
 }
 
 bool world_open(struct sim *sim)
@@ -121,16 +135,15 @@ bool world_open(struct sim *sim)
 	for (uint32_t i = 0; i < SIM_WORKERS; i++)
 		if (!open_worker(sim, i))
 			return false;
+	for (uint32_t i = 0; i < SIM_WORKERS; i++)
+		flow_writer_counters(sim->envs[i].flows, &sim->at_start[i]);
 	return true;
 }
 
 void world_close(struct sim *sim)
 {
-	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
-		core_free(sim->cores[i]);
-		flow_writer_free(sim->envs[i].flows);
-		outbox_free(sim->envs[i].outbox);
-	}
+	for (uint32_t i = 0; i < SIM_WORKERS; i++)
+		close_worker(sim, i);
 	trunk_table_free(sim->trunk_table);
 	shm_close(&sim->signaling);
 	shm_close(&sim->media);
@@ -150,6 +163,15 @@ bool world_is_ours(const struct addr *addr)
 	return addr_eq(&own, addr);
 }
 
+bool world_is_host(const struct sim *sim, const struct addr *addr)
+{
+	for (uint32_t i = 0; i < sim->config.trunk_count; i++)
+		for (uint32_t host = 0; host < sim->trunks[i].host_count; host++)
+			if (addr_eq(&sim->trunks[i].hosts[host], addr))
+				return true;
+	return false;
+}
+
 // The outbox, in order, as worker.c does it.
 static void flush(struct sim *sim, uint32_t worker)
 {
@@ -165,11 +187,14 @@ static void flush(struct sim *sim, uint32_t worker)
 				(unsigned long long)sim->now_ms,
 				(unsigned long long)entry->call_end->info.token,
 				call_cause_name(entry->call_end->cause), entry->call_end->code);
+			fault_call_ended(sim, worker, entry->call_end);
 			continue;
 		}
 		const struct outbox_send *send = &entry->send;
 		const struct addr *from =
 			&sim->config.realms[send->listener >> 8].listeners[0].addr;
+		if (fault_send(sim, from, &send->target, send->data))
+			continue;
 		check_sent(sim, from, &send->target, send->data);
 		network_send(sim, from, &send->target, send->data);
 	}
@@ -178,6 +203,7 @@ static void flush(struct sim *sim, uint32_t worker)
 
 static void turn(struct sim *sim, uint32_t worker)
 {
+	sim->worker = worker;
 	sim->envs[worker].now_ms = sim->now_ms;
 	sim->envs[worker].unix_ms = sim->now_ms;
 }
@@ -196,6 +222,7 @@ void world_receive(struct sim *sim, const struct packet *packet)
 		shard = 0;
 	uint32_t worker = shard % SIM_WORKERS;
 	turn(sim, worker);
+	check_received(sim, packet);
 	core_receive(sim->cores[worker], &sim->envs[worker], &message);
 	flush(sim, worker);
 }
