@@ -259,17 +259,29 @@ struct addr media_local(const struct media *media, const struct config *config, 
 	return local;
 }
 
+static bool is_own_address(const struct config_realm *realm, const struct ip *ip)
+{
+	for (uint32_t i = 0; i < realm->media_count; i++)
+		if (ip_eq(&realm->media[i], ip))
+			return true;
+	return !ip_is_unset(&realm->advertise) && ip_eq(&realm->advertise, ip);
+}
+
+// Realms on one device and VLAN are one network: there an address of either is ours. In another
+// network the same address may be somebody else's.
 bool media_is_allowed_remote(const struct config *config, uint32_t realm, const struct ip *ip)
 {
 	const struct config_realm *own = &config->realms[realm];
 	bool is_special_realm = false;
 
-	for (uint32_t i = 0; i < own->media_count; i++) {
-		if (ip_eq(&own->media[i], ip))
+	for (uint32_t i = 0; i < config->realm_count; i++) {
+		const struct config_realm *other = &config->realms[i];
+
+		if (other->device == own->device && other->vlan == own->vlan &&
+			is_own_address(other, ip))
 			return false;
-		is_special_realm |= ip_is_special(&own->media[i]);
 	}
-	if (!ip_is_unset(&own->advertise) && ip_eq(&own->advertise, ip))
-		return false;
+	for (uint32_t i = 0; i < own->media_count; i++)
+		is_special_realm |= ip_is_special(&own->media[i]);
 	return is_special_realm || !ip_is_special(ip);
 }

@@ -18,6 +18,12 @@ static bool is_unspecified(const struct sdp_address *address)
 		(address->is_ip6 && !address->is_fqdn && ip_eq(&address->ip, &v6_any));
 }
 
+// Mapped addresses (::ffff:192.0.2.1) are IPv4, whatever c= calls them.
+static bool is_v6_address(const struct sdp_address *address)
+{
+	return is_unspecified(address) ? address->is_ip6 : !ip_is_v4(&address->ip);
+}
+
 // FLOW_RTP, FLOW_OPAQUE, or -1: nothing that we relay (secure profiles, TCP, layered ports).
 static int media_kind(const struct sdp_media *m)
 {
@@ -75,10 +81,23 @@ static bool leg_is_v6(const struct call *call, const struct config *config, enum
 			is_v6 = !ip_is_v4(&realm->media[at]);
 	}
 	if (named)
-		is_v6 = named->connection.is_ip6;
+		is_v6 = is_v6_address(&named->connection);
 	else if (!media_has_family(config, call->media.realm[side], is_v6))
 		is_v6 = !is_v6;
 	return is_v6;
+}
+
+// Whether our address of an open stream can reach that far end: one family sends to itself only.
+static bool is_reachable(const struct call *call, const struct config *config, enum call_side side,
+	uint32_t i, const struct sdp_media *m)
+{
+	const struct config_realm *realm = &config->realms[call->media.realm[side]];
+	const struct media_stream *stream = &call->media.streams[i];
+	uint32_t base = media_address_base(config, call->media.realm[side]);
+	uint32_t at = stream->pair[side].media_address - base;
+
+	return !stream->is_open || at >= realm->media_count ||
+		ip_is_v4(&realm->media[at]) != is_v6_address(&m->connection);
 }
 
 static enum offer_result take_line(struct call *call, const struct core_env *env, uint32_t i,
@@ -89,7 +108,8 @@ static enum offer_result take_line(struct call *call, const struct core_env *env
 	enum call_side to = call_other(offer->from);
 	bool is_v6[CALL_LEGS];
 
-	if (!read_remote(call, env->config, offer->from, m, &line->remote))
+	if (!read_remote(call, env->config, offer->from, m, &line->remote) ||
+		!is_reachable(call, env->config, offer->from, i, m))
 		return OFFER_OK;
 	line->kind = (uint8_t)media_kind(m);
 	is_v6[offer->from] = leg_is_v6(call, env->config, offer->from, m);
@@ -252,9 +272,15 @@ static bool apply_line(struct call *call, const struct core_env *env, uint32_t i
 	struct media_remote answerer;
 
 	if (!line->is_offered || !read_remote(call, env->config, call_other(from), m, &answerer) ||
-		media_kind(m) != line->kind)
+		media_kind(m) != line->kind ||
+		!is_reachable(call, env->config, call_other(from), i, m))
 		return false;
-	answerer.is_mux = answerer.is_mux && line->remote.is_mux;
+	// Not offered, so not agreed (RFC 5761 5.1.1): its RTCP stays where it is without.
+	if (answerer.is_mux && !line->remote.is_mux) {
+		answerer.is_mux = false;
+		answerer.rtcp = (struct addr){ .ip = answerer.rtp.ip,
+			.port = answerer.is_blackhole ? 0 : (uint16_t)(m->port + 1) };
+	}
 	stream->kind = line->kind;
 	stream->remote[from] = line->remote;
 	stream->remote[call_other(from)] = answerer;
@@ -279,6 +305,7 @@ static enum offer_result commit_answer(struct call *call, const struct core_env 
 	struct sdp_rewrite rewrite = { 0 };
 	enum call_side to = call->offer.from;
 	bool has_codec = false;
+	bool has_refused = false;
 
 	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
 		if (i < sdp->media_count && apply_line(call, env, i, &sdp->media[i])) {
@@ -288,10 +315,16 @@ static enum offer_result commit_answer(struct call *call, const struct core_env 
 			if (!has_codec)
 				note_codec(call, i);
 			has_codec = true;
-		} else if (is_final) {
-			media_close(&call->media, env, i);
+			continue;
 		}
+		has_refused |= i < sdp->media_count && sdp->media[i].port != 0 &&
+			call->offer.lines[i].is_offered;
+		if (is_final)
+			media_close(&call->media, env, i);
 	}
+	// The answerer would wait for media that never comes, the offerer know of none.
+	if (has_refused && !has_codec)
+		return OFFER_UNUSABLE;
 	// All lines rejected is a valid answer, with any address of ours in o=.
 	if (ip_is_unset(&rewrite.ip))
 		rewrite.ip = env->config->realms[call->media.realm[to]].media[0];

@@ -84,17 +84,22 @@ static inline void fixture_start(struct fixture *f, uint32_t calls_max)
 {
 	struct core_params core = { .workers = 1, .calls_max = calls_max, .transactions_max = 256,
 		.key = { { 5, 6 } }, .now_ms = 1000 };
-	struct shm_geometry geometry = { .addresses = 2, .flows = 2048, .workers = 1, .lanes = 1 };
+	struct shm_geometry geometry = { .addresses = 4, .flows = 2048, .workers = 1, .lanes = 1 };
+	uint32_t count = 0;
 
 	CHECK(shm_anonymous(&geometry, &f->signaling, &f->media) == 0);
 	for (uint32_t i = 0; i < 2; i++) {
-		struct shm_address *address = &shm_addresses(&f->signaling)[i];
+		const struct config_realm *realm = &f->config.realms[i];
 
-		address->ip = f->config.realms[i].media[0];
-		address->port_min = f->config.realms[i].port_min;
-		address->port_max = f->config.realms[i].port_max;
+		for (uint32_t k = 0; k < realm->media_count; k++) {
+			struct shm_address *address = &shm_addresses(&f->signaling)[count++];
+
+			address->ip = realm->media[k];
+			address->port_min = realm->port_min;
+			address->port_max = realm->port_max;
+		}
 	}
-	atomic_store(shm_address_count(&f->signaling), 2);
+	atomic_store(shm_address_count(&f->signaling), count);
 	flow_view_init(&f->view, &f->signaling);
 	struct flow_writer_params flows = { .signaling = &f->signaling, .media = &f->media,
 		.workers = 1, .quarantine_ms = 1000, .orphan_timeout_ms = 1000 };
@@ -112,6 +117,26 @@ static inline int fixture_open(void **state)
 
 	CHECK(f);
 	fixture_config(f);
+	fixture_start(f, 4);
+	*state = f;
+	return 0;
+}
+
+// Each realm with an IPv4 and an IPv6 media address: 0 and 1 are access's, 2 and 3 core's. All streams
+// of a call have ports of one shard; this range has six pairs of each.
+#define FIXTURE_DUAL_PORT_MAX 20767u
+static inline int fixture_open_dual(void **state)
+{
+	static const char *const v6[] = { "[2001:db8:1::2]", "[2001:db8:2::2]" };
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	CHECK(f);
+	fixture_config(f);
+	for (uint32_t i = 0; i < 2; i++) {
+		f->config.realms[i].media[1] = fixture_addr(v6[i]).ip;
+		f->config.realms[i].media_count = 2;
+		f->config.realms[i].port_max = FIXTURE_DUAL_PORT_MAX;
+	}
 	fixture_start(f, 4);
 	*state = f;
 	return 0;
@@ -218,7 +243,7 @@ struct fixture_request {
 // A request of the phone at 10.1.1.5.
 static inline void fixture_phone(struct fixture *f, const struct fixture_request *r)
 {
-	char text[4096];
+	char text[40960];
 	const char *body = r->body ? r->body : "";
 
 	snprintf(text, sizeof(text),
@@ -242,7 +267,7 @@ static inline void fixture_carrier(struct fixture *f, const char *start, uint32_
 	const char *body)
 {
 	const struct fixture_message *m = fixture_last(f, start);
-	char text[4096], source[ADDR_TEXT_MAX];
+	char text[40960], source[ADDR_TEXT_MAX];
 	const char *to;
 
 	assert_non_null(m);

@@ -1,0 +1,275 @@
+// Golden files of offer and answer: NAME.txt is a call between the phone (access) and the carrier
+// (core), as sections:
+//
+//   # why this case exists
+//   > offer         said by the phone in its INVITE, in the second offer of a file in a re-INVITE
+//   < offer         heard by the carrier, or "refused STATUS" by the phone
+//   > answer        said by the carrier in its 200
+//   < answer        heard by the phone, or "refused STATUS"
+//   = flows         what is published then, one line for each port
+//
+// Ports of ours are written P1, P2, ... in order of appearance, our session ids SID. Both realms have
+// an IPv4 and an IPv6 media address. Only the sections with ">" are read; the whole file as it
+// results must equal the file. With MUGA_GOLDEN_WRITE set the files are written anew.
+#include "fixture.h"
+
+#include <dirent.h>
+
+#define DIRECTORY TESTS_DIR "/golden/sdp-calls/"
+#define TEXT_MAX  32768u
+
+struct text {
+	char data[TEXT_MAX];
+	size_t len;
+};
+
+struct names {
+	uint16_t ports[32];
+	uint32_t count;
+};
+
+static struct text file, result;
+
+static void put(struct text *t, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	int n = vsnprintf(t->data + t->len, sizeof(t->data) - t->len, format, args);
+	va_end(args);
+	assert_true(n >= 0 && t->len + (size_t)n < sizeof(t->data));
+	t->len += (size_t)n;
+}
+
+// P1, P2, ... for a port out of our range, the number itself for any other.
+static void put_port(struct text *t, struct names *names, unsigned port)
+{
+	uint32_t i = 0;
+
+	if (port < 20000 || port > FIXTURE_DUAL_PORT_MAX) {
+		put(t, "%u", port);
+		return;
+	}
+	while (i < names->count && names->ports[i] != port)
+		i++;
+	assert_true(i < 32);
+	if (i == names->count)
+		names->ports[names->count++] = (uint16_t)port;
+	put(t, "P%u", i + 1);
+}
+
+// One line of our SDP without what chance decides.
+static void put_line(struct text *t, struct names *names, const char *line, size_t len)
+{
+	unsigned long long id;
+	unsigned version, port;
+	int at = 0;
+	char copy[1024];
+
+	snprintf(copy, sizeof(copy), "%.*s", (int)len, line);
+	if (sscanf(copy, "o=- %llu %u %n", &id, &version, &at) == 2) {
+		put(t, "o=- SID %u %s\n", version, copy + at);
+	} else if (sscanf(copy, "m=%*s %u%n", &port, &at) == 1) {
+		const char *space = strchr(copy, ' ');
+
+		put(t, "%.*s ", (int)(space - copy), copy);
+		put_port(t, names, port);
+		put(t, "%s\n", copy + at);
+	} else if (sscanf(copy, "a=rtcp:%u%n", &port, &at) == 1) {
+		put(t, "a=rtcp:");
+		put_port(t, names, port);
+		put(t, "%s\n", copy + at);
+	} else {
+		put(t, "%s\n", copy);
+	}
+}
+
+static void put_body(struct text *t, struct names *names, const char *message)
+{
+	const char *at = strstr(message, "\r\n\r\n");
+
+	assert_non_null(at);
+	for (at += 4; *at;) {
+		size_t len = strcspn(at, "\r\n");
+
+		put_line(t, names, at, len);
+		at += len;
+		at += strspn(at, "\r\n");
+	}
+}
+
+static void put_flow(struct text *t, struct names *names, uint32_t address,
+	const struct flow_cfg *flow)
+{
+	static const char *const owners[] = { "access", "access6", "core", "core6" };
+	static const char *const kinds[] = { "rtp", "rtcp", "opaque" };
+	char remote[ADDR_TEXT_MAX] = "unknown";
+	struct addr addr = { .ip = flow->remote_ip, .port = flow->remote_port };
+
+	if (flow->remote_port)
+		addr_format(&addr, remote);
+	put(t, "%s ", owners[address]);
+	put_port(t, names, flow->port);
+	put(t, " %s far=%s peer=%s ", kinds[flow->kind], remote,
+		flow->peer_incarnation ? owners[flow->peer_address] : "none");
+	put_port(t, names, flow->peer_incarnation ? flow->peer_port : 0);
+	put(t, "%s%s%s\n", flow->flags & FLOW_RTCP_MUX ? " mux" : "",
+		flow->flags & FLOW_RTCP_COMPANION ? " companion" : "",
+		flow->flags & FLOW_DROP ? " drop" : "");
+}
+
+static void put_flows(struct text *t, struct names *names, const struct fixture *f)
+{
+	put(t, "= flows\n");
+	for (uint32_t address = 0; address < 4; address++) {
+		for (uint32_t port = 20000; port <= FIXTURE_DUAL_PORT_MAX; port++) {
+			const struct flow_cfg *flow =
+				flow_lookup(&f->view, address, (uint16_t)port);
+
+			if (flow)
+				put_flow(t, names, address, flow);
+		}
+	}
+}
+
+// The section that follows `at` and begins with `title`, as CRLF lines. NULL: no more of them.
+static const char *section(const char *at, const char *title, struct text *out)
+{
+	at = strstr(at, title);
+	if (!at)
+		return NULL;
+	at += strlen(title);
+	out->len = 0;
+	out->data[0] = 0;
+	while (*at && *at != '<' && *at != '>' && *at != '=') {
+		size_t len = strcspn(at, "\n");
+
+		put(out, "%.*s\r\n", (int)len, at);
+		at += len + (at[len] == '\n');
+	}
+	return at;
+}
+
+static void put_said(struct text *t, const char *title, const struct text *said)
+{
+	put(t, "%s", title);
+	for (const char *at = said->data; *at; at++)
+		if (*at != '\r')
+			put(t, "%c", *at);
+}
+
+static void put_heard(struct text *t, struct names *names, const struct fixture *f,
+	const char *wanted)
+{
+	const struct fixture_message *m = fixture_last(f, wanted);
+	const struct fixture_message *refusal = NULL;
+
+	for (uint32_t i = 0; i < f->sent_count; i++)
+		if (strncmp(f->sent[i].text, "SIP/2.0 ", 8) == 0 && f->sent[i].text[8] >= '4' &&
+			f->sent[i].realm == REALM_ACCESS)
+			refusal = &f->sent[i];
+	if (refusal)
+		put(t, "refused %.3s\n", refusal->text + 8);
+	else if (m)
+		put_body(t, names, m->text);
+	else
+		fail_msg("neither %s nor a refusal", wanted);
+}
+
+static void send_offer(struct fixture *f, uint32_t cseq, const char *body)
+{
+	char branch[16], tag[64] = "";
+
+	snprintf(branch, sizeof(branch), "offer%u", cseq);
+	struct fixture_request invite = { .method = "INVITE", .cseq = cseq, .body = body,
+		.branch = branch };
+	if (cseq > 1) {
+		fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
+		struct fixture_request ack = { .method = "ACK", .cseq = cseq - 1, .to_tag = tag,
+			.branch = "ack" };
+		invite.to_tag = tag;
+		fixture_phone(f, &ack);
+	}
+	fixture_forget(f);
+	fixture_phone(f, &invite);
+}
+
+static void run_call(struct fixture *f)
+{
+	static struct text said;
+	struct names names = { .count = 0 };
+	const char *at = file.data;
+	uint32_t cseq = 0;
+
+	result.len = 0;
+	put(&result, "%.*s", (int)(strstr(at, "> offer\n") - at), at);
+	while ((at = section(at, "> offer\n", &said))) {
+		send_offer(f, ++cseq, said.data);
+		put_said(&result, "> offer\n", &said);
+		put(&result, "< offer\n");
+		put_heard(&result, &names, f, "INVITE");
+		const char *next = strstr(at, "> offer\n");
+		const char *answer = section(at, "> answer\n", &said);
+		if (answer && (!next || answer <= next)) {
+			fixture_carrier(f, "INVITE", 200, said.data);
+			put_said(&result, "> answer\n", &said);
+			put(&result, "< answer\n");
+			put_heard(&result, &names, f, "SIP/2.0 200");
+			at = answer;
+		}
+		put_flows(&result, &names, f);
+	}
+}
+
+static void load(const char *path)
+{
+	FILE *in = fopen(path, "rb");
+
+	assert_non_null(in);
+	file.len = fread(file.data, 1, sizeof(file.data) - 1, in);
+	file.data[file.len] = 0;
+	fclose(in);
+	assert_non_null(strstr(file.data, "> offer\n"));
+}
+
+static void save(const char *path)
+{
+	FILE *out = fopen(path, "wb");
+
+	assert_non_null(out);
+	assert_int_equal(fwrite(result.data, 1, result.len, out), result.len);
+	fclose(out);
+}
+
+static void calls_agree(void **state)
+{
+	DIR *dir = opendir(DIRECTORY);
+	uint32_t count = 0;
+
+	assert_non_null(dir);
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		char path[1024];
+
+		if (!strstr(entry->d_name, ".txt") || !strcmp(entry->d_name, "CMakeLists.txt"))
+			continue;
+		snprintf(path, sizeof(path), DIRECTORY "%s", entry->d_name);
+		load(path);
+		assert_int_equal(fixture_open_dual(state), 0);
+		run_call(*state);
+		fixture_close(state);
+		count++;
+		if (getenv("MUGA_GOLDEN_WRITE"))
+			save(path);
+		else if (strcmp(file.data, result.data) != 0)
+			fail_msg("%s differs; got:\n%s", entry->d_name, result.data);
+	}
+	closedir(dir);
+	assert_true(count >= 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(calls_agree) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
