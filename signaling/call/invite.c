@@ -235,6 +235,8 @@ static void setup_fail(struct setup *s, uint16_t status, enum call_cause cause)
 	call->code = status;
 	if (status == 503)
 		refuse_busy(s->core, s->turn, s->tx);
+	else if (status == 400)
+		setup_refuse(s, status, SPAN_LIT("Unusable Contact or Record-Route"));
 	else
 		refuse_status(s->core, s->turn, s->tx, status);
 	offer_drop(call, s->env);
@@ -328,6 +330,12 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 	if (s.from_trunk < 0) {
 		CORE_COUNT(core, refused_source);
 		setup_refuse(&s, 403, SPAN_NONE);
+		return;
+	}
+	// Without it nobody could be sent a BYE (RFC 3261 8.1.1.8).
+	if (in->msg->contact_count == 0) {
+		CORE_COUNT(core, refused_contact);
+		setup_refuse(&s, 400, SPAN_LIT("Missing Contact"));
 		return;
 	}
 	if (!read_users(&s, from, to)) {
