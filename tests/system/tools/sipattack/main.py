@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+# main.py - attacks a running muga-signaling over UDP, phase by phase.
+#
+#   main.py --muga PATH --config FILE --pid N --log FILE [--seed N] [--long] [PHASE...]
+#
+# Prints `ok NAME` and `not ok NAME`; exit 1 if anything was not ok. Addresses and trunks are those of
+# tests/system/torture_wire.sh, which starts this in its namespace. --long waits for the timers of
+# 32 s of RFC 3261 as well.
+import argparse
+import sys
+
+import calls
+import noise
+import wire
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--muga", required=True)
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--pid", type=int, required=True)
+    parser.add_argument("--log", required=True)
+    parser.add_argument("--messages", default="tests/torture/sip")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=10000)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("phases", nargs="*")
+    options = parser.parse_args()
+    world = wire.World(options)
+    phases = {**noise.phases, **calls.phases}
+    for name in options.phases or phases:
+        phases[name](world, options)
+        if not world.is_alive():
+            world.report(name + "/the process lives", False)
+            break
+    return 1 if world.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
