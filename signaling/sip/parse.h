@@ -30,7 +30,8 @@ struct sip_fault {
 	uint8_t header;          // enum sip_header_id concerned
 	uint32_t offset;         // byte offset in the datagram, for the log
 	const char *reason;      // reason phrase to answer and log, e.g. "Malformed CSeq"; static
-	bool can_answer; // a request whose top Via says where the answer goes: sip_put_reply() works
+	// a request whose top Via says where the answer goes: sip_put_reply() works
+	bool can_answer;
 };
 
 // 0, or -EINVAL with *fault set. On -EINVAL `msg` holds what was understood: enough to answer if

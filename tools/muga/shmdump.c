@@ -1,5 +1,6 @@
 // shmdump.c - muga shmdump [DIR]: headers, addresses, every flow record and state of both files.
-// For the hour after a crash: also what cannot be mapped (another boot or version, cut off) is read.
+// For the hour after a crash: what cannot be mapped (another boot or version, cut off) is read,
+// too.
 #include "cli.h"
 
 #include "shm/dump.h"

@@ -36,9 +36,11 @@ static inline void loader_close(struct loader_fixture *f)
 
 static inline struct node scalar_of(const char *text)
 {
-	return (struct node){
-		.kind = NODE_SCALAR, .is_plain = true, .line = 3, .column = 7, .text = span_str(text)
-	};
+	return (struct node){ .kind = NODE_SCALAR,
+		.is_plain = true,
+		.line = 3,
+		.column = 7,
+		.text = span_str(text) };
 }
 
 static inline const struct node *yaml_of(struct loader_fixture *f, const char *text)

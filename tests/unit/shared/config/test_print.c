@@ -30,14 +30,15 @@ static void test_blocks(void **state)
 		"\nnode\n\tthis machine\n\tmap\n",
 		"\nnode.log.level\n\tleast severe line that is written\n"
 		"\terror | warn | info | debug; default info; live\n",
-		"\nnode.secret\n\tkey material for tags and tokens, or file:PATH; default: random at "
-		"each start\n\tsecret or file:PATH; restart\n",
+		"\nnode.secret\n\tkey material for tags and tokens, or file:PATH; default: "
+		"random at each start\n\tsecret or file:PATH; restart\n",
 		"\nrealms\n\tnetwork sides; each owns its addresses\n\tmap; required\n",
 		"\nrealms.NAME.trusted\n\tidentity headers of the realm are believed (RFC 3325)\n"
 		"\ttrue or false; default false; live\n",
 		"\nrealms.NAME.sip[].udp\n",
 		"\nrealms.NAME.media.ports\n",
-		"\nrealms.NAME.media.addresses\n\tlocal media addresses, owned by this realm alone\n"
+		"\nrealms.NAME.media.addresses\n"
+		"\tlocal media addresses, owned by this realm alone\n"
 		"\tlist of: a local IP address; required; restart\n",
 		"\ntrunks.NAME.limits.calls\n\tconcurrent calls, 0 = no limit\n"
 		"\t0..10000000; default 0; live\n",

@@ -270,7 +270,8 @@ static void stateless_answer(void **state)
 	assert_int_equal(sip_transactions_metrics(tu.txs)->active, 0);
 }
 
-// RFC 4475 3.3.1: as long as a Via says where to, what is missing is answered by 400 and not made up.
+// RFC 4475 3.3.1: as long as a Via says where to, what is missing is answered by 400 and not made
+// up.
 static void stateless_answer_without_headers(void **state)
 {
 	static struct sip_msg msg;

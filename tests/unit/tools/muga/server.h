@@ -1,5 +1,5 @@
-// server.h - muga-signaling as the client sees it: a socket in a directory of its own that says what
-// it is told to say. One connection at a time.
+// server.h - muga-signaling as the client sees it: a socket in a directory of its own that says
+// what it is told to say. One connection at a time.
 #pragma once
 
 #include "muga/cli.h"
@@ -65,7 +65,8 @@ static inline void server_answer(int fd)
 {
 	char head[128];
 	static const char blanks[65536] = { [0 ... 65535] = ' ' };
-	const char *body = server.answers++ > 0 && server.next_body ? server.next_body : server.body;
+	bool is_first = server.answers++ == 0;
+	const char *body = is_first || !server.next_body ? server.body : server.next_body;
 	server_read(fd);
 	if (server.head != NULL) {
 		server_send(fd, server.head, strlen(server.head));

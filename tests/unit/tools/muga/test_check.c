@@ -86,9 +86,11 @@ static void test_mistake_without_key(void **state)
 static void test_many_and_hostile(void **state)
 {
 	static char text[100 * 40];
+	size_t len = 0;
 	(void)state;
 	for (int i = 0; i < 100; i++)
-		sprintf(text + strlen(text), "\"k\\e[2J\\x80%02d\\n\": 1\n", i);
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+			"\"k\\e[2J\\x80%02d\\n\": 1\n", i);
 	struct cli cli = check_cli(text);
 	json_t *value = capture_json(check_run, &cli, CLI_FAILED);
 	assert_int_equal(json_array_size(json_at(value, "mistakes")), 64);

@@ -35,7 +35,8 @@ static void test_usage(void **state)
 		{ 4, { "muga", "shmdump", "a", "b" }, CLI_USAGE, "",
 		  "muga: usage: muga shmdump [DIR]\n" },
 		{ 2, { "muga", "config" }, CLI_USAGE, "", "muga: usage: muga config schema\n" },
-		{ 3, { "muga", "config", "x" }, CLI_USAGE, "", "muga: usage: muga config schema\n" },
+		{ 3, { "muga", "config", "x" }, CLI_USAGE, "",
+		  "muga: usage: muga config schema\n" },
 		{ 3, { "muga", "config", "schema" }, CLI_OK, "version\n\t", "" },
 		{ 2, { "muga", "log" }, CLI_USAGE, "", "muga: usage: muga log " },
 		{ 3, { "muga", "drain", "x" }, CLI_USAGE, "", "muga: usage: muga drain\n" },
@@ -57,7 +58,8 @@ static void test_usage(void **state)
 static void test_help_names_every_verb(void **state)
 {
 	static const char *const words[] = { "\n  check FILE ", "\n  show calls|", "\n  top ",
-		"\n  shmdump [DIR] ", "\n  config schema ", "\n  log ", "\n  drain ", "\n  version ",
+		"\n  shmdump [DIR] ", "\n  config schema ", "\n  log ", "\n  drain ",
+		"\n  version ",
 		"\n  --json ", "\n  --limit N ", "\nexit: 0 done, 1 failed, 2 wrong usage, 3 " };
 	char *argv[] = { "muga", "--help", NULL };
 	(void)state;

@@ -21,7 +21,8 @@ static void test_answers(void **state)
 	} cases[] = {
 		{ 200, "{\"a\": 1}", CLI_OK, "" },
 		{ 200, "{}", CLI_OK, "" },
-		{ 200, "", CLI_UNREACHABLE, "muga: muga-signaling sent something that is not JSON\n" },
+		{ 200, "", CLI_UNREACHABLE,
+		  "muga: muga-signaling sent something that is not JSON\n" },
 		{ 200, "[1]", CLI_UNREACHABLE,
 		  "muga: muga-signaling sent something that is not JSON\n" },
 		{ 200, "{\"a\": 1} x", CLI_UNREACHABLE,

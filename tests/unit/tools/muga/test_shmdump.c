@@ -38,7 +38,8 @@ static void test_dead(void **state)
 	json_decref(value);
 	unlink(files_path("media.seg"));
 	assert_int_equal(capture_verb(shmdump_run, &cli), CLI_OK);
-	assert_non_null(strstr(captured.out, "/media.seg\nthere is none: muga-media has not run\n"));
+	assert_non_null(
+		strstr(captured.out, "/media.seg\nthere is none: muga-media has not run\n"));
 	value = capture_json(shmdump_run, &cli, CLI_OK);
 	assert_true(json_is_null(json_at(value, "media")));
 	json_decref(value);

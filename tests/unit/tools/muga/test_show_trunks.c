@@ -24,10 +24,12 @@ static void test_odd_trunks(void **state)
 {
 	struct cli cli = server_cli();
 	char body[4096] = "{\"trunks\": [{\"hosts\": [5";
+	size_t len = strlen(body);
 	(void)state;
 	for (int i = 0; i < 100; i++)
-		strcat(body, ", \"198.51.100.100:5060\"");
-	strcat(body, "]}, 7]}");
+		len += (size_t)snprintf(body + len, sizeof(body) - len,
+			", \"198.51.100.100:5060\"");
+	snprintf(body + len, sizeof(body) - len, "]}, 7]}");
 	server.body = body;
 	assert_int_equal(capture_verb(show_trunks_run, &cli), CLI_OK);
 	assert_non_null(strstr(captured.out, "\n?      ?          0   none  ?, 198.51.100.100"));

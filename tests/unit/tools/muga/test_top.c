@@ -58,7 +58,8 @@ static void test_text(void **state)
 	cli.count = 2;
 	assert_int_equal(capture_verb(top_run, &cli), CLI_OK);
 	assert_int_equal(server.answers, 3);
-	assert_int_equal(strncmp(captured.out, "muga " MUGA_VERSION "\ncalls    4 active   ", 30), 0);
+	assert_ptr_equal(
+		strstr(captured.out, "muga " MUGA_VERSION "\ncalls    4 active   "), captured.out);
 	assert_non_null(strstr(captured.out, "\nports    4 of 768 used\n"));
 	assert_non_null(strstr(captured.out, "\nDROP REASON  PER S  TOTAL\n"
 		"drop_source      0     60\ndrop_rate        0     40\n"));
