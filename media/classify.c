@@ -47,11 +47,10 @@ static inline uint16_t load_be16(const uint8_t *at)
 	return sum_be16(value);
 }
 
-// The datagram is whole: port range, and the lane that owns the port.
+// The datagram is whole. The port's lane takes it, or hands it to the lane that owns the port.
 static inline void claim_port(struct lane *lane, const struct burst *burst, struct packet *packet,
-	const struct address_entry *entry)
+	const struct address_entry *entry, uint16_t port)
 {
-	uint16_t port = load_be16(packet->udp + 2);
 	uint32_t place = (uint32_t)entry->address << 16 | port;
 
 	memcpy(&packet->port, &place, sizeof(place)); // port and address in one store
@@ -60,14 +59,15 @@ static inline void claim_port(struct lane *lane, const struct burst *burst, stru
 		packet->lane = owner;
 		packet->verdict = burst->is_handed_over ? VERDICT_DROP : VERDICT_HANDOVER;
 		packet->reason = DROP_HANDOVER_FULL;
+		if (!burst->is_handed_over)
+			metric_add(&lane->counters.handovers, 1);
 		return;
 	}
 	rte_prefetch0(&lane->view.index[place]);
 }
 
-static inline bool is_media_port(const struct address_entry *entry, const uint8_t *udp)
+static inline bool is_media_port(const struct address_entry *entry, uint16_t port)
 {
-	uint16_t port = load_be16(udp + 2);
 	return port >= entry->port_min && port <= entry->port_max;
 }
 
@@ -75,18 +75,19 @@ static void classify_udp(struct lane *lane, const struct burst *burst, struct pa
 	const struct cursor *cursor, const struct address_entry *entry)
 {
 	uint32_t len = load_be16(cursor->at + 4);
+	uint16_t port = load_be16(cursor->at + 2);
 
-	if (unlikely(!is_media_port(entry, cursor->at))) {
+	if (!is_media_port(entry, port)) {
 		packet_except(packet, DROP_NOT_MEDIA);
 		return;
 	}
-	if (unlikely(len < UDP_HEADER || len > room(cursor))) {
+	if (len < UDP_HEADER || len > room(cursor)) {
 		packet_drop(packet, DROP_BAD_UDP_LENGTH);
 		return;
 	}
 	packet->udp = cursor->at;
 	packet->udp_len = (uint16_t)len;
-	claim_port(lane, burst, packet, entry);
+	claim_port(lane, burst, packet, entry, port);
 }
 
 static void classify_v4(
@@ -275,10 +276,8 @@ static inline uint16_t load16(const uint8_t *at)
 
 // Untagged Ethernet II, IPv4 without options, unfragmented, UDP, and frame, packet and datagram end
 // together: all by compares of whole words.
-static inline bool is_plain_frame(const struct rte_mbuf *mbuf, const uint8_t *frame)
+static inline bool is_plain_frame(const struct rte_mbuf *mbuf, const uint8_t *frame, uint32_t len)
 {
-	uint32_t len = mbuf->data_len;
-
 	return len >= RTE_ETHER_HDR_LEN + IP4_HEADER + UDP_HEADER && mbuf->nb_segs == 1 &&
 		!(mbuf->ol_flags & MBUF_ODD) &&
 		(sum_load32(frame + 12) & PLAIN_TYPE_MASK) == PLAIN_TYPE &&
@@ -287,52 +286,43 @@ static inline bool is_plain_frame(const struct rte_mbuf *mbuf, const uint8_t *fr
 		load16(frame + 38) == sum_be16((uint16_t)(len - RTE_ETHER_HDR_LEN - IP4_HEADER));
 }
 
-// The common shape, start to end. False: look closer, nothing is decided.
+// The common shape, start to end. `where` is the address key's part that all packets of a burst
+// share. False: look closer, nothing is decided.
 static inline bool classify_plain(
-	struct lane *lane, const struct burst *burst, struct packet *packet)
+	struct lane *lane, const struct burst *burst, struct packet *packet, uint64_t where)
 {
 	const struct rte_mbuf *mbuf = packet->mbuf;
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	uint8_t *ip = frame + RTE_ETHER_HDR_LEN;
-	uint8_t *udp = ip + IP4_HEADER;
+	uint32_t len = mbuf->data_len;
 
-	if (unlikely(!is_plain_frame(mbuf, frame)))
+	if (unlikely(!is_plain_frame(mbuf, frame, len)))
 		return false;
-	uint64_t key = address_key_v4(sum_load32(ip + 16), (uint32_t)burst->rx_port << 16);
+	uint64_t key = where | sum_load32(ip + 16);
 	const struct address_place *place = address_map_place(lane->addresses, key);
-	if (unlikely(place->key != key || sum_fold(sum_header_plain(ip)) != 0xffff ||
-		    !is_media_port(&place->entry, udp)))
+	uint16_t port = load_be16(ip + IP4_HEADER + 2);
+	if (unlikely(place->key != key || !sum_is_header_right(ip) ||
+		    !is_media_port(&place->entry, port)))
 		return false;
 	packet->ip = ip;
-	packet->udp = udp;
-	packet->udp_len = (uint16_t)(mbuf->data_len - RTE_ETHER_HDR_LEN - IP4_HEADER);
+	packet->udp = ip + IP4_HEADER;
+	packet->udp_len = (uint16_t)(len - RTE_ETHER_HDR_LEN - IP4_HEADER);
 	packet->flags = PACKET_PLAIN;
-	claim_port(lane, burst, packet, &place->entry);
+	claim_port(lane, burst, packet, &place->entry, port);
 	return true;
-}
-
-// Counts what left here.
-static void count_odd(struct lane *lane, const struct burst *burst)
-{
-	for (uint32_t i = 0; i < burst->count; i++) {
-		if (burst->packets[i].verdict == VERDICT_EXCEPTION)
-			metric_add(&lane->counters.exceptions, 1);
-		else if (burst->packets[i].verdict == VERDICT_HANDOVER)
-			metric_add(&lane->counters.handovers, 1);
-	}
 }
 
 void classify_burst(struct lane *lane, struct burst *burst)
 {
-	uint32_t verdicts = 0;
+	uint64_t where = address_key_v4(0, (uint32_t)burst->rx_port << 16);
 
 	for (struct packet *packet = burst->packets, *end = packet + burst->count; packet < end;
 		packet++) {
-		if (unlikely(!classify_plain(lane, burst, packet)))
-			classify_any(lane, burst, packet);
-		verdicts |= packet->verdict;
+		if (likely(classify_plain(lane, burst, packet, where)))
+			continue;
+		classify_any(lane, burst, packet);
+		if (packet->verdict == VERDICT_EXCEPTION)
+			metric_add(&lane->counters.exceptions, 1);
 	}
 	metric_add(&lane->counters.received, burst->count);
-	if (unlikely(verdicts != VERDICT_FORWARD))
-		count_odd(lane, burst);
 }

@@ -161,10 +161,16 @@ static bool write_headers(struct lane *lane, struct packet *packet,
 // Plain packets
 // --------------------------------------------------------------------------------------------
 
-// Of at most 17 bits: one step is enough.
-static inline uint16_t fold_short(uint32_t sum)
+// A sum of two words: one step is enough.
+static inline uint16_t fold_two(uint32_t sum)
 {
 	return (uint16_t)(sum + (sum >> 16));
+}
+
+// A sum of a few words.
+static inline uint16_t fold_few(uint32_t sum)
+{
+	return fold_two((sum & 0xffff) + (sum >> 16));
 }
 
 // A plain packet whose header is plain, too, keeps its place, its length and its first 14 + 20
@@ -184,8 +190,8 @@ static inline bool rewrite_plain(
 	memcpy(&addresses, header->egress_v4, sizeof(addresses));
 	memcpy(&ports, header->egress_ports_be, sizeof(ports));
 	uint16_t id = lane->ip_id++;
-	uint16_t ip_sum = (uint16_t)~sum_fold((uint64_t)header->ip_sum + total_be + id);
-	uint16_t udp_sum = (uint16_t)~fold_short((uint32_t)(uint16_t)~old + header->udp_delta);
+	uint16_t ip_sum = (uint16_t)~fold_few((uint32_t)header->ip_sum + total_be + id);
+	uint16_t udp_sum = (uint16_t)~fold_two((uint32_t)(uint16_t)~old + header->udp_delta);
 	packet->tx_port = header->tx_port;
 	packet->mbuf->ol_flags &= MBUF_KEPT;
 	memcpy(ip - RTE_ETHER_HDR_LEN, header->link, sizeof(header->link));

@@ -81,24 +81,29 @@ static inline void stream_count(const struct burst *burst, struct packet *packet
 	atomic_store_explicit(&state->last_ns, burst->now_ns, memory_order_relaxed);
 }
 
-// An accepted RTP packet, whose fixed header has been checked.
+// An accepted RTP packet, whose fixed header has been checked. What is read of packet and burst is
+// read before the first store, which could change it for all that the compiler knows.
 static inline void stream_receive(struct burst *burst, struct packet *packet)
 {
 	struct flow_state *state = packet->state;
 	const uint8_t *rtp = packet->udp + 8;
+	uint8_t type = rtp_payload_type(rtp);
+	uint32_t len = packet->udp_len, timestamp = rtp_timestamp(rtp);
 	uint32_t max = stream_get(&state->sequence_max);
 	uint32_t ahead = (uint16_t)(rtp_seq(rtp) - max);
 
 	if (unlikely(rtp_ssrc(rtp) != stream_get(&state->ssrc) || ahead - 1 >= STREAM_DROPOUT_MAX ||
-		    rtp_payload_type(rtp) != stream_get(&state->payload_type) ||
-		    packet->udp_len <= 8 + RTP_HEADER_BYTES + STREAM_EVENT_BYTES)) {
+		    type != stream_get(&state->payload_type) ||
+		    len <= 8 + RTP_HEADER_BYTES + STREAM_EVENT_BYTES)) {
 		stream_receive_odd(burst, packet);
 		return;
 	}
-	stream_count(burst, packet);
+	metric_add(&state->packets, 1);
+	metric_add(&state->octets, len - 8u);
+	atomic_store_explicit(&state->last_ns, burst->now_ns, memory_order_relaxed);
 	stream_set(&state->sequence_max, max + ahead);
 	stream_set(&state->stream_packets, stream_get(&state->stream_packets) + 1);
-	stream_jitter(burst, state, rtp_timestamp(rtp), stream_clock_rate(rtp_payload_type(rtp)));
+	stream_jitter(burst, state, timestamp, stream_clock_rate(type));
 }
 
 // An accepted RTCP compound: counts it and keeps what it reports about the stream we send there.

@@ -4,6 +4,7 @@
 // order as long as it is stored the way it was loaded (RFC 1071 2 B). Pure.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -40,16 +41,21 @@ static inline uint64_t sum_header(const uint8_t *at, uint32_t len)
 	return sum;
 }
 
-// The same for an IPv4 header without options: two words of 64 bits, whose carry counts as 1.
-static inline uint64_t sum_header_plain(const uint8_t *at)
+// Whether an IPv4 header of 20 bytes, not all zero, has its checksum right: its one's complement sum
+// is 0xffff, so any sum of its words is a multiple of that (2^64 is 1 modulo 0xffff, as 2^16 is).
+// Multiples of an odd number are those that its inverse modulo 2^64 maps into the lowest part.
+static inline bool sum_is_header_right(const uint8_t *at)
 {
-	uint64_t first, second;
+	const uint64_t inverse = 0xfffefffefffeffffull, quotient_max = UINT64_MAX / 0xffff;
+	uint64_t sum, second, last = sum_load32(at + 16);
 
-	memcpy(&first, at, sizeof(first));
-	memcpy(&second, at + sizeof(first), sizeof(second));
-	first += second;
-	first += first < second;
-	return (first >> 32) + (uint32_t)first + sum_load32(at + 16);
+	memcpy(&sum, at, sizeof(sum));
+	memcpy(&second, at + sizeof(sum), sizeof(second));
+	sum += second;
+	sum += sum < second; // the carry; after one there is room for it
+	sum += last;
+	sum += sum < last;
+	return sum * inverse <= quotient_max;
 }
 
 // Any bytes; an odd last one counts as if a zero followed.

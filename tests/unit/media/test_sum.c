@@ -56,6 +56,29 @@ static void test_header_with_options(void **state)
 		assert_int_equal(ntohs(sum_fold(sum_header(header, len))), slow_fold(header, len));
 }
 
+static void test_header_right(void **state)
+{
+	uint8_t header[20];
+	struct rng rng;
+	(void)state;
+	rng_init(&rng, 11);
+	for (uint32_t round = 0; round < 20000; round++) {
+		for (uint32_t i = 0; i < sizeof(header); i++)
+			header[i] = rng_below(&rng, 3) ? (uint8_t)rng_u64(&rng) : 0xff;
+		header[0] = 0x45;
+		header[10] = header[11] = 0;
+		uint16_t sum = (uint16_t)~sum_fold(sum_header(header, sizeof(header)));
+		memcpy(header + 10, &sum, sizeof(sum));
+		assert_true(sum_is_header_right(header));
+		header[rng_below(&rng, sizeof(header))] ^= (uint8_t)(1 + rng_below(&rng, 255));
+		assert_int_equal(sum_is_header_right(header),
+			sum_fold(sum_header(header, sizeof(header))) == 0xffff);
+		assert_false(sum_is_header_right(header));
+	}
+	memset(header, 0xff, sizeof(header));
+	assert_true(sum_is_header_right(header));
+}
+
 static void test_udp_never_zero(void **state)
 {
 	(void)state;
@@ -69,6 +92,7 @@ int main(void)
 		cmocka_unit_test(test_bytes_any_length),
 		cmocka_unit_test(test_fold_edges),
 		cmocka_unit_test(test_header_with_options),
+		cmocka_unit_test(test_header_right),
 		cmocka_unit_test(test_udp_never_zero),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
