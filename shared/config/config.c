@@ -2,6 +2,7 @@
 #include "config/config.h"
 
 #include "config/schema.h"
+#include "config/source.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -132,7 +133,8 @@ int config_load(const char *path, struct config **out, struct config_error *erro
 	if (!err) {
 		walk_document(&loader, text);
 		default_shm_dir(&loader);
-		err = loader.error_count > 0 ? -EINVAL : 0;
+		err = loader.error_count > 0 ? -EINVAL :
+			config_build_sources(loader.config, loader.arena);
 	}
 	arena_fini(&loader.scratch);
 	if (errors_max > 0) {

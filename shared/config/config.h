@@ -98,6 +98,8 @@ struct config_limits {
 	uint32_t media_timeout_ms;          // silence of both sides that ends a call, 0 = never
 };
 
+struct config_sources;
+
 struct config {
 	const char *node_id;
 	uint32_t workers;
@@ -116,6 +118,7 @@ struct config {
 	uint32_t route_count;
 	struct config_dataplane dataplane;
 	struct config_limits limits;
+	const struct config_sources *sources; // index of trunks by source; source.c only
 	void *owner;                        // arena and file name; config.c only
 };
 
@@ -138,5 +141,8 @@ void config_print_schema(FILE *out);
 
 int config_find_realm(const struct config *config, struct span name); // index or -1
 int config_find_trunk(const struct config *config, struct span name);
+// The trunk of `realm` whose match prefixes (or, without any, whose hosts) cover `source`; the
+// longest prefix wins, then the first in the file. Index, or -1. Only after config_load().
+int config_find_source(const struct config *config, uint32_t realm, const struct ip *source);
 // The media address ids of the shared segment follow the configuration: realm by realm, in order.
 uint32_t config_media_address_count(const struct config *config);

@@ -36,6 +36,10 @@ int trunk_find(const struct config *config, uint32_t realm, const struct ip *sou
 	int best = -1;
 	int found = -1;
 
+	// A configuration that was not loaded from a file, but made by hand, has no index.
+	if (config->sources)
+		return config_find_source(config, realm, source);
+
 	for (uint32_t i = 0; i < config->trunk_count; i++) {
 		if (config->trunks[i].realm != realm)
 			continue;

@@ -13,7 +13,8 @@
 #define TRUNK_NONE  UINT32_MAX
 
 // The trunk of `realm` whose match prefixes (or, without any, whose hosts) cover `source`; the
-// longest prefix wins, then the first in the file. Index, or -1.
+// longest prefix wins, then the first in the file. Index, or -1. A few hash lookups, however many
+// trunks there are.
 int trunk_find(const struct config *config, uint32_t realm, const struct ip *source);
 
 struct trunk_table;

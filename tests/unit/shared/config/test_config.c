@@ -101,6 +101,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config->limits.orphan_timeout_ms, 60000);
 	assert_int_equal(config->limits.ring_timeout_ms, 180000);
 	assert_int_equal(config->limits.media_timeout_ms, 300000);
+	assert_non_null(config->sources);
 	assert_int_equal(config->realms[0].device, -1);
 	assert_int_equal(config->realms[0].listeners[0].addr.port, 5060);
 	assert_true(ip_is_unset(&config->realms[0].advertise));

@@ -1,0 +1,11 @@
+// source.h - which trunk a source address belongs to, by an index over all match prefixes.
+//
+// Built once per configuration, immutable afterwards; any thread reads it.
+#pragma once
+
+#include "config/config.h"
+
+struct arena;
+
+// Fills config->sources from `arena`. -ENOMEM: it is full.
+int config_build_sources(struct config *config, struct arena *arena);
