@@ -60,6 +60,11 @@ static void reject_answer(struct call *call, const struct sip_turn *turn,
 	CORE_COUNT(call->core, answers_unusable);
 	offer_drop(call, core_env_of(turn));
 	leg_send_ack(call, turn, CALL_LEG_B, invite->client_cseq, SPAN_NONE);
+	// Forks may follow, until the transaction is over.
+	if (invite->client) {
+		invite->client = NULL;
+		call->invites_given_up++;
+	}
 	call_hangup(call, turn, hangup);
 }
 
