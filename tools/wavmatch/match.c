@@ -77,8 +77,7 @@ static double energy(const struct signal *s, int32_t from, int32_t len)
 
 // Normalised correlation of reference[from, from + len) with the recording `lag` samples later.
 static double correlate(const struct signal *ref, const struct signal *rec, int32_t from,
-	int32_t len,
-	int32_t lag)
+	int32_t len, int32_t lag)
 {
 	double xy = 0, xx = 0, yy = 0;
 
@@ -144,8 +143,7 @@ static int find_lag(const struct signal *ref, const struct signal *rec, int32_t 
 }
 
 static void count_missing(const struct signal *ref, const struct signal *rec, int32_t from,
-	int32_t lag,
-	struct match_report *out)
+	int32_t lag, struct match_report *out)
 {
 	double played = sqrt(energy(ref, from, PART) / PART);
 	double heard = sqrt(energy(rec, from + lag, PART) / PART);

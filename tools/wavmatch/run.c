@@ -37,8 +37,7 @@ static void print_json(const struct match_report *r)
 static void print_text(const struct match_report *r)
 {
 	printf("match %.1f %%, lag %d ms, %u of %u ms of speech missing\n", 100 * r->overall,
-		r->lag_ms,
-		r->missing_ms, r->speech_ms);
+		r->lag_ms, r->missing_ms, r->speech_ms);
 	printf("by second:");
 	for (uint32_t i = 0; i < r->seconds; i++) {
 		if (r->second[i] < 0)
@@ -62,9 +61,10 @@ static int compare_files(const char *played, const char *recorded, struct match_
 			return err;
 		}
 	}
-	int err = match_compare(&(struct match_input){ wav[0].samples, wav[0].count,
-		wav[0].rate_hz },
-		&(struct match_input){ wav[1].samples, wav[1].count, wav[1].rate_hz }, report);
+	struct match_input inputs[2];
+	for (int i = 0; i < 2; i++)
+		inputs[i] = (struct match_input){ wav[i].samples, wav[i].count, wav[i].rate_hz };
+	int err = match_compare(&inputs[0], &inputs[1], report);
 	if (err)
 		fprintf(stderr, "wavmatch: cannot compare %s and %s: %s\n", played, recorded,
 			strerror(-err));

@@ -28,8 +28,8 @@ struct wav_case {
 static const struct wav_case cases[] = {
 	{ "mono", BYTES(RIFF MONO "data\x04\0\0\0\x01\0\xff\xff"), 0, 2 },
 	{ "stereo keeps the first channel",
-	  BYTES(RIFF FMT("\x02", "\x40\x1f", "\0\0",
-	  "\x10") "data\x08\0\0\0\x01\0\x09\0\xff\xff\x09\0"),
+	  BYTES(RIFF FMT("\x02", "\x40\x1f", "\0\0", "\x10")
+	  "data\x08\0\0\0\x01\0\x09\0\xff\xff\x09\0"),
 	  0, 2 },
 	{ "unknown chunk of odd length before", BYTES(RIFF "LIST\x01\0\0\0x\0" MONO
 	  "data\x04\0\0\0\x01\0\xff\xff"), 0, 2 },
@@ -37,8 +37,8 @@ static const struct wav_case cases[] = {
 	{ "data shorter than told", BYTES(RIFF MONO "data\x40\0\0\0\x01\0\xff\xff"), 0, 2 },
 	{ "8 bits", BYTES(RIFF FMT("\x01", "\x40\x1f", "\0\0", "\x08") "data\x02\0\0\0\x01\0"),
 	  -ENOTSUP, 0 },
-	{ "rate too low", BYTES(RIFF FMT("\x01", "\x00\x10", "\0\0",
-	"\x10") "data\x02\0\0\0\x01\0"),
+	{ "rate too low", BYTES(RIFF FMT("\x01", "\x00\x10", "\0\0", "\x10")
+	  "data\x02\0\0\0\x01\0"),
 	  -ENOTSUP, 0 },
 	{ "data before format", BYTES(RIFF "data\x02\0\0\0\x01\0"), -EPROTO, 0 },
 	{ "no data", BYTES(RIFF MONO), -EPROTO, 0 },
