@@ -62,6 +62,7 @@ void lane_flow_changed(struct lane *lane, uint16_t address, uint16_t port)
 	// Both lead to the far end of this port, see ready_header_expire_peers().
 	build_header(lane, peer_address, peer_port);
 	build_header(lane, peer_address, peer_port ^ 1);
+	build_header(lane, address, port); // a peer that was new has put it in doubt
 }
 
 // Whether the record that the header leads to is still the published one of the peer's port.

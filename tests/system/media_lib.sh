@@ -96,7 +96,7 @@ inject() {
 
 inject_await() { # NAME WORD
 	for _ in $(seq 500); do
-		grep -q "$2" "$DIR/$1" && return 0
+		grep -qs "$2" "$DIR/$1" && return 0
 		sleep 0.01
 	done
 	not_ok inject "$(tail -1 "$DIR/inject.log")"

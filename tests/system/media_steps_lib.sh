@@ -42,7 +42,7 @@ kill_under_traffic() { # NAME STARTS A-OWN A-PEER B-OWN B-PEER
 	tcpdump_pid=$!
 	pids+=("$tcpdump_pid")
 	disown "$tcpdump_pid"
-	for _ in $(seq 50); do grep -q listening "$DIR/tcpdump.log" && break; sleep 0.05; done
+	for _ in $(seq 50); do grep -qs listening "$DIR/tcpdump.log" && break; sleep 0.05; done
 	(sleep 0.5; media_kill KILL; sleep 0.7; media_start "$starts" >"$DIR/restart") &
 	restarter=$!
 	pair "$name" 1500 500 "$@"
