@@ -89,7 +89,7 @@ lab_signaling_is_ready() {
 # Ready is when signaling sees the forwarder's lock and its lanes online.
 lab_media_is_ready() {
 	lab_is_alive muga-media && lab_muga shmdump --json | jq -e '
-		.media.writer_is_alive and .media.heartbeat_age_s < 1 and any(.lanes[]?, .media.online_lanes[]?; .epoch > 0)'
+		.media.writer_is_alive and .media.heartbeat_age_s < 1 and any(.media.online_lanes[]; .epoch > 0)'
 }
 
 # lab_muga ARGUMENT...: the command line tool against this laboratory's Muga.
