@@ -23,11 +23,11 @@ struct lane;
 struct ready_header;
 
 enum verdict {
-	VERDICT_FORWARD, // goes on to the next stage
-	VERDICT_DROP,    // packet.reason says why, counted once, in burst_finish()
+	VERDICT_FORWARD,   // goes on to the next stage
+	VERDICT_DROP,      // packet.reason says why, counted once, in burst_finish()
 	VERDICT_EXCEPTION, // not media: for the kernel if the port has such a path, else dropped
-	VERDICT_HANDOVER, // another lane owns the flow: packet.lane
-	VERDICT_SENT,     // the mbuf is no longer ours
+	VERDICT_HANDOVER,  // another lane owns the flow: packet.lane
+	VERDICT_SENT,      // the mbuf is no longer ours
 };
 
 enum drop_reason {
@@ -40,7 +40,7 @@ enum drop_reason {
 enum packet_flag {
 	PACKET_IPV6 = 1 << 0,
 	PACKET_RTCP = 1 << 1, // RTCP, also when muxed (RFC 5761)
-	// Untagged IPv4 without options, UDP, and the frame ends with the datagram. Kept by latch only
+	// Untagged IPv4 without options, UDP; the frame ends with the datagram. Kept by latch only
 	// for RTP from the source that stands in the ready header.
 	PACKET_PLAIN = 1 << 2,
 };

@@ -17,21 +17,21 @@ struct flow_cfg;
 struct lane;
 
 enum ready_flag {
-	READY_SOURCE = 1 << 0,    // the source is locked and stands here
-	READY_PLAIN_IN = 1 << 1,  // RTP from a locked IPv4 source, no policing: see udp_delta
-	READY_RTP = 1 << 2,       // kind FLOW_RTP
-	READY_RTCP = 1 << 3,      // kind FLOW_RTCP
-	READY_MUX = 1 << 4,       // FLOW_RTCP_MUX
-	READY_COMPANION = 1 << 5, // FLOW_RTCP_COMPANION
-	READY_RATE = 1 << 6,      // rate_pps_max is set
-	READY_EGRESS_V6 = 1 << 7, // addresses of what leaves are in line 1
-	READY_PLAIN_OUT = 1 << 8, // the egress part is ready, IPv4, untagged
-	READY_VLAN = 1 << 9,      // what leaves is tagged
+	READY_SOURCE = 1 << 0,        // the source is locked and stands here
+	READY_PLAIN_IN = 1 << 1,      // RTP from a locked IPv4 source, no policing: see udp_delta
+	READY_RTP = 1 << 2,           // kind FLOW_RTP
+	READY_RTCP = 1 << 3,          // kind FLOW_RTCP
+	READY_MUX = 1 << 4,           // FLOW_RTCP_MUX
+	READY_COMPANION = 1 << 5,     // FLOW_RTCP_COMPANION
+	READY_RATE = 1 << 6,          // rate_pps_max is set
+	READY_EGRESS_V6 = 1 << 7,     // addresses of what leaves are in line 1
+	READY_PLAIN_OUT = 1 << 8,     // the egress part is ready, IPv4, untagged
+	READY_VLAN = 1 << 9,          // what leaves is tagged
 	READY_BAD_SEQUENCE = 1 << 10, // bad_sequence is set
 };
 
 struct ready_header {
-	// line 0. The first three lie as in struct flow_cfg, so one compare tells whether they match.
+	// line 0. The first three lie as in struct flow_cfg: one compare tells whether they match.
 	alignas(64) uint64_t incarnation; // of the record it was built from
 	uint32_t generation;              // of that record
 	uint32_t state_index;             // checked
@@ -43,7 +43,7 @@ struct ready_header {
 	uint8_t tx_port;       // index into lane->ports
 	uint16_t mtu;          // of the IP packet
 	uint16_t ip_sum;       // IPv4: header words that never change, folded
-	uint16_t udp_delta;    // READY_PLAIN_IN: pseudo header as it leaves less as it comes, folded
+	uint16_t udp_delta; // READY_PLAIN_IN: pseudo header as it leaves less as it comes, folded
 	// What the frame begins with: destination and source MAC, then either the 802.1Q tag or the
 	// EtherType and the first two bytes of the IP header.
 	uint8_t link[16];
@@ -55,10 +55,10 @@ struct ready_header {
 	uint32_t rate_pps_max;
 	uint32_t peer_slot;    // flow_cfg slot whose far end this leads to
 	uint16_t bad_sequence; // RFC 3550 A.1 bad_seq, with READY_BAD_SEQUENCE
-	uint16_t own_sum;      // address and port it comes to, part of the old pseudo header, folded
-	uint16_t udp_sum;      // addresses and ports of the pseudo header as it leaves, folded
-	uint8_t retry_in;      // packets until a failed egress part is tried again
-	uint8_t tos;           // DSCP << 2
+	uint16_t own_sum; // address and port it comes to, part of the old pseudo header, folded
+	uint16_t udp_sum; // addresses and ports of the pseudo header as it leaves, folded
+	uint8_t retry_in; // packets until a failed egress part is tried again
+	uint8_t tos;      // DSCP << 2
 };
 _Static_assert(sizeof(struct ready_header) == 128, "two lines");
 _Static_assert(offsetof(struct ready_header, source_v6) == 64, "IPv4 to IPv4 touches line 0 only");

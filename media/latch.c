@@ -296,7 +296,8 @@ static inline bool is_plain_rtp(const struct packet *packet)
 		!rtp_is_rtcp_type(rtp[1]) && is_ready_source_v4(packet);
 }
 
-static __attribute__((noinline)) void latch_odd(struct lane *lane, struct burst *burst, struct packet *packet)
+static __attribute__((noinline)) void latch_odd(
+	struct lane *lane, struct burst *burst, struct packet *packet)
 {
 	uint16_t flags = packet->header->flags;
 

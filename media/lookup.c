@@ -9,9 +9,12 @@
 #include <rte_prefetch.h>
 #include <smmintrin.h>
 
-_Static_assert(offsetof(struct ready_header, incarnation) == offsetof(struct flow_cfg, incarnation) &&
-		offsetof(struct ready_header, generation) == offsetof(struct flow_cfg, generation) &&
-		offsetof(struct ready_header, state_index) == offsetof(struct flow_cfg, state_index) &&
+_Static_assert(
+	offsetof(struct ready_header, incarnation) == offsetof(struct flow_cfg, incarnation) &&
+		offsetof(struct ready_header, generation) ==
+			offsetof(struct flow_cfg, generation) &&
+		offsetof(struct ready_header, state_index) ==
+			offsetof(struct flow_cfg, state_index) &&
 		offsetof(struct ready_header, epoch) == 16,
 	"the first 16 bytes are the same words");
 

@@ -235,7 +235,8 @@ static void drop_unready(struct packet *packet, struct ready_header *header)
 }
 
 // Any packet. False: dropped.
-static __attribute__((noinline)) bool rewrite_any(struct lane *lane, struct packet *packet, bool is_trusted)
+static __attribute__((noinline)) bool rewrite_any(
+	struct lane *lane, struct packet *packet, bool is_trusted)
 {
 	struct ready_header *header = packet->header;
 	uint16_t checksum;

@@ -41,9 +41,9 @@ static inline uint64_t sum_header(const uint8_t *at, uint32_t len)
 	return sum;
 }
 
-// Whether an IPv4 header of 20 bytes, not all zero, has its checksum right: its one's complement sum
-// is 0xffff, so any sum of its words is a multiple of that (2^64 is 1 modulo 0xffff, as 2^16 is).
-// Multiples of an odd number are those that its inverse modulo 2^64 maps into the lowest part.
+// Whether an IPv4 header of 20 bytes, not all zero, has its checksum right: its one's complement
+// sum is 0xffff, so any sum of its words is a multiple of that (2^64 is 1 modulo 0xffff, as 2^16
+// is). Multiples of an odd number are those that its inverse modulo 2^64 maps into the lowest part.
 static inline bool sum_is_header_right(const uint8_t *at)
 {
 	const uint64_t inverse = 0xfffefffefffeffffull, quotient_max = UINT64_MAX / 0xffff;
