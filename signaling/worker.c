@@ -23,13 +23,15 @@ static void turn_begin(struct worker *worker)
 	worker->env.now_ms = clock_mono_ms();
 	worker->env.unix_ms = clock_unix_ms();
 	worker->env.config = rcu_dereference(worker->shared->config);
+	worker->env.is_draining =
+		atomic_load_explicit(&worker->shared->is_draining, memory_order_relaxed);
 	worker->is_more = false;
 }
 
-// New calls that slip in while we drain are ended by the next round.
+// Again and again: a call may have been in the middle of a step that cannot be hung up.
 static void turn_drain(struct worker *worker)
 {
-	if (!atomic_load_explicit(&worker->shared->is_draining, memory_order_relaxed))
+	if (!worker->env.is_draining)
 		return;
 	struct call_info info;
 	uint32_t cursor = 0;

@@ -61,4 +61,5 @@ struct core_env {
 	const struct config *config; // snapshot, borrowed for this turn
 	struct flow_writer *flows;   // port pool and this worker's part of the flow table
 	struct outbox *outbox;
+	bool is_draining;            // living calls go on, new ones get 503
 };

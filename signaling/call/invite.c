@@ -345,6 +345,11 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 	}
 	if (!decide(&s, from, to))
 		return;
+	if (s.env->is_draining) {
+		CORE_COUNT(core, refused_draining);
+		refuse_busy(core, turn, tx);
+		return;
+	}
 	s.call = call_new(core, s.env, in->msg->call_id);
 	if (!s.call) {
 		CORE_COUNT(core, refused_full);

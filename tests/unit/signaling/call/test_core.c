@@ -122,6 +122,30 @@ static void published_flows(void **state)
 	assert_int_equal(found, 1);
 }
 
+// While draining a living call is served to its end, a new one is sent elsewhere.
+static void draining(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64];
+
+	establish(f, tag);
+	f->env.is_draining = true;
+	struct fixture_request invite = { .method = "INVITE", .cseq = 1, .branch = "late",
+		.call_id = "late@10.1.1.5", .body = FIXTURE_SDP("10.1.1.5") };
+	fixture_forget(f);
+	fixture_phone(f, &invite);
+	assert_int_not_equal(strlen(fixture_header(fixture_last(f, "SIP/2.0 503")->text,
+		"Retry-After")), 0);
+	assert_null(fixture_last(f, "INVITE"));
+	assert_int_equal(metric_read(&core_metrics(f->core)->refused_draining), 1);
+	assert_int_equal(fixture_calls(f), 1);
+	struct fixture_request bye = { .method = "BYE", .cseq = 2, .to_tag = tag,
+		.branch = "phonebye" };
+	fixture_phone(f, &bye);
+	assert_non_null(fixture_last(f, "SIP/2.0 200"));
+	assert_int_equal(f->ended.cause, CALL_CAUSE_BYE);
+}
+
 struct refusal_case {
 	const char *name;
 	struct fixture_request request;
@@ -303,7 +327,7 @@ static void malformed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(plain_call), TEST(hidden), TEST(published_flows), TEST(refused),
+		TEST(plain_call), TEST(hidden), TEST(draining), TEST(published_flows), TEST(refused),
 		TEST(stranger), TEST(hops_and_loops), TEST(full_table), TEST(trunk_limit),
 		TEST(malformed),
 	};
