@@ -155,11 +155,34 @@ bool ip_prefix_has(const struct ip_prefix *prefix, const struct ip *ip)
 	return ((prefix->ip.b[whole] ^ ip->b[whole]) & mask) == 0;
 }
 
+static char *put_byte(char *at, uint8_t value)
+{
+	if (value >= 100)
+		*at++ = (char)('0' + value / 100);
+	if (value >= 10)
+		*at++ = (char)('0' + value / 10 % 10);
+	*at++ = (char)('0' + value % 10);
+	return at;
+}
+
+// inet_ntop() goes by way of sprintf(), a tenth of all instructions of a call.
+static uint32_t format_v4(const uint8_t *b, char *buf)
+{
+	char *at = buf;
+	for (uint32_t i = 0; i < 4; i++) {
+		if (i > 0)
+			*at++ = '.';
+		at = put_byte(at, b[i]);
+	}
+	*at = '\0';
+	return (uint32_t)(at - buf);
+}
+
 uint32_t ip_format(const struct ip *ip, char *buf)
 {
-	bool is_v4 = ip_is_v4(ip);
-	const void *bytes = is_v4 ? ip->b + V4_OFFSET : ip->b;
-	if (!inet_ntop(is_v4 ? AF_INET : AF_INET6, bytes, buf, ADDR_TEXT_MAX))
+	if (ip_is_v4(ip))
+		return format_v4(ip->b + V4_OFFSET, buf);
+	if (!inet_ntop(AF_INET6, ip->b, buf, ADDR_TEXT_MAX))
 		buf[0] = '\0';
 	return (uint32_t)strlen(buf);
 }

@@ -3,6 +3,7 @@
 #include "unit/unit.h"
 
 #include <arpa/inet.h>
+#include <arpa/inet.h>
 #include <errno.h>
 
 static struct ip ip_of(const char *text)
@@ -45,6 +46,21 @@ static void test_ip_text(void **state)
 		assert_string_equal(buf, cases[i].out);
 	}
 	assert_int_equal(ip_parse(span_make("192.0.2.1\0x", 11), &(struct ip){ 0 }), -EINVAL);
+}
+
+// Our own formatter must say what the C library says, for every byte in every place.
+static void test_v4_text(void **state)
+{
+	char ours[ADDR_TEXT_MAX], theirs[INET_ADDRSTRLEN];
+	(void)state;
+	for (uint32_t i = 0; i < 256 * 4; i++) {
+		uint32_t host_order = 0x0a630064 ^ (i % 256) << (i / 256 * 8);
+		struct ip ip = ip_from_v4(host_order);
+		uint32_t network = htonl(host_order);
+		inet_ntop(AF_INET, &network, theirs, sizeof(theirs));
+		assert_int_equal(ip_format(&ip, ours), strlen(theirs));
+		assert_string_equal(ours, theirs);
+	}
 }
 
 static void test_addr_text(void **state)
@@ -173,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ip_text),
+		cmocka_unit_test(test_v4_text),
 		cmocka_unit_test(test_addr_text),
 		cmocka_unit_test(test_longest_text_fits),
 		cmocka_unit_test(test_special),
