@@ -251,6 +251,7 @@ static int start_up(struct daemon *daemon, const struct options *options)
 	daemon->shared.config = config;
 	daemon->shared.workers = config->workers;
 	key_make(config, &daemon->shared.key);
+	sip_keys_init(&daemon->shared.keys, &daemon->shared.key, 0);
 	daemon->control.shared = &daemon->shared;
 	daemon->control.workers = daemon->workers;
 	daemon->control.signaling = &daemon->signaling;

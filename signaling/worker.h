@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "net/dispatch.h"
 #include "net/metric.h"
+#include "sip/token.h"
 #include "shm/flow_table.h"
 
 #include <stdalign.h>
@@ -25,6 +26,7 @@ struct worker_shared {
 	struct dispatch *dispatch;   // constant after start
 	struct trunk_table *trunks;  // constant after start; its counts: any worker, atomics
 	struct hash_key key;         // constant after start
+	struct sip_keys keys;        // made of it; constant after start
 	uint32_t workers;            // constant after start
 	_Atomic bool is_draining;    // writer: control, readers: workers
 };

@@ -128,7 +128,7 @@ static void dispatch_message(struct worker *worker, const struct dispatch_messag
 	struct worker_shared *shared = worker->shared;
 	struct net_metrics *metrics = &worker->metrics;
 	uint32_t shard = 0;
-	if (!core_scan_shard(&shared->key, message->data, &shard)) {
+	if (!core_scan_shard(&shared->keys, message->data, &shard)) {
 		metric_add(&metrics->no_call_id, 1);
 		shard = 0;
 	}

@@ -258,10 +258,12 @@ static void receive_faulty(struct core *core, const struct sip_turn *turn,
 // is an attempt to reach a foreign worker's tables.
 static bool is_misled(struct core *core, const struct core_message *message)
 {
-	uint32_t shard;
+	struct span first;
 
-	return sip_scan_shard(&core->keys, message->data, &shard) &&
-		shard != sip_callid_shard(&core->keys, core->msg.call_id);
+	// Nearly always both are the same bytes of the message.
+	return sip_scan_callid(message->data, &first) && first.ptr != core->msg.call_id.ptr &&
+		sip_callid_shard(&core->keys, first) !=
+		sip_callid_shard(&core->keys, core->msg.call_id);
 }
 
 void core_receive(struct core *core, struct core_env *env, const struct core_message *message)
@@ -347,12 +349,9 @@ bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info 
 	return true;
 }
 
-bool core_scan_shard(const struct hash_key *key, struct span message, uint32_t *shard)
+bool core_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *shard)
 {
-	struct sip_keys keys;
-
-	sip_keys_init(&keys, key, 0);
-	return sip_scan_shard(&keys, message, shard);
+	return sip_scan_shard(keys, message, shard);
 }
 
 // Life --------------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info 
 // Dispatch, by whoever receives a message: the shard (0..1023) from the Call-ID alone. A Call-ID
 // that we made carries its shard under a MAC, any other is hashed with the cluster key. Scans only
 // as far as the Call-ID header. False: no Call-ID found (then shard 0's owner answers 400 or
-// drops).
+// drops). `keys` are made once, by sip_keys_init() from the cluster key (sip/token.h).
 #define CORE_SHARDS 1024u
-bool core_scan_shard(const struct hash_key *key, struct span message, uint32_t *shard);
+struct sip_keys;
+bool core_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *shard);

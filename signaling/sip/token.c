@@ -139,7 +139,7 @@ static bool is_callid_line(struct span line, uint32_t *value)
 	return i < line.len && line.ptr[i] == ':';
 }
 
-bool sip_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *shard)
+bool sip_scan_callid(struct span message, struct span *out)
 {
 	uint32_t i = 0, value;
 	while (i < message.len && (message.ptr[i] == '\r' || message.ptr[i] == '\n'))
@@ -161,7 +161,16 @@ bool sip_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *
 			end++;
 		if (end == start)
 			return false;
-		*shard = sip_callid_shard(keys, span_make(line.ptr + start, end - start));
+		*out = span_make(line.ptr + start, end - start);
 		return true;
 	}
+}
+
+bool sip_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *shard)
+{
+	struct span call_id;
+	if (!sip_scan_callid(message, &call_id))
+		return false;
+	*shard = sip_callid_shard(keys, call_id);
+	return true;
 }

@@ -12,6 +12,7 @@
 #include "call/summary.h"
 #include "sip/parse.h"
 #include "sip/sdp.h"
+#include "sip/token.h"
 
 #include <stdio.h>
 
@@ -144,6 +145,7 @@ struct sim {
 	struct core *cores[SIM_WORKERS];
 	struct core_env envs[SIM_WORKERS];
 	struct trunk_table *trunk_table;
+	struct sip_keys keys;
 	struct flow_counters at_start[SIM_WORKERS]; // the very first one's
 	struct packet heap[SIM_PACKETS_MAX];
 	uint32_t packets;

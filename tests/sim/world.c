@@ -128,7 +128,10 @@ void world_restart_worker(struct sim *sim, uint32_t worker)
 
 bool world_open(struct sim *sim)
 {
+	struct hash_key key = { { 1, 2 } };
+
 	make_config(sim);
+	sip_keys_init(&sim->keys, &key, 0);
 	sim->trunk_table = trunk_table_new();
 	if (!sim->trunk_table || !open_segment(sim))
 		return false;
@@ -215,10 +218,9 @@ void world_receive(struct sim *sim, const struct packet *packet)
 		.source = packet->from,
 		.data = span_make(packet->data, packet->len),
 	};
-	struct hash_key key = { { 1, 2 } };
 	uint32_t shard = 0;
 
-	if (!core_scan_shard(&key, message.data, &shard))
+	if (!core_scan_shard(&sim->keys, message.data, &shard))
 		shard = 0;
 	uint32_t worker = shard % SIM_WORKERS;
 	turn(sim, worker);

@@ -45,10 +45,10 @@ void core_free(struct core *core)
 	free(core);
 }
 
-bool core_scan_shard(const struct hash_key *key, struct span message, uint32_t *shard)
+bool core_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *shard)
 {
 	struct span word;
-	(void)key;
+	(void)keys;
 	return span_cut(&message, ' ', &word) && span_eq(word, SPAN_LIT("shard")) &&
 		span_cut(&message, ' ', &word) && span_parse_u32(word, CORE_SHARDS - 1, shard) == 0;
 }
