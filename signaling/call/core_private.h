@@ -128,6 +128,8 @@ uint16_t hide_status(uint16_t status);
 // invite.c: the first INVITE, until it is on its way; also to the next host.
 void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in);
+// An INVITE went out, first or later one: limits.ring_timeout_ms begins.
+void invite_watch(struct call *call, const struct core_env *env);
 // True: the next host is tried.
 bool invite_try_next(struct call *call, const struct sip_turn *turn);
 // reinvite.c

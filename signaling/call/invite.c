@@ -14,7 +14,19 @@ static void on_ring_timeout(struct timer *timer, void *context)
 	struct call_hangup hangup = { .cause = CALL_CAUSE_RING_TIMEOUT, .code = 408 };
 
 	CORE_COUNT(call->core, ring_timeouts);
+	// A re-INVITE that is never answered ends alone: 487 comes back, or 64*T1 of silence.
+	if (call->answered_ms) {
+		if (call->invite.client && !call->invite.is_final)
+			sip_client_cancel(call->core->txs, context, call->invite.client, SPAN_NONE);
+		return;
+	}
 	call_hangup(call, context, &hangup);
+}
+
+void invite_watch(struct call *call, const struct core_env *env)
+{
+	timer_start(call->core->wheel, &call->ring_timer,
+		env->now_ms + env->config->limits.ring_timeout_ms, on_ring_timeout);
 }
 
 static void on_host_silent(struct timer *timer, void *context)
@@ -288,8 +300,7 @@ static void setup_media(struct setup *s)
 		setup_fail(s, 503, CALL_CAUSE_INTERNAL);
 		return;
 	}
-	timer_start(s->core->wheel, &call->ring_timer,
-		s->env->now_ms + s->env->config->limits.ring_timeout_ms, on_ring_timeout);
+	invite_watch(call, s->env);
 }
 
 static void setup_call(struct setup *s)

@@ -54,8 +54,10 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 		.is_late = span_is_empty(in->msg->body) };
 	sip_tx_set_user(tx, call_user(call));
 	uint16_t status = relay(call, turn, in->msg);
-	if (status == 0)
+	if (status == 0) {
+		invite_watch(call, core_env_of(turn));
 		return;
+	}
 	call->invite.is_active = false;
 	if (status == 503)
 		refuse_busy(core, turn, tx);
@@ -118,6 +120,7 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 		return;
 	}
 	invite->is_final = true;
+	timer_stop(call->core->wheel, &call->ring_timer);
 	if (call->is_finished) {
 		if (msg->status < 300)
 			leg_send_ack(call, turn, call_other(invite->from), invite->client_cseq,
@@ -134,6 +137,7 @@ void reinvite_failed(struct call *call, const struct sip_turn *turn, enum sip_tx
 {
 	call->invite.client = NULL;
 	call->invite.is_final = true;
+	timer_stop(call->core->wheel, &call->ring_timer);
 	if (!call->is_finished) {
 		CORE_COUNT(call->core, hosts_silent);
 		relay_error(call, turn, failure == SIP_TX_CANCELLED ? 487 : 408);

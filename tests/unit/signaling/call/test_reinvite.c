@@ -175,12 +175,31 @@ static void other_methods(void **state)
 	assert_int_equal(fixture_calls(f), 1);
 }
 
+// A provisional answer, then nothing: the re-INVITE is given up, the call is not.
+static void never_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	establish(f);
+	reinvite(f, SDP_HEAD("10.1.1.5") "m=audio 4000 RTP/AVP 8\r\na=sendonly\r\n");
+	fixture_carrier(f, "INVITE", 180, "");
+	fixture_wait(f, 29000);
+	assert_null(fixture_last(f, "CANCEL"));
+	fixture_wait(f, 2000);
+	assert_non_null(fixture_last(f, "CANCEL"));
+	fixture_wait(f, 33000);
+	assert_non_null(fixture_last(f, "SIP/2.0 487"));
+	assert_int_equal(f->ended_count, 0);
+	assert_int_equal(fixture_calls(f), 1);
+	assert_int_equal(rtp_flow(f, REALM_ACCESS)->generation, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(held_and_moved), TEST(held_by_zero), TEST(refused), TEST(dialog_dead),
+		TEST(never_answered), TEST(held_and_moved), TEST(held_by_zero), TEST(refused), TEST(dialog_dead),
 		TEST(glare), TEST(muxed_on_one_leg), TEST(other_methods),
 	};
 
