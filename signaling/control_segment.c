@@ -121,6 +121,9 @@ static void log_refused(const char *dir, int rc)
 			"limits: start the old configuration and run 'muga drain', or "
 			"delete the file and lose them\"",
 			dir);
+	else if (rc == -EPROTO)
+		LOG_ERROR(SHM, "segment_failed", "dir=%s reason=\"signaling.seg is damaged, or no "
+			"segment of this program at all: delete it\"", dir);
 	else
 		LOG_ERROR(SHM, "segment_failed", "dir=%s error=\"%s\"", dir, strerror(-rc));
 }
