@@ -1,6 +1,7 @@
 // addresses.h - the segment's address table, checked, as what the ports and lanes need.
 //
-// Main thread only. The table is the other process's memory: every field is copied once and checked.
+// Main thread only. The table is the other process's memory: every field is copied once and
+// checked.
 #pragma once
 
 #include "address_map.h"

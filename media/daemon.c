@@ -78,8 +78,10 @@ static int wait_for_segments(struct media *media)
 		int rc = segments_open(&media->segments, media->config->shm_dir, media->lanes);
 
 		if (rc == -EBUSY)
-			LOG_ERROR(SHM, "another_instance", "dir=%s reason=\"another muga-media holds the "
-				"lock on media.seg\"", media->config->shm_dir);
+			LOG_ERROR(SHM, "another_instance",
+				"dir=%s reason=\"another muga-media holds the "
+				"lock on media.seg\"",
+				media->config->shm_dir);
 		if (!rc || rc == -EBUSY || rc == -ENOMEM)
 			return rc;
 		if (!told_ns || clock_mono_ns() - told_ns > WAIT_LOG_NS) {
@@ -103,9 +105,11 @@ static int open_ports(struct media *media)
 		int rc = port_queues(device, media->lanes);
 
 		if (rc < 0) {
-			LOG_ERROR(PORT, "port_refused", "device=%s interface=%s lanes=%u reason=\"%s\"",
-				device->name, device->interface ? device->interface : "-", media->lanes,
-				rc == -ENOSPC ? "fewer queues than lanes: see ethtool -L" : strerror(-rc));
+			LOG_ERROR(PORT, "port_refused",
+				"device=%s interface=%s lanes=%u reason=\"%s\"", device->name,
+				device->interface ? device->interface : "-", media->lanes,
+				rc == -ENOSPC ? "fewer queues than lanes: see ethtool -L" :
+						strerror(-rc));
 			return rc;
 		}
 		queues[d] = (uint16_t)rc;
@@ -115,7 +119,8 @@ static int open_ports(struct media *media)
 	if (!media->pool)
 		return -ENOMEM;
 	for (uint32_t d = 0; d < media->config->device_count; d++) {
-		int rc = port_open(&media->ports[d], &media->config->devices[d], queues[d], media->pool);
+		int rc = port_open(
+			&media->ports[d], &media->config->devices[d], queues[d], media->pool);
 
 		if (rc)
 			return rc;
@@ -138,7 +143,8 @@ static int raise_guard(struct media *media)
 	rc = guard_install(media->config);
 	media->is_guarded = rc == 0;
 	if (rc && !is_required) {
-		LOG_WARN(PORT, "no_guard", "reason=\"no nftables: while muga-media starts the kernel may "
+		LOG_WARN(PORT, "no_guard",
+			"reason=\"no nftables: while muga-media starts the kernel may "
 			"answer media with ICMP\"");
 		return 0;
 	}
@@ -172,7 +178,9 @@ static void tell_neigh(struct media *media, const struct address_entry *entry)
 	static const uint8_t laboratory_mac[6] = { 0x02, 0, 0, 0, 0, 1 };
 	const struct config_device *device = &media->config->devices[entry->rx_port];
 	const struct port *port = &media->ports[entry->rx_port];
-	struct neigh_egress egress = { .port = entry->rx_port, .vlan = entry->vlan, .mtu = port->mtu };
+	struct neigh_egress egress = {
+		.port = entry->rx_port, .vlan = entry->vlan, .mtu = port->mtu
+	};
 
 	if (port_has_interface(device->kind))
 		egress.interface = device->interface;
@@ -191,21 +199,24 @@ static int take_addresses(struct media *media)
 	addresses_read(&media->segments.signaling, media->config, addresses);
 	rc = address_map_build(map, addresses->entries, addresses->count);
 	if (rc) {
-		LOG_ERROR(SHM, "media_addresses_refused", "count=%u reason=\"%s\"", addresses->count,
+		LOG_ERROR(SHM, "media_addresses_refused", "count=%u reason=\"%s\"",
+			addresses->count,
 			rc == -EEXIST ? "one address twice on a device" : strerror(-rc));
 		return rc;
 	}
 	for (uint32_t i = 0; i < addresses->count; i++)
 		tell_neigh(media, &addresses->entries[i]);
 	for (uint32_t p = 0; p < media->port_count && !rc; p++)
-		rc = port_steer(&media->ports[p], (uint16_t)p, addresses->entries, addresses->count);
+		rc = port_steer(
+			&media->ports[p], (uint16_t)p, addresses->entries, addresses->count);
 	if (rc) {
 		LOG_ERROR(PORT, "steering_refused", "errno=%d", -rc);
 		return rc;
 	}
 	media->map_current = !media->map_current;
 	lane_runners_set_addresses(media->runners, media->lanes, map);
-	LOG_INFO(SHM, "media_addresses", "count=%u refused=%u", addresses->count, addresses->refused);
+	LOG_INFO(SHM, "media_addresses", "count=%u refused=%u", addresses->count,
+		addresses->refused);
 	return 0;
 }
 
@@ -226,8 +237,8 @@ static int start_lanes(struct media *media)
 	return 0;
 }
 
-// Before the ports are opened: DPDK's AF_PACKET driver sets the interface's MAC anew, on which the kernel
-// forgets all its neighbours. What we have read by then serves on as their last MAC.
+// Before the ports are opened: DPDK's AF_PACKET driver sets the interface's MAC anew, on which the
+// kernel forgets all its neighbours. What we have read by then serves on as their last MAC.
 static int start_neigh(struct media *media)
 {
 	int rc;

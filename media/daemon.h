@@ -1,7 +1,7 @@
 // daemon.h - muga-media as a whole: what is started in which order, and the main thread's loop.
 //
-// config -> signaling's file -> media's file and its lock -> EAL -> packet pool -> guard -> ports ->
-// next hops -> lanes. The lock comes before anything that another instance could be using.
+// config -> signaling's file -> media's file and its lock -> EAL -> packet pool -> guard -> ports
+// -> next hops -> lanes. The lock comes before anything that another instance could be using.
 #pragma once
 
 #include "config/config.h"

@@ -77,7 +77,8 @@ static int lcores_format(const struct config_dataplane *dataplane, uint32_t cpu_
 	return used < bytes ? 0 : -ENOSPC;
 }
 
-int eal_args_build(const struct config_dataplane *dataplane, uint32_t cpu_count, struct eal_args *out)
+int eal_args_build(
+	const struct config_dataplane *dataplane, uint32_t cpu_count, struct eal_args *out)
 {
 	struct writer writer = { .args = out };
 	char lcores[512];

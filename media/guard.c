@@ -17,8 +17,8 @@ struct guard_text {
 	bool is_full;
 };
 
-static void __attribute__((format(printf, 2, 3))) guard_add(struct guard_text *text, const char *fmt,
-	...)
+static void __attribute__((format(printf, 2, 3)))
+guard_add(struct guard_text *text, const char *fmt, ...)
 {
 	va_list args;
 	size_t room = text->bytes - text->used;

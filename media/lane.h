@@ -78,8 +78,8 @@ void lane_init(
 
 // Something about that port is new: its record (HINT_FLOW_CHANGED) or its latch. Acts on a new
 // incarnation or generation now and builds the headers of the port and of its peer, which has their
-// next hops resolved: packets find all of it done. Ports of other lanes, and those without a record,
-// are ignored. Between bursts, online (epoch.h).
+// next hops resolved: packets find all of it done. Ports of other lanes, and those without a
+// record, are ignored. Between bursts, online (epoch.h).
 void lane_flow_changed(struct lane *lane, uint16_t address, uint16_t port);
 
 // Hints were lost, or the view changed: rebuild every header at its next packet.
@@ -88,9 +88,9 @@ void lane_headers_expire(struct lane *lane);
 // Slots that a sweep must visit.
 uint32_t lane_flows_limit(const struct lane *lane);
 
-// Looks at `count` slots from `from`, for what hints did not tell: published records of this lane that
-// it does not know yet or that could not be forwarded, headers whose peer is gone or replaced. Between
-// bursts, online.
+// Looks at `count` slots from `from`, for what hints did not tell: published records of this lane
+// that it does not know yet or that could not be forwarded, headers whose peer is gone or replaced.
+// Between bursts, online.
 void lane_flows_sweep(struct lane *lane, uint32_t from, uint32_t count);
 
 // Expires the headers when routes or neighbours have changed. Before each burst and each sweep.

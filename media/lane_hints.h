@@ -9,8 +9,8 @@
 // concerns. A full ring loses hints: nothing depends on them.
 void lane_hints_send(struct lane_runner *runner, const struct lane_attachment *attachment);
 
-// Acts on what the workers sent, and sweeps: all flows at once after a start or lost hints, else one
-// pass over the table in a second or more.
+// Acts on what the workers sent, and sweeps: all flows at once after a start or lost hints, else
+// one pass over the table in a second or more.
 void lane_hints_take(struct lane_runner *runner, const struct lane_attachment *attachment,
 	uint64_t now_ns);
 

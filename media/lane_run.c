@@ -140,9 +140,11 @@ static uint32_t receive_handed(struct lane_runner *runner, bool is_attached)
 	uint32_t total = 0;
 
 	for (uint32_t other = 0; other < runner->lanes; other++) {
-		uint32_t count = !runner->from[other] ? 0 :
-			rte_ring_dequeue_burst(runner->from[other], (void **)mbufs, BURST_MAX, NULL);
+		struct rte_ring *ring = runner->from[other];
+		uint32_t count = 0;
 
+		if (ring)
+			count = rte_ring_dequeue_burst(ring, (void **)mbufs, BURST_MAX, NULL);
 		if (!count)
 			continue;
 		total += count;
@@ -174,8 +176,8 @@ static void sleep_ns(struct lane_runner *runner, long ns)
 	nanosleep(&pause, NULL);
 }
 
-// af_xdp has no receive interrupts, so an idle lane naps. It stays online in the epoch: a nap delays a
-// grace period by no more than a long burst does.
+// af_xdp has no receive interrupts, so an idle lane naps. It stays online in the epoch: a nap
+// delays a grace period by no more than a long burst does.
 static void back_off(struct lane_runner *runner, uint32_t packets)
 {
 	if (packets) {

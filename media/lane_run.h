@@ -92,8 +92,9 @@ struct lane_runner {
 	uint64_t publish_ns;
 };
 
-// The longest time that the loop sleeps, which is the latency that idling adds at most (the kernel's
-// timer slack is set to 1 ns): short after the last packet, long after some 10 ms without any.
+// The longest time that the loop sleeps, which is the latency that idling adds at most (the
+// kernel's timer slack is set to 1 ns): short after the last packet, long after some 10 ms without
+// any.
 #define LANE_SLEEP_SHORT_NS 30000u
 #define LANE_SLEEP_LONG_NS  80000u
 

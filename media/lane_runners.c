@@ -1,4 +1,5 @@
-// lane_runners.c - the main thread's side of lane_run.h: making runners, wiring ports, steering lanes.
+// lane_runners.c - the main thread's side of lane_run.h: making runners, wiring ports, steering
+// lanes.
 #include "lane_run.h"
 
 #include "ethdev.h"
@@ -107,7 +108,8 @@ void lane_runners_attach(struct lane_runner *runners, uint32_t count,
 		atomic_store_explicit(&runners[i].attachment, attachment, memory_order_release);
 	for (uint32_t i = 0; i < count; i++)
 		while (atomic_load_explicit(&runners[i].is_running, memory_order_acquire) &&
-			atomic_load_explicit(&runners[i].attached, memory_order_acquire) != attachment)
+			atomic_load_explicit(&runners[i].attached, memory_order_acquire) !=
+				attachment)
 			wait_a_little();
 }
 

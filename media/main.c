@@ -77,8 +77,8 @@ static struct config *load(const char *path)
 	int rc = config_load(path, &config, errors, CONFIG_ERRORS_SHOWN, &count);
 
 	for (uint32_t i = 0; rc && i < count && i < CONFIG_ERRORS_SHOWN; i++)
-		fprintf(stderr, "%s:%u:%u: %s: %s\n", errors[i].file, errors[i].line, errors[i].column,
-			errors[i].key, errors[i].message);
+		fprintf(stderr, "%s:%u:%u: %s: %s\n", errors[i].file, errors[i].line,
+			errors[i].column, errors[i].key, errors[i].message);
 	if (rc && !count)
 		fprintf(stderr, "%s: %s\n", path, strerror(-rc));
 	return rc ? NULL : config;
@@ -125,8 +125,8 @@ static void pid_remove(const struct config *config)
 		unlink(path);
 }
 
-// The parent waits for one byte, which says that media is forwarded; its status tells what became of us.
-// Returns the descriptor to write it to.
+// The parent waits for one byte, which says that media is forwarded; its status tells what became
+// of us. Returns the descriptor to write it to.
 static int go_to_background(const struct config *config)
 {
 	int ends[2], log, null;

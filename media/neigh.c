@@ -31,7 +31,8 @@ static void note_event(void *context, const struct neigh_message *message)
 		neigh->dirty |= DIRTY_LINKS;
 	else if (message->kind == NEIGH_ROUTE)
 		neigh->dirty |= DIRTY_ROUTES;
-	else if (message->kind == NEIGH_NEIGHBOUR && neigh_mirror_has(neigh, message->entry.ifindex))
+	else if (message->kind == NEIGH_NEIGHBOUR &&
+		neigh_mirror_has(neigh, message->entry.ifindex))
 		neigh->dirty |= DIRTY_NEIGHBOURS;
 }
 
@@ -80,7 +81,8 @@ static void upkeep(struct neigh *neigh, uint64_t now_ns)
 	if (now_ns - neigh->upkeep_ns < NEIGH_UPKEEP_NS)
 		return;
 	neigh->upkeep_ns = now_ns;
-	neigh->dirty |= DIRTY_NEIGHBOURS; // ends holds; catches what a subscription might have missed
+	// ends holds; catches what a subscription might have missed
+	neigh->dirty |= DIRTY_NEIGHBOURS;
 	if (now_ns - neigh->reask_ns > NEIGH_REASK_NS) {
 		neigh->reask_ns = now_ns;
 		reask(neigh, now_ns);
@@ -166,7 +168,8 @@ err:
 	return rc;
 }
 
-void neigh_set_egress(struct neigh *neigh, uint16_t media_address, const struct neigh_egress *egress)
+void neigh_set_egress(
+	struct neigh *neigh, uint16_t media_address, const struct neigh_egress *egress)
 {
 	struct egress_wish wish = { .is_set = true };
 	uint64_t one = 1;

@@ -1,8 +1,8 @@
 // neigh.h - mirrors the kernel's links, routes and neighbours into a nexthop_table, by netlink.
 //
 // One thread of its own: it dumps, subscribes, dumps again what an event named (all of it after
-// ENOBUFS), asks the kernel to resolve what lanes miss and to keep alive what they use. Addresses and
-// routes stay the kernel's business: `ip`, FRR and keepalived work as everywhere.
+// ENOBUFS), asks the kernel to resolve what lanes miss and to keep alive what they use. Addresses
+// and routes stay the kernel's business: `ip`, FRR and keepalived work as everywhere.
 #pragma once
 
 #include "nexthop_table.h"
@@ -31,7 +31,8 @@ struct neigh_counters {
 // Opens netlink and fills the table once. 0 or -errno.
 int neigh_new(struct nexthop_table *table, struct neigh **out);
 // Any thread; copied. Takes effect within some ms.
-void neigh_set_egress(struct neigh *neigh, uint16_t media_address, const struct neigh_egress *egress);
+void neigh_set_egress(
+	struct neigh *neigh, uint16_t media_address, const struct neigh_egress *egress);
 // Dumps and publishes at once, in the caller's thread. Only before neigh_start().
 int neigh_refresh(struct neigh *neigh);
 int neigh_start(struct neigh *neigh);

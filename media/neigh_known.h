@@ -1,7 +1,8 @@
 // neigh_known.h - the neighbours that we know, and the last MAC of those that the kernel has lost.
 //
-// A neighbour that fails keeps its last MAC for NEIGH_HOLD_NS: a missed ARP answer must not cut calls.
-// Pure: a sorted array merged with each dump. Neighbour thread only. Allocates in neigh_known_new() only.
+// A neighbour that fails keeps its last MAC for NEIGH_HOLD_NS: a missed ARP answer must not cut
+// calls. Pure: a sorted array merged with each dump. Neighbour thread only. Allocates in
+// neigh_known_new() only.
 #pragma once
 
 #include "base/addr.h"

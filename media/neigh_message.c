@@ -14,7 +14,8 @@
 typedef void (*attribute_fn)(struct neigh_message *out, const struct rtattr *attribute);
 
 // Calls `each` for all attributes; -EINVAL if one reaches beyond the end.
-static int attributes_walk(const void *at, size_t bytes, struct neigh_message *out, attribute_fn each)
+static int attributes_walk(
+	const void *at, size_t bytes, struct neigh_message *out, attribute_fn each)
 {
 	const struct rtattr *attribute = at;
 

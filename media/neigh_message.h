@@ -1,6 +1,7 @@
 // neigh_message.h - one rtnetlink message about links, routes or neighbours, as values.
 //
-// Pure: reads bytes, owns nothing. The kernel is trusted, its messages are bounds-checked all the same.
+// Pure: reads bytes, owns nothing. The kernel is trusted, its messages are bounds-checked all the
+// same.
 #pragma once
 
 #include "base/addr.h"
@@ -57,8 +58,8 @@ struct neigh_message {
 	};
 };
 
-// 0; -EINVAL: attributes that do not fit their lengths. Other message types and other address families
-// give NEIGH_OTHER.
+// 0; -EINVAL: attributes that do not fit their lengths. Other message types and other address
+// families give NEIGH_OTHER.
 int neigh_message_parse(const struct nlmsghdr *header, size_t bytes, struct neigh_message *out);
 
 enum neigh_ask {

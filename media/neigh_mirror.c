@@ -1,4 +1,5 @@
-// neigh_mirror.c - dumps of the kernel's links, routes and neighbours, made into the snapshot that lanes read.
+// neigh_mirror.c - dumps of the kernel's links, routes and neighbours, made into the snapshot that
+// lanes read.
 #include "neigh_mirror.h"
 
 #include "base/clock.h"
@@ -17,7 +18,8 @@ static const char *link_name(const struct neigh *neigh, uint32_t ifindex)
 }
 
 // The interface itself, or the 802.1Q interface over it.
-static const struct neigh_link *link_find(const struct neigh *neigh, const char *name, uint16_t vlan)
+static const struct neigh_link *link_find(
+	const struct neigh *neigh, const char *name, uint16_t vlan)
 {
 	const struct neigh_link *base = NULL;
 

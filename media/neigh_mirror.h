@@ -1,4 +1,5 @@
-// neigh_mirror.h - what neigh.c and neigh_mirror.c share: the thread with its wishes, and the mirror itself.
+// neigh_mirror.h - what neigh.c and neigh_mirror.c share: the thread with its wishes, and the
+// mirror itself.
 #pragma once
 
 #include "neigh.h"

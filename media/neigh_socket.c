@@ -19,7 +19,8 @@ static int socket_open(uint32_t groups, int flags)
 
 	if (fd < 0)
 		return -errno;
-	// Needs CAP_NET_ADMIN, which we have for the neighbours anyway; smaller buffers only resync more.
+	// Needs CAP_NET_ADMIN, which we have for the neighbours anyway; smaller buffers only resync
+	// more.
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
 	if (bind(fd, (struct sockaddr *)&local, sizeof(local))) {
 		int rc = -errno;

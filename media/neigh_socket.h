@@ -1,4 +1,5 @@
-// neigh_socket.h - the two rtnetlink sockets of the neighbour mirror: events, and dumps and requests.
+// neigh_socket.h - the two rtnetlink sockets of the neighbour mirror: events, and dumps and
+// requests.
 //
 // Neighbour thread only. No state but the sockets; messages are handed on as values.
 #pragma once

@@ -9,7 +9,8 @@
 
 enum request_state { REQUEST_EMPTY, REQUEST_WRITING, REQUEST_FULL };
 
-// A place for one wish: its state passes the ownership of the rest between lanes and control thread.
+// A place for one wish: its state passes the ownership of the rest between lanes and control
+// thread.
 struct request_slot {
 	_Atomic uint32_t state; // enum request_state
 	struct nexthop_request request;

@@ -18,8 +18,7 @@ struct nexthop {
 	uint16_t port;      // index into lane->ports of the egress port
 	uint16_t vlan;      // 802.1Q id, 0 = untagged
 	uint16_t mtu;       // of the IP packet, bytes
-	uint32_t
-		generation; // of the table when this was read; the answer is stale when it has moved
+	uint32_t generation; // of the table when this was read; stale when that has moved
 };
 
 // The next hop of a packet that leaves from `media_address` (its device, VLAN and route table) to

@@ -1,8 +1,9 @@
-// nexthop_table.h - the control side of nexthop.h: two snapshots, one read by lanes, one being made.
+// nexthop_table.h - the control side of nexthop.h: two snapshots, one read by lanes, one being
+// made.
 //
 // Control thread: nexthop_table_edit(), fill, nexthop_table_publish(). Lanes read the published one
-// under liburcu's QSBR; memory is all allocated by nexthop_table_new(). A snapshot holds what leaves by
-// our devices only, so sizes are those of an access router, not of the Internet.
+// under liburcu's QSBR; memory is all allocated by nexthop_table_new(). A snapshot holds what
+// leaves by our devices only, so sizes are those of an access router, not of the Internet.
 #pragma once
 
 #include "nexthop.h"
@@ -62,10 +63,10 @@ void nexthop_table_set_wake(struct nexthop_table *table, int fd);
 struct nexthop_snapshot *nexthop_table_edit(struct nexthop_table *table);
 // The one that they do read.
 struct nexthop_snapshot *nexthop_table_current(const struct nexthop_table *table);
-// Sorts the edited snapshot, gives it to lanes, moves the generation and waits until no lane reads the
-// old one. Control thread only, not a registered RCU reader.
+// Sorts the edited snapshot, gives it to lanes, moves the generation and waits until no lane reads
+// the old one. Control thread only, not a registered RCU reader.
 void nexthop_table_publish(struct nexthop_table *table);
 
-// The next thing that lanes asked for. False: none. Requests beyond 256 at a time are forgotten; the
-// next packet asks again.
+// The next thing that lanes asked for. False: none. Requests beyond 256 at a time are forgotten;
+// the next packet asks again.
 bool nexthop_table_take_request(struct nexthop_table *table, struct nexthop_request *out);

@@ -108,7 +108,8 @@ static int port_create(struct port *port)
 	if (port->device->kind == CONFIG_PORT_XDP) {
 		rc = port_xdp_program(program, sizeof(program));
 		if (rc) {
-			LOG_ERROR(PORT, "no_xdp_program", "file=steer.bpf.o variable=MUGA_XDP_PROGRAM");
+			LOG_ERROR(PORT, "no_xdp_program",
+				"file=steer.bpf.o variable=MUGA_XDP_PROGRAM");
 			return rc;
 		}
 	}
@@ -136,8 +137,8 @@ static int port_setup_queues(struct port *port, struct rte_mempool *pool)
 	int socket = rte_eth_dev_socket_id(port->id);
 
 	for (uint16_t q = 0; q < port->queues; q++) {
-		int rc = rte_eth_rx_queue_setup(port->id, q, PORT_DESCRIPTORS, (unsigned)socket, NULL,
-			pool);
+		int rc = rte_eth_rx_queue_setup(
+			port->id, q, PORT_DESCRIPTORS, (unsigned)socket, NULL, pool);
 
 		if (!rc)
 			rc = rte_eth_tx_queue_setup(port->id, q, PORT_DESCRIPTORS, (unsigned)socket,
@@ -148,8 +149,8 @@ static int port_setup_queues(struct port *port, struct rte_mempool *pool)
 	return 0;
 }
 
-// The driver attaches the program with the first ingress queue and refuses when one is there. Between
-// our detaching and its attaching the kernel sees media; guard.h keeps it silent.
+// The driver attaches the program with the first ingress queue and refuses when one is there.
+// Between our detaching and its attaching the kernel sees media; guard.h keeps it silent.
 static int port_make_way(struct port *port)
 {
 	int rc;
@@ -198,16 +199,18 @@ int port_open(struct port *port, const struct config_device *device, uint16_t qu
 		rc = port_configure(port, pool);
 	if (rc) {
 		LOG_ERROR(PORT, "port_refused", "device=%s interface=%s errno=%d reason=\"%s\"",
-			device->name, device->interface ? device->interface : "-", -rc, strerror(-rc));
+			device->name, device->interface ? device->interface : "-", -rc,
+			strerror(-rc));
 		port_close(port);
 		return rc;
 	}
-	LOG_INFO(PORT, "port_open", "device=%s driver=%s queues=%u mtu=%u", device->name, port->vdev,
-		queues, port->mtu);
+	LOG_INFO(PORT, "port_open", "device=%s driver=%s queues=%u mtu=%u", device->name,
+		port->vdev, queues, port->mtu);
 	return 0;
 }
 
-int port_steer(struct port *port, uint16_t index, const struct address_entry *entries, uint32_t count)
+int port_steer(
+	struct port *port, uint16_t index, const struct address_entry *entries, uint32_t count)
 {
 	struct address_entry own[SHM_ADDRESS_MAX];
 	uint32_t own_count = 0;

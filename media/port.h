@@ -37,8 +37,8 @@ int port_queues(const struct config_device *device, uint32_t lanes);
 int port_args(const struct config_device *device, uint16_t queues, const char *program, char *buf,
 	size_t bytes);
 
-// Opens the device's port with queues from port_queues(). The caller holds the lock on media's file: a
-// stale XDP program of an earlier process is taken off here. 0 or -errno, logged.
+// Opens the device's port with queues from port_queues(). The caller holds the lock on media's
+// file: a stale XDP program of an earlier process is taken off here. 0 or -errno, logged.
 int port_open(struct port *port, const struct config_device *device, uint16_t queues,
 	struct rte_mempool *pool);
 

@@ -30,8 +30,10 @@ int port_xdp_program(char *path, size_t bytes)
 	ssize_t len;
 	char *slash;
 
+	if (chosen && (snprintf(path, bytes, "%s", chosen) >= (int)bytes || !is_file(path)))
+		return -ENOENT;
 	if (chosen)
-		return snprintf(path, bytes, "%s", chosen) < (int)bytes && is_file(path) ? 0 : -ENOENT;
+		return 0;
 	len = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
 	if (len < 0)
 		return -ENOENT;
@@ -75,7 +77,8 @@ int port_xdp_take_off(uint32_t ifindex)
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
 	if (strcmp(info.name, STEER_PROGRAM) != 0) {
-		LOG_ERROR(PORT, "foreign_xdp_program", "ifindex=%u program=%.16s", ifindex, info.name);
+		LOG_ERROR(PORT, "foreign_xdp_program", "ifindex=%u program=%.16s", ifindex,
+			info.name);
 		close(fd);
 		return -EBUSY;
 	}
@@ -133,7 +136,8 @@ int port_xdp_find(struct port_xdp *xdp, uint32_t ifindex)
 	return rc;
 }
 
-static bool is_wanted(const struct steer_key *key, const struct address_entry *entries, uint32_t count)
+static bool is_wanted(
+	const struct steer_key *key, const struct address_entry *entries, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
 		if (entries[i].vlan == key->vlan && !memcmp(entries[i].ip.b, key->ip, 16))
@@ -154,7 +158,8 @@ static void ranges_prune(int fd, const struct address_entry *entries, uint32_t c
 			bpf_map_delete_elem(fd, &keys[i]);
 }
 
-int port_xdp_set_ranges(const struct port_xdp *xdp, const struct address_entry *entries, uint32_t count)
+int port_xdp_set_ranges(
+	const struct port_xdp *xdp, const struct address_entry *entries, uint32_t count)
 {
 	ranges_prune(xdp->ranges_fd, entries, count);
 	for (uint32_t i = 0; i < count; i++) {

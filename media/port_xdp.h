@@ -1,7 +1,7 @@
 // port_xdp.h - our XDP program on an interface: taking off a stale one, filling its ranges.
 //
-// DPDK's driver loads and attaches the program (xdp/steer.bpf.c); we find its maps by the program's id.
-// Main thread only. Knows no rte_*.
+// DPDK's driver loads and attaches the program (xdp/steer.bpf.c); we find its maps by the program's
+// id. Main thread only. Knows no rte_*.
 #pragma once
 
 #include "address_map.h"
@@ -20,8 +20,8 @@ struct port_xdp {
 // ../lib/muga/ from there. 0 or -ENOENT.
 int port_xdp_program(char *path, size_t bytes);
 
-// Takes a steering program that a killed muga-media left off the interface. 1: there was one, 0: none;
-// -EBUSY: a program of someone else is attached; other -errno.
+// Takes a steering program that a killed muga-media left off the interface. 1: there was one, 0:
+// none; -EBUSY: a program of someone else is attached; other -errno.
 int port_xdp_take_off(uint32_t ifindex);
 
 // Finds the maps of the program now attached. 0 or -errno.

@@ -1,7 +1,7 @@
 // segments.h - the two files of the shared segment as the media process holds them.
 //
-// Main thread only; lanes see them through struct lane_attachment. Media's file is ours alone while we
-// hold its lock, which is also what makes a second muga-media refuse.
+// Main thread only; lanes see them through struct lane_attachment. Media's file is ours alone while
+// we hold its lock, which is also what makes a second muga-media refuse.
 #pragma once
 
 #include "lane_run.h"

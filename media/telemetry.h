@@ -1,6 +1,7 @@
 // telemetry.h - the lanes' counters as a list of names and values, for the shared segment.
 //
-// Names are given once by the main thread; each lane copies its own values, relaxed, a few times a second.
+// Names are given once by the main thread; each lane copies its own values, relaxed, a few times a
+// second.
 #pragma once
 
 #include "lane_run.h"

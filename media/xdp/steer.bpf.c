@@ -1,9 +1,9 @@
 // steer.bpf.c - XDP: media to the lanes, everything else to the kernel.
 //
 // Media is UDP to (media address, its port range), over IPv4 or IPv6, behind at most one VLAN tag.
-// While no socket is bound to the queue (muga-media starting, or killed) media is dropped: handed to
-// the kernel it would be answered with ICMP port unreachable, and phones end calls on that.
-// The program is loaded by DPDK's af_xdp driver, which needs the map's name `xsks_map`.
+// While no socket is bound to the queue (muga-media starting, or killed) media is dropped: handed
+// to the kernel it would be answered with ICMP port unreachable, and phones end calls on that. The
+// program is loaded by DPDK's af_xdp driver, which needs the map's name `xsks_map`.
 #include "steer.h"
 
 #include <linux/bpf.h>

@@ -1,8 +1,8 @@
 // steer.h - the maps that the XDP program shares with muga-media.
 //
-// Compiled for the kernel's BPF machine and for us: plain fixed-size types only. Each device has its
-// own program and maps; only muga-media writes `steer_ranges` and `xsks_map`, only the program writes
-// `steer_counts`. They are found through the attached program's id, not by pins: two border
+// Compiled for the kernel's BPF machine and for us: plain fixed-size types only. Each device has
+// its own program and maps; only muga-media writes `steer_ranges` and `xsks_map`, only the program
+// writes `steer_counts`. They are found through the attached program's id, not by pins: two border
 // controllers in two network namespaces may share one bpffs, where names would collide.
 #pragma once
 

@@ -26,8 +26,8 @@ static void fill_record(struct flow_cfg *to, struct flow_cfg *record)
 	SHM_CRASH_POINT(62);
 }
 
-// Tells the lane of the port's shard, so that it resolves the next hop and builds the header before the
-// first packet. A hint that finds no room is counted in the ring: its reader then sweeps.
+// Tells the lane of the port's shard, so that it resolves the next hop and builds the header before
+// the first packet. A hint that finds no room is counted in the ring: its reader then sweeps.
 static void push_hint(struct flow_writer *w, const struct flow_pair *pair, uint32_t which)
 {
 	struct hint hint = {

@@ -1,8 +1,8 @@
-// shard_lanes.h - which lane of media owns each media shard, in media's file: signaling sends its hints
-// there (event.h).
+// shard_lanes.h - which lane of media owns each media shard, in media's file: signaling sends its
+// hints there (event.h).
 //
-// Media publishes the table once per start, before its lanes run. A hint that goes to the wrong lane, or to
-// none because the table is not there yet, is merely lost: lanes sweep when they start.
+// Media publishes the table once per start, before its lanes run. A hint that goes to the wrong
+// lane, or to none because the table is not there yet, is merely lost: lanes sweep when they start.
 #pragma once
 
 #include "shm/segment.h"

@@ -1,12 +1,13 @@
-// flow-inject - stands in for muga-signaling: makes its segment file and publishes flows for muga-media.
+// flow-inject - stands in for muga-signaling: makes its segment file and publishes flows for
+// muga-media.
 //
 //   flow-inject CONFIG COUNT ADDRESS-A REMOTE-A ADDRESS-B REMOTE-B [early]
 //
-// ADDRESS-x is a media address id (realm by realm, in the order of the configuration), REMOTE-x the far
-// end of the first pair (IP:PORT; the i-th pair's is 2 i ports on). Prints "waiting", publishes at SIGUSR1
-// and when muga-media is there, as signaling does when a call comes; with "early" at once, so that media
-// finds the flows at its start. Then it prints "PORT-A PORT-B" for each pair and "ready"; it ends at SIGTERM
-// and leaves the segment.
+// ADDRESS-x is a media address id (realm by realm, in the order of the configuration), REMOTE-x the
+// far end of the first pair (IP:PORT; the i-th pair's is 2 i ports on). Prints "waiting", publishes
+// at SIGUSR1 and when muga-media is there, as signaling does when a call comes; with "early" at
+// once, so that media finds the flows at its start. Then it prints "PORT-A PORT-B" for each pair
+// and "ready"; it ends at SIGTERM and leaves the segment.
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -59,7 +60,8 @@ static uint32_t addresses_fill(const struct config *config, const struct shm_map
 	return count;
 }
 
-static int publish_leg(struct flow_writer *writer, struct leg *leg, const struct leg *peer, uint32_t side)
+static int publish_leg(
+	struct flow_writer *writer, struct leg *leg, const struct leg *peer, uint32_t side)
 {
 	for (uint32_t which = 0; which < 2; which++) {
 		struct flow_cfg cfg = {
@@ -104,7 +106,8 @@ static int parse_leg(char **argv, struct leg *out)
 }
 
 // Runs the writer until flows are wanted and media is there, or until the end.
-static void serve(struct flow_writer *writer, const char *dir, struct shm_map *media, bool is_until_wanted)
+static void serve(
+	struct flow_writer *writer, const char *dir, struct shm_map *media, bool is_until_wanted)
 {
 	while (!is_stopping) {
 		if (media->fd < 0 && !shm_media_attach(dir, media))
@@ -162,8 +165,10 @@ int main(int argc, char **argv)
 	struct flow_writer *writer;
 	bool is_early = argc == 8 && !strcmp(argv[7], "early");
 
-	if ((argc != 7 && !is_early) || parse_leg(&argv[3], &legs[0]) || parse_leg(&argv[5], &legs[1])) {
-		fprintf(stderr, "usage: flow-inject CONFIG COUNT ADDRESS-A REMOTE-A ADDRESS-B REMOTE-B "
+	if ((argc != 7 && !is_early) || parse_leg(&argv[3], &legs[0]) ||
+		parse_leg(&argv[5], &legs[1])) {
+		fprintf(stderr,
+			"usage: flow-inject CONFIG COUNT ADDRESS-A REMOTE-A ADDRESS-B REMOTE-B "
 			"[early]\n");
 		return 2;
 	}

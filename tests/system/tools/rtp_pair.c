@@ -1,11 +1,13 @@
-// rtp-pair - RTP both ways between two sockets in two network namespaces, through a border controller.
+// rtp-pair - RTP both ways between two sockets in two network namespaces, through a border
+// controller.
 //
 //   rtp-pair NETNS-A OWN-A PEER-A NETNS-B OWN-B PEER-B PACKETS RATE
 //
-// NETNS is a path like /run/netns/x, OWN and PEER are IP:PORT (IPv6 in brackets). Each side sends PACKETS
-// G.711 packets to its PEER, RATE a second, and counts what arrives by sequence number. Prints one line of
-// JSON for each direction; gap_max_ms is the longest silence between two packets. Exits 0 always: the
-// caller judges the numbers. RTP checks: payload, source (must be PEER), UDP errors (ICMP) are counted.
+// NETNS is a path like /run/netns/x, OWN and PEER are IP:PORT (IPv6 in brackets). Each side sends
+// PACKETS G.711 packets to its PEER, RATE a second, and counts what arrives by sequence number.
+// Prints one line of JSON for each direction; gap_max_ms is the longest silence between two
+// packets. Exits 0 always: the caller judges the numbers. RTP checks: payload, source (must be
+// PEER), UDP errors (ICMP) are counted.
 #include "base/addr.h"
 #include "base/clock.h"
 
@@ -66,12 +68,14 @@ static void side_send(struct side *side)
 		packet[4 + i] = (uint8_t)(timestamp >> (24 - 8 * i));
 		packet[8 + i] = (uint8_t)(side->ssrc >> (24 - 8 * i));
 	}
-	if (sendto(side->fd, packet, sizeof(packet), 0, (struct sockaddr *)&side->to, side->to_len) < 0)
+	if (sendto(side->fd, packet, sizeof(packet), 0, (struct sockaddr *)&side->to,
+		    side->to_len) < 0)
 		side->errors++; // an ICMP error about an earlier packet is told here
 	side->sent++;
 }
 
-static void side_judge(struct side *side, const uint8_t *packet, ssize_t len, const struct addr *from)
+static void side_judge(
+	struct side *side, const uint8_t *packet, ssize_t len, const struct addr *from)
 {
 	uint32_t sequence = (uint32_t)packet[2] << 8 | packet[3];
 	uint64_t now_ns = clock_mono_ns();
@@ -102,8 +106,8 @@ static void side_receive(struct side *side)
 
 	for (;;) {
 		socklen_t from_len = sizeof(from);
-		ssize_t len = recvfrom(side->fd, packet, sizeof(packet), 0, (struct sockaddr *)&from,
-			&from_len);
+		ssize_t len = recvfrom(
+			side->fd, packet, sizeof(packet), 0, (struct sockaddr *)&from, &from_len);
 		struct addr source;
 
 		if (len < 0 && errno != EAGAIN) {
@@ -149,7 +153,8 @@ int main(int argc, char **argv)
 	uint64_t start_ns, step_ns;
 
 	if (argc != 9 || atoi(argv[7]) > 65536 || atoi(argv[8]) <= 0) {
-		fprintf(stderr, "usage: rtp-pair NETNS-A OWN-A PEER-A NETNS-B OWN-B PEER-B PACKETS RATE\n");
+		fprintf(stderr,
+			"usage: rtp-pair NETNS-A OWN-A PEER-A NETNS-B OWN-B PEER-B PACKETS RATE\n");
 		return 2;
 	}
 	for (int i = 0; i < 2; i++) {

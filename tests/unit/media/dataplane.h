@@ -1,7 +1,8 @@
-// dataplane.h - two lanes with EAL, segment files in memory and flows: for tests of what bed.h cannot show.
+// dataplane.h - two lanes with EAL, segment files in memory and flows: for tests of what bed.h
+// cannot show.
 //
-// Port 0 is "in" (media address 0), port 1 is "out" (media address 1); the caller opens both. Only lane 0
-// receives, so packets of lane 1's shards are always handed over. One per program.
+// Port 0 is "in" (media address 0), port 1 is "out" (media address 1); the caller opens both. Only
+// lane 0 receives, so packets of lane 1's shards are always handed over. One per program.
 #pragma once
 
 #include "addresses.h"
@@ -83,7 +84,8 @@ static inline int plane_eal(void **state)
 		"96", "--log-level=*:error", lcores, "--main-lcore=0", prefix };
 
 	(void)state;
-	snprintf(lcores, sizeof(lcores), "--lcores=0@(0-%ld),1@(0-%ld),2@(0-%ld)", last, last, last);
+	snprintf(
+		lcores, sizeof(lcores), "--lcores=0@(0-%ld),1@(0-%ld),2@(0-%ld)", last, last, last);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=unit-%d", (int)getpid());
 	if (rte_eal_init(sizeof(args) / sizeof(args[0]), args) < 0)
 		return -1;
@@ -103,9 +105,14 @@ static inline int plane_eal_end(void **state)
 static inline void plane_addresses(uint16_t egress_b)
 {
 	struct address_entry entries[2] = {
-		{ .ip = ip_from_v4(PLANE_OWN_A), .port_min = PLANE_PORT_MIN, .port_max = PLANE_PORT_MAX },
-		{ .ip = ip_from_v4(PLANE_OWN_B), .rx_port = 1, .address = 1,
-			.port_min = PLANE_PORT_MIN, .port_max = PLANE_PORT_MAX },
+		{ .ip = ip_from_v4(PLANE_OWN_A),
+			.port_min = PLANE_PORT_MIN,
+			.port_max = PLANE_PORT_MAX },
+		{ .ip = ip_from_v4(PLANE_OWN_B),
+			.rx_port = 1,
+			.address = 1,
+			.port_min = PLANE_PORT_MIN,
+			.port_max = PLANE_PORT_MAX },
 	};
 	struct nexthop_snapshot *edit;
 
@@ -243,7 +250,8 @@ static inline struct rte_mbuf *plane_packet(uint16_t port, uint16_t sequence)
 }
 
 // RTP of the call, sequence numbers from `first`, into queue 0 of the port with DPDK's number `id`.
-static inline void plane_send(uint16_t id, const struct plane_call *call, uint16_t first, uint16_t count)
+static inline void plane_send(
+	uint16_t id, const struct plane_call *call, uint16_t first, uint16_t count)
 {
 	for (uint16_t i = 0; i < count; i++) {
 		struct rte_mbuf *mbuf = plane_packet(call->a.port, (uint16_t)(first + i));

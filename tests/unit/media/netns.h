@@ -1,4 +1,5 @@
-// netns.h - a network namespace of the test's own with two ends of a veth in it, for the netlink code.
+// netns.h - a network namespace of the test's own with two ends of a veth in it, for the netlink
+// code.
 #pragma once
 
 #include <sched.h>

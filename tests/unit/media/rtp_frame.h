@@ -1,4 +1,5 @@
-// rtp_frame.h - bed.h with two IPv4 media addresses, a call between them, and RTP frames from anywhere.
+// rtp_frame.h - bed.h with two IPv4 media addresses, a call between them, and RTP frames from
+// anywhere.
 #pragma once
 
 #include "sum.h"

@@ -29,7 +29,9 @@ static void test_read(void **state)
 		{ 0, 0, 20000, 20999, "left", false },
 	};
 	enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
-	struct shm_geometry geometry = { .addresses = ROWS, .flows = 256, .workers = 1, .lanes = 1 };
+	struct shm_geometry geometry = {
+		.addresses = ROWS, .flows = 256, .workers = 1, .lanes = 1
+	};
 	struct shm_map signaling, media;
 	struct addresses out;
 	uint32_t taken = 0;

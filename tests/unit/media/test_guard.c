@@ -28,7 +28,8 @@ static void test_guard(void **state)
 	assert_non_null(strstr(text, "device \"eth1\""));
 	assert_non_null(strstr(text, "ip daddr 10.0.0.1 ip frag-off & 0x3fff == 0 udp dport "
 		"20000-20999 counter drop"));
-	assert_non_null(strstr(text, "ip6 saddr fd00::1 icmpv6 type destination-unreachable icmpv6 code "
+	assert_non_null(strstr(text,
+		"ip6 saddr fd00::1 icmpv6 type destination-unreachable icmpv6 code "
 		"port-unreachable @th,400,16 20000-20999 counter drop"));
 	assert_null(strstr(text, "10.0.0.2")); // no interface, so no kernel that could answer
 	assert_int_equal(guard_format(&config, text, 64), -ENOBUFS);

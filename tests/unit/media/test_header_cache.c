@@ -34,7 +34,8 @@ static void test_built_and_expired(void **state)
 	lane_headers_expire(&bed.lane);
 	assert_false(is_fresh(0, PORT));
 	assert_true(build(0, PORT) && build(1, PORT));
-	bed_flow(&moved); // another slot: its header is not there, the peer's leads to the old record
+	// another slot: its header is not there, the peer's leads to the old record
+	bed_flow(&moved);
 	assert_false(is_fresh(1, PORT));
 	assert_true(build(1, PORT));
 	assert_false(is_fresh(0, PORT));

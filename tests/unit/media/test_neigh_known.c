@@ -9,7 +9,8 @@
 
 static uint32_t changes[3];
 
-static void on_change(void *context, enum neigh_change change, const struct neigh_neighbour *neighbour)
+static void on_change(
+	void *context, enum neigh_change change, const struct neigh_neighbour *neighbour)
 {
 	(void)context;
 	(void)neighbour;

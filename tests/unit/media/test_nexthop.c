@@ -15,7 +15,8 @@ static struct ip ip_of(const char *text)
 	return ip;
 }
 
-static void route(struct nexthop_snapshot *edit, const char *prefix, const char *gateway, uint32_t metric)
+static void route(
+	struct nexthop_snapshot *edit, const char *prefix, const char *gateway, uint32_t metric)
 {
 	struct nexthop_route *out = &edit->routes[edit->route_count++];
 
@@ -43,8 +44,12 @@ static struct nexthop_table *filled(void)
 
 	assert_non_null(table);
 	edit = nexthop_table_edit(table);
-	edit->egress[0] = (struct nexthop_egress){ .ifindex = 7, .port = 2, .vlan = 5, .mtu = 1400 };
-	edit->egress[1] = (struct nexthop_egress){ .is_fixed = true, .port = 3, .fixed_mac = { 2 } };
+	edit->egress[0] = (struct nexthop_egress){
+		.ifindex = 7, .port = 2, .vlan = 5, .mtu = 1400
+	};
+	edit->egress[1] = (struct nexthop_egress){
+		.is_fixed = true, .port = 3, .fixed_mac = { 2 }
+	};
 	route(edit, "0.0.0.0/0", "10.0.0.254", 100);
 	route(edit, "0.0.0.0/0", "10.0.0.253", 50);
 	route(edit, "10.0.0.0/24", NULL, 0);

@@ -84,7 +84,8 @@ static void test_memif(void **state)
 	assert_int_equal(rte_eth_dev_get_port_by_name("net_memif_peer", &peer), 0);
 	peer_queues(peer);
 	PLANE_AWAIT(is_up(peer) && is_up(port.id));
-	for (uint16_t q = 0; q < PLANE_LANES; q++) // a memif client offers its buffers when it polls
+	// a memif client offers its buffers when it polls
+	for (uint16_t q = 0; q < PLANE_LANES; q++)
 		assert_int_equal(rte_eth_rx_burst(peer, q, &none, 1), 0);
 
 	plane_start(&port, &port, 0);

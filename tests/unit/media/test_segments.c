@@ -71,7 +71,8 @@ static void test_open(void **state)
 	shm_close(&map);
 }
 
-// Signaling comes back with a larger file: seen as stale, attached anew, headers grow and never shrink.
+// Signaling comes back with a larger file: seen as stale, attached anew, headers grow and never
+// shrink.
 static void test_reattach(void **state)
 {
 	struct segments segments = { 0 };

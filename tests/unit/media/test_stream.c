@@ -48,7 +48,8 @@ static void test_loss(void **state)
 		{ { 1, 2, 4, 5, 8, 9, 10, 11 }, 3 },
 		{ { 1, 3, 2, 4, 5, 6, 7, 8 }, 0 },		   // reordered
 		{ { 65533, 65534, 65535, 0, 1, 2, 4, 5 }, 1 },	   // wraps
-		{ { 1, 2, 3, 60000, 4, 5, 6, 7 }, UINT32_MAX },	   // one stray: counted, not believed
+		// one stray: counted, not believed
+		{ { 1, 2, 3, 60000, 4, 5, 6, 7 }, UINT32_MAX },
 		{ { 1, 2, 40000, 40001, 40002, 40004, 40005, 40006 }, 1 }, // a restart is
 	};
 	(void)state;

@@ -84,7 +84,8 @@ static void test_state_of_another_incarnation(void **state)
 }
 
 // Which lane heard of which change.
-static uint32_t take_hints(struct fixture *f, uint32_t lane, struct hint out[HINT_RING_SLOTS], bool *lost)
+static uint32_t take_hints(
+	struct fixture *f, uint32_t lane, struct hint out[HINT_RING_SLOTS], bool *lost)
 {
 	const struct hint_ring *ring = shm_hint_ring(&f->signaling, 0, lane);
 	struct hint_cursor *cursor = shm_hint_cursor(&f->media, 0, lane);
@@ -106,7 +107,8 @@ static void test_hints_go_to_the_lane_of_the_shard(void **state)
 	assert_int_equal(flow_pair_reserve(writer, 0, 5, &pair), 0);
 	publish(writer, &pair, 0); // media has not said who owns what: nobody hears it
 	shm_shard_lanes_publish(&f.media, lane_of);
-	assert_int_equal(take_hints(&f, 0, hints, &is_lost) + take_hints(&f, 1, hints, &is_lost), 0);
+	assert_int_equal(
+		take_hints(&f, 0, hints, &is_lost) + take_hints(&f, 1, hints, &is_lost), 0);
 
 	publish(writer, &pair, 0);
 	publish(writer, &pair, 1);

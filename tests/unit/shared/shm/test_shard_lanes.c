@@ -27,7 +27,8 @@ static void test_lies(void **state)
 		atomic_store(&file->shard_lanes[9], (uint8_t)byte);
 		uint32_t lane = shm_shard_lane(&f.media, 9);
 		assert_int_equal(lane, byte == 1 || byte == 2 ? byte - 1 : SHM_LANE_MAX);
-		assert_int_equal(shm_hint_ring(&f.signaling, 0, lane) != NULL, lane != SHM_LANE_MAX);
+		assert_int_equal(
+			shm_hint_ring(&f.signaling, 0, lane) != NULL, lane != SHM_LANE_MAX);
 	}
 	fixture_end(&f);
 }
