@@ -1,5 +1,6 @@
-// source.c - the index of sources: a hash table of {realm, prefix}, asked once for each prefix length
-// that the realm uses, longest first. Real files use a handful of lengths, however many trunks.
+// source.c - the index of sources: a hash table of {realm, prefix}, asked once for each prefix
+// length that the realm uses, longest first. Real files use a handful of lengths, however many
+// trunks.
 #include "config/source.h"
 
 #include "base/arena.h"

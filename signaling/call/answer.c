@@ -171,8 +171,8 @@ void answer_again(struct call *call, const struct sip_turn *turn, enum call_side
 		return;
 	if (span_eq(msg->to.tag, leg->dialog.remote_tag.text)) {
 		CORE_COUNT(call->core, answers_repeated);
-		// With a late offer the ACK has to wait for the caller's. What was answered after the
-		// call was given up has been shed, and its ACK got lost.
+		// With a late offer the ACK has to wait for the caller's. What was answered after
+		// the call was given up has been shed, and its ACK got lost.
 		if (leg->acked_cseq == msg->cseq.number)
 			leg_repeat_ack(call, turn, side);
 		else if (call->is_finished)

@@ -167,8 +167,8 @@ void leg_send_bye(struct call *call, const struct sip_turn *turn, enum call_side
 	leg->bye = leg_send(call, turn, &request);
 }
 
-// Whether that fork's BYE went out before: its 2xx came again, which asks for the ACK only. A second
-// BYE would carry the CSeq of the first one.
+// Whether that fork's BYE went out before: its 2xx came again, which asks for the ACK only. A
+// second BYE would carry the CSeq of the first one.
 static bool is_shed_before(struct call *call, const struct sip_msg *response)
 {
 	struct hash_key key = { { 0x73686564, response->cseq.number } };

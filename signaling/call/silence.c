@@ -1,8 +1,9 @@
-// silence.c - an answered call from whose both sides nothing is heard any more is over: both ends have
-// vanished without a BYE, and nobody else would ever end it.
+// silence.c - an answered call from whose both sides nothing is heard any more is over: both ends
+// have vanished without a BYE, and nobody else would ever end it.
 //
-// A call on hold may rightly be silent, so it is given an hour. One side that is heard keeps the call:
-// announcements and music go one way only, and a listener who is gone is missed by the speaker.
+// A call on hold may rightly be silent, so it is given an hour. One side that is heard keeps the
+// call: announcements and music go one way only, and a listener who is gone is missed by the
+// speaker.
 #include "call/core_private.h"
 
 #include <stddef.h>

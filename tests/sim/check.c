@@ -1,5 +1,5 @@
-// check.c - the invariants, seen from outside the core: messages, flows, and what is left at the end.
-// Those of the protocol are in ledger.c.
+// check.c - the invariants, seen from outside the core: messages, flows, and what is left at the
+// end. Those of the protocol are in ledger.c.
 #include "sim.h"
 
 #include "base/metric.h"

@@ -1,5 +1,6 @@
-// fault.c - sim --break NAME: faults of a broken border controller, put in between its outbox and the
-// network. Each must be found, by the check that is there for it; else the check is worth nothing.
+// fault.c - sim --break NAME: faults of a broken border controller, put in between its outbox and
+// the network. Each must be found, by the check that is there for it; else the check is worth
+// nothing.
 #include "sim.h"
 
 #include "base/check.h"
@@ -70,8 +71,8 @@ static bool send_low_cseq(struct sim *sim, const struct addr *from, const struct
 	char line[32];
 	const char *at = memmem(data.ptr, data.len, "CSeq: ", 6);
 
-	// In the dialogs that we opened: there the INVITE had a number already. Those of callers have
-	// a Call-ID with their host in it.
+	// In the dialogs that we opened: there the INVITE had a number already. Those of callers
+	// have a Call-ID with their host in it.
 	if (!span_starts(data, SPAN_LIT("BYE ")) || !at || atoi(at + 6) < 2 ||
 		memmem(data.ptr, data.len, ".example\r\nCSeq", 14))
 		return false;

@@ -1,4 +1,5 @@
-// ledger.c - what was said on the wire, on our side of it, and whether it was answered as it must be.
+// ledger.c - what was said on the wire, on our side of it, and whether it was answered as it must
+// be.
 //
 // One table of short entries, keyed by hashes of the identifiers that the RFC uses for the purpose.
 // Retransmissions are recognised byte by byte: whatever differs is a message of its own.
@@ -114,7 +115,8 @@ bool ledger_is_repeated(struct sim *sim, struct span data)
 	return !is_new;
 }
 
-// What came -----------------------------------------------------------------------------------------
+// What came
+// -----------------------------------------------------------------------------------------
 
 static void receive_response(struct sim *sim, const struct sip_msg *msg)
 {
@@ -132,8 +134,8 @@ static void receive_response(struct sim *sim, const struct sip_msg *msg)
 		return;
 	answer = put(sim, KIND_FAR_2XX, answer_key(msg), &is_new);
 	answer->hash = ended_key(msg, msg->to.tag);
-	// An INVITE that nobody answered within timer B is over: it could not even be cancelled (RFC
-	// 3261 9.1). And whoever sent it may be dead.
+	// An INVITE that nobody answered within timer B is over: it could not even be cancelled
+	// (RFC 3261 9.1). And whoever sent it may be dead.
 	if (is_new)
 		answer->is_excused = invite->is_excused;
 }
@@ -164,7 +166,8 @@ void ledger_received(struct sim *sim, const struct addr *from, const struct sip_
 		entry->is_done = true;
 }
 
-// What went -----------------------------------------------------------------------------------------
+// What went
+// -----------------------------------------------------------------------------------------
 
 // RFC 3261 12.2.1.1: strictly growing in each dialog; ACK and CANCEL carry the INVITE's.
 static void check_cseq(struct sim *sim, const struct sip_msg *msg)
@@ -269,7 +272,8 @@ void ledger_sent(struct sim *sim, const struct addr *to, const struct sip_msg *m
 		send_response(sim, to, msg, hash_text(8, data));
 }
 
-// The end -------------------------------------------------------------------------------------------
+// The end
+// -------------------------------------------------------------------------------------------
 
 void ledger_lose_worker(struct sim *sim, uint32_t worker)
 {

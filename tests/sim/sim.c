@@ -141,7 +141,8 @@ struct options {
 
 struct totals {
 	uint32_t failed, calls, connected;
-	uint32_t broken, caught, mistaken; // of a fault: seeds that had it, found it, took it for another
+	// of a fault: seeds that had it, found it, took it for another
+	uint32_t broken, caught, mistaken;
 };
 
 static void make_weather(struct sim *sim)

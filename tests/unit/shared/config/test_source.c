@@ -21,7 +21,8 @@ static int search(const struct config *config, uint32_t realm, const struct ip *
 		const struct config_trunk *trunk = &config->trunks[i];
 
 		for (uint32_t m = 0; m < trunk->match_count && trunk->realm == realm; m++) {
-			if (!ip_prefix_has(&trunk->match[m], source) || trunk->match[m].bits <= best)
+			if (!ip_prefix_has(&trunk->match[m], source) ||
+				trunk->match[m].bits <= best)
 				continue;
 			best = trunk->match[m].bits;
 			found = (int)i;

@@ -1,5 +1,5 @@
-// What is answered inside a dialog and outside besides calls: OPTIONS, methods that this version does
-// not relay, extensions that one side offers, a request that came back to us.
+// What is answered inside a dialog and outside besides calls: OPTIONS, methods that this version
+// does not relay, extensions that one side offers, a request that came back to us.
 #include "fixture.h"
 
 #define ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS"
@@ -87,8 +87,8 @@ static void extensions_end_here(void **state)
 	assert_string_equal(fixture_header(answer->text, "Allow"), ALLOW);
 }
 
-// A spiral: our own Call-ID in a new INVITE of another element, whose Via holds no branch of ours. A
-// B2BUA shows that Call-ID to nobody who has a reason to begin a call with it.
+// A spiral: our own Call-ID in a new INVITE of another element, whose Via holds no branch of ours.
+// A B2BUA shows that Call-ID to nobody who has a reason to begin a call with it.
 static void own_call_id_is_a_loop(void **state)
 {
 	struct fixture *f = *state;

@@ -199,8 +199,14 @@ static void never_answered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(never_answered), TEST(held_and_moved), TEST(held_by_zero), TEST(refused), TEST(dialog_dead),
-		TEST(glare), TEST(muxed_on_one_leg), TEST(other_methods),
+		TEST(never_answered),
+		TEST(held_and_moved),
+		TEST(held_by_zero),
+		TEST(refused),
+		TEST(dialog_dead),
+		TEST(glare),
+		TEST(muxed_on_one_leg),
+		TEST(other_methods),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
