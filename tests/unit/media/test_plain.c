@@ -66,7 +66,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-// Fills in headers around the `len` bytes of RTP that lie at frame + 42. Returns the frame's length.
+// Fills in headers around the `len` bytes of RTP at frame + 42. Returns the length of the frame.
 static uint32_t wrap(uint8_t *frame, uint32_t flow, uint32_t ip, uint32_t len)
 {
 	memset(frame, 0, 42);
