@@ -105,7 +105,7 @@ static void judge_ratio(struct report *report, const struct report_figure *figur
 	char why[160];
 	double width = figure->ratio.ci95[1] - figure->ratio.ci95[0];
 
-	if (isfinite(figure->ratio.median) && width <= CI_WIDTH_MAX * figure->ratio.median)
+	if (isfinite(figure->ratio.value) && width <= CI_WIDTH_MAX * figure->ratio.value)
 		return;
 	snprintf(why, sizeof(why), "%s: the interval of the ratio is wider than %.0f %%",
 		figure->name, CI_WIDTH_MAX * 100);
@@ -122,7 +122,7 @@ void report_add(struct report *report, const struct report_figure *figure)
 	json_object_set_new(object, "unit", json_string(figure->unit));
 	if (figure->peer) {
 		json_object_set_new(object, "peer", json_string(figure->peer));
-		json_object_set_new(object, "ratio", json_real(figure->ratio.median));
+		json_object_set_new(object, "ratio", json_real(figure->ratio.value));
 		json_object_set_new(object, "ci95",
 			json_pack("[f, f]", figure->ratio.ci95[0], figure->ratio.ci95[1]));
 		judge_ratio(report, figure);
@@ -135,7 +135,7 @@ void report_add(struct report *report, const struct report_figure *figure)
 		printf(" p10 %7.1f p50 %7.1f p99 %7.1f", figure->quantiles[0], figure->quantiles[1],
 			figure->quantiles[2]);
 	if (figure->peer)
-		printf("  %.2f x %s [%.2f, %.2f]", figure->ratio.median, figure->peer,
+		printf("  %.2f x %s [%.2f, %.2f]", figure->ratio.value, figure->peer,
 			figure->ratio.ci95[0], figure->ratio.ci95[1]);
 	printf("\n");
 	fflush(stdout);

@@ -6,16 +6,26 @@
 
 #define STATS_SAMPLES_MAX 256
 
+#define STATS_SERIES_MAX 4
+
 struct stats_ratio {
-	double median;
-	double ci95[2]; // bootstrap of the median, 2,000 resamplings from a fixed seed
+	double value;
+	double ci95[2]; // bootstrap, 2,000 resamplings of whole rounds from a fixed seed
 };
+
+// A figure made of one quantile of each series.
+typedef double (*stats_figure_fn)(const double *quantiles);
 
 // 0 <= q <= 1; sorts a copy. NaN when count is 0. count <= STATS_SAMPLES_MAX.
 double stats_quantile(const double *samples, uint32_t count, double q);
 
-// ours[i] / peers[i], taken at neighbouring moments.
+// The ratio of the 10th percentiles of both. What others do to the machine only ever adds to a
+// sample, so the low quantile is what lies closest to the truth.
 struct stats_ratio stats_ratio_of(const double *ours, const double *peers, uint32_t count);
+
+// The same for a figure of `width` <= STATS_SERIES_MAX series with samples of the same moments.
+struct stats_ratio stats_figure_of(
+	const double *const *series, uint32_t width, uint32_t count, stats_figure_fn figure);
 
 #define STATS_BINS 4096
 
