@@ -33,10 +33,12 @@ static char *altered(struct span data, const char *find, const char *with)
 	const char *at = memmem(data.ptr, data.len, find, strlen(find));
 
 	CHECK(at && data.len + strlen(with) < sizeof(text));
-	uint32_t before = (uint32_t)(at - data.ptr);
-	uint32_t after = before + (uint32_t)strlen(find);
-	snprintf(text, sizeof(text), "%.*s%s%.*s", before, data.ptr, with, data.len - after,
-		data.ptr + after);
+	size_t before = (size_t)(at - data.ptr);
+	size_t after = before + strlen(find);
+	memcpy(text, data.ptr, before);
+	memcpy(text + before, with, strlen(with));
+	memcpy(text + before + strlen(with), data.ptr + after, data.len - after);
+	text[data.len - strlen(find) + strlen(with)] = '\0';
 	return text;
 }
 

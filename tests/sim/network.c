@@ -121,3 +121,9 @@ void network_deliver(struct sim *sim)
 		free(packet.data);
 	}
 }
+
+void network_close(struct sim *sim)
+{
+	while (sim->packets)
+		free(sim->heap[--sim->packets].data);
+}

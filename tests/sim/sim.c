@@ -194,6 +194,7 @@ static void run_seed(uint64_t seed, const struct options *options, struct totals
 		printf("seed %llu: %s\n%s", (unsigned long long)seed,
 			sim->has_failed ? "FAILED" : "passed", ladder);
 	world_close(sim);
+	network_close(sim);
 	free(ladder);
 	free(sim);
 }

@@ -194,6 +194,7 @@ void network_send(struct sim *sim, const struct addr *from, const struct addr *t
 	struct span data);
 uint64_t network_next_ms(const struct sim *sim);
 void network_deliver(struct sim *sim);
+void network_close(struct sim *sim); // drops what is still on its way
 
 // ledger.c
 bool ledger_is_repeated(struct sim *sim, struct span data);
