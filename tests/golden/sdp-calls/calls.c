@@ -8,10 +8,10 @@
 //   < answer        heard by the phone, or "refused STATUS"
 //   = flows         what is published then, one line for each port
 //
-// Ports of ours are written P1, P2, ... in order of appearance, our session ids SID. Both realms have
-// an IPv4 and an IPv6 media address. Only the sections with ">" are read; the whole file as it
+// Ports of ours are written P1, P2, ... in order of appearance, our session ids SID. Both realms
+// have an IPv4 and an IPv6 media address. Only the sections with ">" are read; the whole file as it
 // results must equal the file. With MUGA_GOLDEN_WRITE set the files are written anew.
-#include "fixture.h"
+#include "unit/signaling/call/fixture.h"
 
 #include <dirent.h>
 

@@ -122,8 +122,8 @@ static inline int fixture_open(void **state)
 	return 0;
 }
 
-// Each realm with an IPv4 and an IPv6 media address: 0 and 1 are access's, 2 and 3 core's. All streams
-// of a call have ports of one shard; this range has six pairs of each.
+// Each realm with an IPv4 and an IPv6 media address: 0 and 1 are access's, 2 and 3 core's. All
+// streams of a call have ports of one shard; this range has six pairs of each.
 #define FIXTURE_DUAL_PORT_MAX 20767u
 static inline int fixture_open_dual(void **state)
 {

@@ -31,7 +31,8 @@ static void carrier_says(struct fixture *f, const char *method, uint32_t cseq, c
 	*strchr(uri, '>') = 0;
 	snprintf(text, sizeof(text),
 		"%s %s SIP/2.0\r\nVia: SIP/2.0/UDP 10.2.1.1:5060;branch=z9hG4bKc%u\r\n"
-		"Max-Forwards: 70\r\nFrom: %s;tag=secret-b\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n"
+		"Max-Forwards: 70\r\nFrom: %s;tag=secret-b\r\nTo: %s\r\nCall-ID: %s\r\n"
+		"CSeq: %u %s\r\n"
 		"%sContent-Length: 0\r\n\r\n",
 		method, uri, cseq, fixture_header(invite->text, "To"),
 		fixture_header(invite->text, "From"), fixture_header(invite->text, "Call-ID"), cseq,

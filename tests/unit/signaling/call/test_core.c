@@ -327,7 +327,8 @@ static void malformed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(plain_call), TEST(hidden), TEST(draining), TEST(published_flows), TEST(refused),
+		TEST(plain_call), TEST(hidden), TEST(draining), TEST(published_flows),
+		TEST(refused),
 		TEST(stranger), TEST(hops_and_loops), TEST(full_table), TEST(trunk_limit),
 		TEST(malformed),
 	};

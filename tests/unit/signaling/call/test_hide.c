@@ -11,8 +11,9 @@ static void parse(const char *headers)
 	struct sip_fault fault;
 
 	snprintf(text, sizeof(text),
-		"INVITE sip:1@x SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\n"
-		"To: <sip:b@x>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n%sContent-Length: 0\r\n\r\n", headers);
+		"INVITE sip:1@x SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\n"
+		"From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n"
+		"%sContent-Length: 0\r\n\r\n", headers);
 	assert_int_equal(sip_parse(span_str(text), &msg, &fault), 0);
 }
 
@@ -21,8 +22,8 @@ enum what { REQUEST, TRUSTED_REQUEST, REASON, ERROR };
 static void put(enum what what, struct sip_writer *w)
 {
 	struct core_env env = { 0 };
-	struct hide_params params = { .env = &env, .msg = &msg, .own = fixture_addr("10.2.0.1:5060"),
-		.is_trusted = what == TRUSTED_REQUEST };
+	struct hide_params params = { .env = &env, .msg = &msg,
+		.own = fixture_addr("10.2.0.1:5060"), .is_trusted = what == TRUSTED_REQUEST };
 
 	if (what == REASON)
 		hide_put_reason(w, &msg);
@@ -41,8 +42,10 @@ static void what_crosses(void **state)
 	} cases[] = {
 		{ REQUEST, "Subject: hello\r\n", "Subject: hello\r\n" },
 		{ REQUEST, "s: short form\r\n", "Subject: short form\r\n" },
-		{ REQUEST, "Privacy: id\r\nPriority: urgent\r\n", "Priority: urgent\r\nPrivacy: id\r\n" },
-		{ REQUEST, "User-Agent: x\r\nServer: x\r\nX-Own: 1\r\nWarning: 399 x \"y\"\r\n", "" },
+		{ REQUEST, "Privacy: id\r\nPriority: urgent\r\n",
+			"Priority: urgent\r\nPrivacy: id\r\n" },
+		{ REQUEST, "User-Agent: x\r\nServer: x\r\nX-Own: 1\r\nWarning: 399 x \"y\"\r\n",
+			"" },
 		{ REQUEST, "Record-Route: <sip:x;lr>\r\nRoute: <sip:y;lr>\r\nDate: now\r\n", "" },
 		{ REQUEST, "P-Asserted-Identity: <sip:55@x>\r\n", "" },
 		{ TRUSTED_REQUEST, "P-Asserted-Identity: \"Al\" <sip:55@home.example;tag=x>\r\n",
@@ -50,14 +53,16 @@ static void what_crosses(void **state)
 		{ TRUSTED_REQUEST, "P-Asserted-Identity: <sip:home.example>\r\n", "" },
 		{ TRUSTED_REQUEST, "P-Asserted-Identity: <sip:a%0d%0aX:1@x>\r\n",
 			"P-Asserted-Identity: <sip:a%0D%0AX@10.2.0.1:5060>\r\n" },
-		{ REASON, "Reason: Q.850;cause=16;text=\"host.example\"\r\n", "Reason: Q.850;cause=16\r\n" },
+		{ REASON, "Reason: Q.850;cause=16;text=\"host.example\"\r\n",
+			"Reason: Q.850;cause=16\r\n" },
 		{ REASON, "Reason: SIP;text=\"x\";cause=200, Q.850;cause=17\r\n",
 			"Reason: SIP;cause=200\r\nReason: Q.850;cause=17\r\n" },
 		{ REASON, "Reason: Vendor;cause=16\r\n", "" },
 		{ REASON, "Reason: SIP\r\n", "" },
 		{ REASON, "Reason: SIP;cause=99999999999\r\n", "" },
 		{ REASON, "Reason: SIP;cause=x\r\n", "" },
-		{ ERROR, "Retry-After: 17 (host.example is down);duration=3\r\n", "Retry-After: 17\r\n" },
+		{ ERROR, "Retry-After: 17 (host.example is down);duration=3\r\n",
+			"Retry-After: 17\r\n" },
 		{ ERROR, "Retry-After: 99999999\r\n", "" },
 		{ ERROR, "Retry-After: soon\r\n", "" },
 		{ ERROR, "Contact: <sip:other@y>\r\nAlert-Info: <http://x>\r\n", "" },
@@ -79,8 +84,9 @@ static void what_crosses(void **state)
 
 static void status_codes(void **state)
 {
-	static const uint16_t pairs[][2] = { { 300, 480 }, { 302, 480 }, { 380, 480 }, { 400, 400 },
-		{ 401, 403 }, { 404, 404 }, { 407, 403 }, { 486, 486 }, { 503, 503 }, { 603, 603 } };
+	static const uint16_t pairs[][2] = { { 300, 480 }, { 302, 480 }, { 380, 480 },
+		{ 400, 400 }, { 401, 403 }, { 404, 404 }, { 407, 403 }, { 486, 486 }, { 503, 503 },
+		{ 603, 603 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)

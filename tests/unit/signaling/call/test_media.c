@@ -15,7 +15,8 @@ static struct ip ip_of(const char *text)
 
 static int set_up(void **state)
 {
-	static const char *const media[] = { "192.0.2.1", "198.51.100.1", "192.0.2.7", "127.0.0.11" };
+	static const char *const media[] = { "192.0.2.1", "198.51.100.1", "192.0.2.7",
+		"127.0.0.11" };
 
 	(void)state;
 	memset(&config, 0, sizeof(config));

@@ -58,7 +58,8 @@ static void each_by_its_name(void **state)
 		fixture_receive(f, "10.1.1.5:5060", text);
 		const struct fixture_message *answer = fixture_last(f, cases[i].status);
 		if (!answer)
-			fail_msg("%s: %s", cases[i].name, f->sent_count ? f->sent[0].text : "silence");
+			fail_msg("%s: %s", cases[i].name,
+				f->sent_count ? f->sent[0].text : "silence");
 		if (cases[i].header && !strstr(answer->text, cases[i].header))
 			fail_msg("%s: %s", cases[i].name, answer->text);
 		assert_int_equal(fixture_calls(f), 0);
