@@ -33,7 +33,13 @@ static const struct lane_attachment *follow(struct lane_runner *runner)
 		atomic_load_explicit(&runner->attached, memory_order_relaxed);
 	struct lane *lane = &runner->lane;
 
-	lane->addresses = atomic_load_explicit(&runner->addresses, memory_order_acquire);
+	const struct address_map *addresses =
+		atomic_load_explicit(&runner->addresses, memory_order_acquire);
+
+	if (addresses != lane->addresses) {
+		lane->addresses = addresses;
+		lane_headers_expire(lane); // their sums and sources are of the old addresses
+	}
 	if (next == now)
 		return now;
 	if (now)
