@@ -84,9 +84,8 @@ def torture(world, options):
     for name, wanted in VERDICTS.items():
         with open(os.path.join(options.messages, name), "rb") as f:
             data = f.read()
-        # Several share a branch and would be repetitions of one another, where one worker has both.
-        own = b"z9hG4bK" + world.names.next().encode()
-        data = data.replace(b"z9hG4bKkdjuw", own).replace(b"z9hG4bKas3", own)
+        # Many share this branch and would be repetitions of one another, where one worker has both.
+        data = data.replace(b"z9hG4bKkdjuw", b"z9hG4bK" + world.names.next().encode())
         ends[0].send(data, V4["border_a"])
         got, text = first_answer(ends, carrier, data, 0.4 if wanted == SILENCE else 1.5)
         if got == ROUTED:
