@@ -9,7 +9,9 @@ static void each_item(const struct config_item *items, const char *prefix, item_
 {
 	char path[160];
 	for (const struct config_item *item = items; item->key; item++) {
-		snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] ? "." : "", item->key);
+		int len = snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] ? "." : "",
+			item->key);
+		assert_in_range(len, 1, sizeof path - 1);
 		check(item, path);
 		if (item->items)
 			each_item(item->items, path, check);
