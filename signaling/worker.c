@@ -148,7 +148,6 @@ static int parts_open(struct worker *worker, const struct worker_params *params)
 	// Even parts: the sum is never above the limit, early refusal by uneven shards is accepted.
 	struct core_params core = {
 		.worker = worker->index,
-		.workers = workers,
 		.calls_max = (config->limits.calls_max + workers - 1) / workers,
 		.transactions_max = (config->limits.transactions_max + workers - 1) / workers,
 		.key = worker->shared->key,
@@ -292,9 +291,4 @@ struct core *worker_core(struct worker *worker)
 struct flow_writer *worker_flows(struct worker *worker)
 {
 	return worker->env.flows;
-}
-
-struct core_env *worker_env(struct worker *worker)
-{
-	return &worker->env;
 }

@@ -32,7 +32,6 @@ struct worker_shared {
 };
 
 struct worker;
-struct worker_command;
 
 struct worker_params {
 	struct worker_shared *shared;     // borrowed for the worker's life
@@ -63,6 +62,5 @@ bool worker_is_drained(const struct worker *worker);
 // Worker thread only, for commands (worker_command.h). --------------------------------------------
 struct core *worker_core(struct worker *worker);
 struct flow_writer *worker_flows(struct worker *worker);
-struct core_env *worker_env(struct worker *worker);
 // Newest first; NULL beyond the oldest one remembered.
 const struct call_summary *worker_ended_at(const struct worker *worker, uint32_t age);

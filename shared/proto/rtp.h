@@ -12,7 +12,6 @@
 #define RTP_VERSION      2u
 #define RTP_HEADER_BYTES 12u // without CSRC list and extension
 #define RTCP_HEADER_BYTES 4u
-#define RTCP_PACKET_MIN_BYTES 8u // header and SSRC: the least that every RTCP packet has
 
 // RFC 7983 7 with RFC 9443 3: by the first byte of a datagram on a media port.
 enum rtp_demux {

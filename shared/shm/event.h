@@ -18,7 +18,6 @@ enum hint_kind {
 	HINT_FLOW_CHANGED = 1, // signaling -> media: published, replaced or retired
 	HINT_LATCHED,	       // media -> signaling: source locked
 	HINT_FIRST_PACKET,     // media -> signaling
-	HINT_MEDIA_TIMEOUT,    // media -> signaling
 };
 
 struct hint {

@@ -10,8 +10,7 @@ struct core;
 struct trunk_table; // call/trunk.h
 
 struct core_params {
-	uint32_t worker;           // index; `workers` and the shard map decide what it owns
-	uint32_t workers;
+	uint32_t worker;           // index; the shard map decides what it owns
 	uint32_t calls_max;        // of this worker: slab limits, 503 beyond
 	uint32_t transactions_max;
 	struct hash_key key;       // cluster key: shards, tokens, tags, branches

@@ -14,12 +14,6 @@ void media_init(struct media *media, uint32_t realm_a, uint32_t realm_b)
 	media->realm[CALL_LEG_B] = (uint16_t)realm_b;
 }
 
-void media_set_realm(struct media *media, enum call_side side, uint32_t realm)
-{
-	CHECK(!media_has_open(media));
-	media->realm[side] = (uint16_t)realm;
-}
-
 uint32_t media_address_base(const struct config *config, uint32_t realm)
 {
 	uint32_t base = 0;

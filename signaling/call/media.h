@@ -42,9 +42,6 @@ struct media_owner {
 
 void media_init(struct media *media, uint32_t realm_a, uint32_t realm_b);
 
-// The other leg goes to another realm (failover). Only while no stream is open.
-void media_set_realm(struct media *media, enum call_side side, uint32_t realm);
-
 // Reserves both legs' pairs of stream `index`; `is_v6` is the family that each far end needs.
 // Already open: 0 at once. -ENOSPC: no ports, -ENOMEM: no slots, -EAFNOSUPPORT: a realm has no
 // address of that family.

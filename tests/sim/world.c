@@ -95,7 +95,7 @@ static bool open_segment(struct sim *sim)
 
 static bool open_worker(struct sim *sim, uint32_t i)
 {
-	struct core_params params = { .worker = i, .workers = SIM_WORKERS, .calls_max = 64,
+	struct core_params params = { .worker = i, .calls_max = 64,
 		.transactions_max = 1024, .key = { { 1, 2 } }, .trunks = sim->trunk_table,
 		.now_ms = sim->now_ms };
 	struct flow_writer_params flows = { .signaling = &sim->signaling, .media = &sim->media,

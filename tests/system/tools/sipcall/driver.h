@@ -39,7 +39,6 @@ struct call {
 	struct stream stream[SIDES];
 	char target[256];                  // remote target of the caller: the border's Contact
 	char to[256];                      // To with the border's tag
-	char callee_target[256];
 	char callee_from[256], callee_to[256], callee_call_id[256];
 	char answer[SIP_TEXT_MAX];         // the callee's 200, sent again until the ACK
 	bool is_acked;

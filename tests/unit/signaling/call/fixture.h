@@ -82,7 +82,7 @@ static inline void fixture_config(struct fixture *f)
 
 static inline void fixture_start(struct fixture *f, uint32_t calls_max)
 {
-	struct core_params core = { .workers = 1, .calls_max = calls_max, .transactions_max = 256,
+	struct core_params core = { .calls_max = calls_max, .transactions_max = 256,
 		.key = { { 5, 6 } }, .now_ms = 1000 };
 	struct shm_geometry geometry = { .addresses = 4, .flows = 2048, .workers = 1, .lanes = 1 };
 	uint32_t count = 0;
