@@ -1,8 +1,8 @@
 // lane.h - what the stages of one lane work on. The lane's thread owns it; others only read
 // counters.
 //
-// lane.c (the loop around the stages: receive, handover rings, kernel path, hints, idle back-off,
-// epoch) fills it before the first burst and changes view, addresses and ports only between bursts.
+// lane_run.c (the loop around the stages: receive, handover rings, kernel path, hints, idle
+// back-off, epoch) fills it before the first burst and changes view, addresses and ports only between bursts.
 #pragma once
 
 #include "address_map.h"
@@ -47,7 +47,7 @@ struct lane_port {
 	struct packet *packets[BURST_MAX]; // same order
 };
 
-// For signaling, by hint; lane.c empties it after each burst.
+// For signaling, by hint; lane_hints.c empties it after each burst.
 struct lane_event {
 	struct hint hint;
 	uint32_t owner; // worker whose ring it goes to; from the record, so unchecked

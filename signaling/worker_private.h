@@ -1,4 +1,4 @@
-// worker_private.h - the inside of a worker, for worker.c and worker_io.c only.
+// worker_private.h - the inside of a worker, for worker.c, worker_io.c and worker_ended.c only.
 #pragma once
 
 #include "net/udp.h"

@@ -1,6 +1,6 @@
 # lab.sh - a laboratory of network namespaces, for quickstart, the system tests and the benches.
 # Sourced by bash. Owns the namespaces, the addresses in them and the processes started there;
-# knows nothing of Muga's configuration (lab_config.sh does).
+# knows nothing of Muga's configuration (lab_muga.sh does).
 #
 #   phone-a ── nat ──┐
 #   peer-a ──────────┤ inet (a bridge: the public network)

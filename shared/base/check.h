@@ -1,6 +1,5 @@
 // check.h - assertions. CHECK stays on in release builds; CHECK_HOT only in debug and sanitizer
-// builds. For our own invariants: never for input from the network, files, Redis or the other
-// process.
+// builds. For our own invariants: never for input from the network, files or the other process.
 #pragma once
 
 _Noreturn void check_failed(const char *file, int line, const char *func, const char *expr);

@@ -1,7 +1,7 @@
 // config.h - the configuration as both daemons and the CLI see it: one YAML file, checked as a
 // whole.
 //
-// A struct config is immutable after config_load(); a reload loads a new one and swaps the pointer.
+// A struct config is immutable after config_load(); a changed file is taken at the next start.
 // Strings are owned by the config's arena. Names are resolved to indexes here, once. What a correct
 // file promises: every media address (device, VLAN, IP) and every SIP address has one owner, no SIP
 // address lies in the media ports of its own address, a realm has a media address for each family
@@ -79,7 +79,7 @@ struct config_route {
 	uint32_t trunk;                     // destination, index
 	// rewrite of the called user: remove strip, then add prefix
 	struct span strip, prefix;
-	uint32_t line;                      // in the file, for `muga why`
+	uint32_t line;                      // in the file
 };
 
 struct config_dataplane {

@@ -43,7 +43,7 @@ struct shm_media {
 struct shm_signaling_layout {
 	size_t port_owner;	// _Atomic uint64_t[addresses * SHM_BLOCKS_PER_ADDRESS]
 	size_t slot_owner;	// _Atomic uint64_t[flows / SHM_BLOCK]
-	size_t returned_slots;	// _Atomic uint64_t[flows / 64], a bit per slot: block.h
+	size_t returned_slots;	// _Atomic uint64_t[flows / 64], a bit per slot: flow_writer.h
 	size_t returned_states; // likewise
 	size_t stamps;		// _Atomic uint32_t[addresses * SHM_PAIRS]
 	size_t index;		// _Atomic uint32_t[addresses * SHM_PORTS]

@@ -1,8 +1,8 @@
 // env.h - everything the pure core may see of the world, and everything it may ask of it.
 //
-// signaling/sip and signaling/call own no socket, clock, thread or Redis handle. They are functions
-// (state, event, env) -> state + entries in the outbox. worker.c (real) and tests/sim (false clock,
-// lossy network) fill the env and carry out the outbox, in order.
+// signaling/sip and signaling/call own no socket, clock, thread or library handle. They are
+// functions (state, event, env) -> state + entries in the outbox. worker.c (real) and tests/sim
+// (false clock, lossy network) fill the env and carry out the outbox, in order.
 #pragma once
 
 #include "base/addr.h"

@@ -1,6 +1,6 @@
 // route.h - which trunk a call goes to: the first route in written order that matches.
 //
-// Pure function of the configuration snapshot; worker thread, simulator, `muga why`.
+// Pure function of the configuration snapshot; worker thread and simulator.
 #pragma once
 
 #include "config/config.h"
