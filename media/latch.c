@@ -39,8 +39,7 @@ static struct addr packet_source(const struct packet *packet)
 	return source;
 }
 
-// Payload
-// --------------------------------------------------------------------------------------------
+// Payload -----------------------------------------------------------------------------------------
 
 // Everything but the plain case: CSRC list, extension, padding, RTCP muxed (RFC 5761) or separate.
 static bool is_payload_valid_odd(struct packet *packet, const uint8_t *payload, uint32_t len)
@@ -70,8 +69,7 @@ static bool is_payload_valid(struct packet *packet)
 	return is_payload_valid_odd(packet, payload, len);
 }
 
-// Source
-// ---------------------------------------------------------------------------------------------
+// Source ------------------------------------------------------------------------------------------
 
 static inline bool is_ready_source_v4(const struct packet *packet)
 {
@@ -245,8 +243,7 @@ static bool accept_source(struct lane *lane, const struct burst *burst, struct p
 	return false;
 }
 
-// Rate
-// -----------------------------------------------------------------------------------------------
+// Rate --------------------------------------------------------------------------------------------
 
 // Token bucket of the flow, filled by the time since its last accepted packet. What is refused
 // changes nothing, so the flow comes back as soon as it keeps to its rate, and nobody else notices.
@@ -272,8 +269,7 @@ static bool accept_rate(const struct burst *burst, struct packet *packet)
 	return true;
 }
 
-// Stage
-// ----------------------------------------------------------------------------------------------
+// Stage -------------------------------------------------------------------------------------------
 
 static void count_odd(struct lane *lane, const struct burst *burst, struct packet *packet)
 {

@@ -34,8 +34,7 @@ static void drop_counted(struct packet *packet, enum drop_reason reason)
 	packet_drop(packet, reason);
 }
 
-// UDP checksum
-// ---------------------------------------------------------------------------------------
+// UDP checksum ------------------------------------------------------------------------------------
 
 // Addresses and ports as the packet came with, the part of the pseudo header that changes.
 // Protocol and length stay, and count the same in both families (RFC 768, RFC 8200 8.1).
@@ -79,8 +78,7 @@ static bool checksum_new(const struct packet *packet, const struct ready_header 
 	return true;
 }
 
-// Headers
-// --------------------------------------------------------------------------------------------
+// Headers -----------------------------------------------------------------------------------------
 
 // The frame is stored in whole words that were computed before the first store: stores through byte
 // pointers would make the compiler read the ready header again and again.
@@ -158,8 +156,7 @@ static bool write_headers(struct lane *lane, struct packet *packet,
 	return true;
 }
 
-// Plain packets
-// --------------------------------------------------------------------------------------------
+// Plain packets -----------------------------------------------------------------------------------
 
 // A sum of two words: one step is enough.
 static inline uint16_t fold_two(uint32_t sum)
@@ -203,8 +200,7 @@ static inline bool rewrite_plain(
 	return true;
 }
 
-// Choice of the header
-// ---------------------------------------------------------------------------------
+// Choice of the header ----------------------------------------------------------------------------
 
 // RTCP that came muxed for a peer with separate ports: the header of the record on port ^ 1.
 // NULL: none.

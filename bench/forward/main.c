@@ -235,8 +235,7 @@ static void measure_io(void)
 	report_add(bench.report, &figure);
 }
 
-// Instructions
-// ---------------------------------------------------------------------------------------
+// Instructions ------------------------------------------------------------------------------------
 
 // In the child, under callgrind: collects COUNT_BURSTS bursts of one loop.
 static void count_loop(enum loop_mode mode)
@@ -320,8 +319,7 @@ static int run_gate(const char *path)
 	return 1;
 }
 
-// Start
-// ----------------------------------------------------------------------------------------------
+// Start -------------------------------------------------------------------------------------------
 
 static const char *const huge_args[] = { "-l", "0,1", "--main-lcore", "0", "--no-pci",
 	"--no-telemetry", "--in-memory", "-m", "128", NULL };

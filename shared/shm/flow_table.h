@@ -92,8 +92,7 @@ const struct flow_state *flow_state_of(
 // The source followed or locked (out->phase tells which), or false.
 bool flow_latch_read(const struct flow_state *state, struct flow_latch *out);
 
-// Reader side
-// -----------------------------------------------------------------------------------------
+// Reader side -------------------------------------------------------------------------------------
 
 struct flow_view {
 	const _Atomic uint32_t *index; // [addresses * SHM_PORTS], contiguous

@@ -68,8 +68,7 @@ struct shm_map {
 	struct shm_geometry geometry;
 };
 
-// writer side
-// --------------------------------------------------------------------------------------
+// writer side -------------------------------------------------------------------------------------
 
 // Opens or creates DIR/signaling.seg as its writer, takes the lock (-EBUSY: another process holds
 // it, -ESTALE: the abi differs, or the file is smaller than asked for and flows in it are live;
@@ -85,8 +84,7 @@ int shm_media_create(const char *dir, const struct shm_map *signaling, struct sh
 int shm_anonymous(
 	const struct shm_geometry *geometry, struct shm_map *signaling, struct shm_map *media);
 
-// reader side
-// --------------------------------------------------------------------------------------
+// reader side -------------------------------------------------------------------------------------
 
 // Maps read-only and validates header and sizes. -ENOENT, -EAGAIN (not ready yet, superseded or of
 // another boot: its writer will replace it), -EPROTO (foreign magic, other abi, sizes that do not
@@ -111,8 +109,7 @@ enum shm_presence shm_media_presence(const struct shm_map *signaling, const stru
 
 void shm_heartbeat(struct shm_map *map, uint64_t now_ns); // writer
 
-// accessors: borrowed pointers into the map
-// ---------------------------------------------------------
+// accessors: borrowed pointers into the map -------------------------------------------------------
 
 struct shm_header *shm_header(const struct shm_map *map);
 struct shm_address *shm_addresses(const struct shm_map *signaling); // [SHM_ADDRESS_MAX]

@@ -115,8 +115,7 @@ bool ledger_is_repeated(struct sim *sim, struct span data)
 	return !is_new;
 }
 
-// What came
-// -----------------------------------------------------------------------------------------
+// What came ---------------------------------------------------------------------------------------
 
 static void receive_response(struct sim *sim, const struct sip_msg *msg)
 {
@@ -166,8 +165,7 @@ void ledger_received(struct sim *sim, const struct addr *from, const struct sip_
 		entry->is_done = true;
 }
 
-// What went
-// -----------------------------------------------------------------------------------------
+// What went ---------------------------------------------------------------------------------------
 
 // RFC 3261 12.2.1.1: strictly growing in each dialog; ACK and CANCEL carry the INVITE's.
 static void check_cseq(struct sim *sim, const struct sip_msg *msg)
@@ -272,8 +270,7 @@ void ledger_sent(struct sim *sim, const struct addr *to, const struct sip_msg *m
 		send_response(sim, to, msg, hash_text(8, data));
 }
 
-// The end
-// -------------------------------------------------------------------------------------------
+// The end -----------------------------------------------------------------------------------------
 
 void ledger_lose_worker(struct sim *sim, uint32_t worker)
 {

@@ -176,8 +176,7 @@ static void put_flood(struct span words)
 	}
 }
 
-// Expectations
-// ---------------------------------------------------------------------------------------
+// Expectations ------------------------------------------------------------------------------------
 
 static const char *describe(const struct packet *packet)
 {
@@ -296,8 +295,7 @@ static bool check_state(struct span words)
 	return is_good;
 }
 
-// Lines
-// ----------------------------------------------------------------------------------------------
+// Lines -------------------------------------------------------------------------------------------
 
 static bool put_outcome(struct span verb, struct span words, bool *is_good)
 {

@@ -71,8 +71,7 @@ struct life {
 	bool is_script;
 };
 
-// --- the signaling process
-// -------------------------------------------------------------------------
+// the signaling process ---------------------------------------------------------------------------
 
 static struct torture_writer writers[TORTURE_WORKERS_MAX];
 static struct shm_map signaling, media;
@@ -253,8 +252,7 @@ static void live_signaling(const struct life *life)
 		run_random(life);
 }
 
-// --- the media process
-// -----------------------------------------------------------------------------
+// the media process -------------------------------------------------------------------------------
 
 static void map_media(struct shm_map *from, struct shm_map *own)
 {
@@ -311,8 +309,7 @@ static void live_media(const struct life *life)
 	}
 }
 
-// --- the parent
-// ------------------------------------------------------------------------------------
+// the parent --------------------------------------------------------------------------------------
 
 static pid_t start(const struct life *life, void (*run)(const struct life *))
 {
