@@ -36,7 +36,6 @@ struct options {
 struct daemon {
 	struct config *config;
 	struct shm_map signaling;
-	bool is_segment_open;
 	struct worker_shared shared;
 	struct worker *workers[SHM_WORKER_MAX];
 	struct control control;
@@ -247,7 +246,6 @@ static int start_up(struct daemon *daemon, const struct options *options)
 	int rc = control_segment_open(config, &daemon->signaling);
 	if (rc < 0)
 		return rc;
-	daemon->is_segment_open = true;
 	daemon->shared.config = config;
 	daemon->shared.workers = config->workers;
 	key_make(config, &daemon->shared.key);
