@@ -2,7 +2,7 @@
 //
 // A .def file lists METRIC(field, kind, unit, help) lines; its owner expands them into a struct of
 // uint64_t fields (one writer thread each, relaxed atomics) and into a table of struct metric_info
-// for `muga show` and exporters. Names seen outside are muga_<area>_<noun>_<unit>_total.
+// for GET /v1/metrics, where the name outside is AREA.FIELD, summed over the workers.
 #pragma once
 
 #include <stdatomic.h>
