@@ -109,7 +109,7 @@ void call_finish(struct call *call, const struct core_env *env, enum call_cause 
 	summary.ended_by = call->ended_by;
 	summary.code = call->code;
 	summary.ended_unix_ms = env->unix_ms;
-	if (outbox_call_end(env->outbox, call_ask(call), &summary) < 0)
+	if (outbox_call_end(env->outbox, &summary) < 0)
 		CORE_COUNT(core, outbox_full);
 	timer_stop(core->wheel, &call->ring_timer);
 	timer_stop(core->wheel, &call->host_timer);

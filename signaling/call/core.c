@@ -15,7 +15,7 @@ static void on_send(void *context, const struct sip_turn *turn, uint32_t listene
 	struct core *core = context;
 	struct outbox_send send = { .listener = listener, .target = *target, .data = data };
 
-	if (outbox_send(core_env_of(turn)->outbox, (struct ask_id){ 0 }, &send) < 0)
+	if (outbox_send(core_env_of(turn)->outbox, &send) < 0)
 		CORE_COUNT(core, outbox_full);
 }
 

@@ -40,11 +40,6 @@ static inline struct core_env *core_env_of(const struct sip_turn *turn)
 	return turn->env;
 }
 
-static inline struct ask_id call_ask(const struct call *call)
-{
-	return (struct ask_id){ .call_token = call ? call->token : 0 };
-}
-
 // Frees the calls that were settled.
 void core_reap(struct core *core);
 

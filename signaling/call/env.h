@@ -14,13 +14,6 @@
 
 #include <stdint.h>
 
-// Names an ask, so that a late answer can be recognised, dropped and counted.
-struct ask_id {
-	uint64_t call_token;
-	uint32_t generation;
-	uint32_t number;
-};
-
 // The SIP listener a message came in by or leaves by: realm index << 8 | listener index in the
 // realm.
 typedef uint32_t listener_id;
@@ -45,7 +38,6 @@ struct call_summary; // call/summary.h
 
 struct outbox_entry {
 	enum outbox_kind kind;
-	struct ask_id ask;
 	union {
 		struct outbox_send send;
 		const struct call_summary *call_end; // in the outbox's arena

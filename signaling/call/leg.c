@@ -121,7 +121,7 @@ static void send_ack(struct call *call, const struct sip_turn *turn, enum call_s
 		.target = leg_target(call, env->config, leg),
 		.data = span_make(core->message, core->message_len),
 	};
-	if (outbox_send(env->outbox, call_ask(call), &send) < 0)
+	if (outbox_send(env->outbox, &send) < 0)
 		CORE_COUNT(core, outbox_full);
 }
 

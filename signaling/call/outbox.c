@@ -51,7 +51,7 @@ const struct outbox_entry *outbox_at(const struct outbox *outbox, uint32_t index
 	return &outbox->entries[index];
 }
 
-int outbox_send(struct outbox *outbox, struct ask_id ask, const struct outbox_send *send)
+int outbox_send(struct outbox *outbox, const struct outbox_send *send)
 {
 	struct span data;
 
@@ -61,12 +61,12 @@ int outbox_send(struct outbox *outbox, struct ask_id ask, const struct outbox_se
 		return -ENOBUFS;
 	}
 	struct outbox_entry *entry = &outbox->entries[outbox->count++];
-	*entry = (struct outbox_entry){ .kind = OUTBOX_SEND, .ask = ask, .send = *send };
+	*entry = (struct outbox_entry){ .kind = OUTBOX_SEND, .send = *send };
 	entry->send.data = data;
 	return 0;
 }
 
-int outbox_call_end(struct outbox *outbox, struct ask_id ask, const struct call_summary *summary)
+int outbox_call_end(struct outbox *outbox, const struct call_summary *summary)
 {
 	struct call_summary *copy = NULL;
 
@@ -78,7 +78,7 @@ int outbox_call_end(struct outbox *outbox, struct ask_id ask, const struct call_
 	}
 	*copy = *summary;
 	outbox->entries[outbox->count++] = (struct outbox_entry){
-		.kind = OUTBOX_CALL_END, .ask = ask, .call_end = copy };
+		.kind = OUTBOX_CALL_END, .call_end = copy };
 	return 0;
 }
 

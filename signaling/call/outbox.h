@@ -22,9 +22,9 @@ uint32_t outbox_count(const struct outbox *outbox);
 const struct outbox_entry *outbox_at(const struct outbox *outbox, uint32_t index);
 
 // Copies `send->data` into the outbox. 0, or -ENOBUFS: full, nothing was added (and it is counted).
-int outbox_send(struct outbox *outbox, struct ask_id ask, const struct outbox_send *send);
+int outbox_send(struct outbox *outbox, const struct outbox_send *send);
 // Copies `summary` into the outbox. 0, or -ENOBUFS.
-int outbox_call_end(struct outbox *outbox, struct ask_id ask, const struct call_summary *summary);
+int outbox_call_end(struct outbox *outbox, const struct call_summary *summary);
 
 // Entries refused because the outbox was full, since outbox_new().
 uint64_t outbox_refused(const struct outbox *outbox);

@@ -63,7 +63,7 @@ static void answer(struct core *core, struct core_env *env, const struct core_me
 		.target = message->source,
 		.data = span_make(buf, (uint32_t)n),
 	};
-	assert_int_equal(outbox_send(env->outbox, (struct ask_id){ 0 }, &send), 0);
+	assert_int_equal(outbox_send(env->outbox, &send), 0);
 }
 
 void core_receive(struct core *core, struct core_env *env, const struct core_message *message)
@@ -89,7 +89,7 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 		answer(core, env, &lost, rest);
 	} else if (span_eq(word, SPAN_LIT("end"))) {
 		struct call_summary summary = { .info.token = 77, .info.from = "a b\"c=\n" };
-		outbox_call_end(env->outbox, (struct ask_id){ 0 }, &summary);
+		outbox_call_end(env->outbox, &summary);
 		answer(core, env, message, rest);
 	} else {
 		answer(core, env, message, rest);
@@ -102,7 +102,7 @@ void core_run_timers(struct core *core, struct core_env *env)
 		return;
 	core->timer_ms = UINT64_MAX;
 	core->timer_send.data = SPAN_LIT("fired");
-	outbox_send(env->outbox, (struct ask_id){ 0 }, &core->timer_send);
+	outbox_send(env->outbox, &core->timer_send);
 }
 
 uint64_t core_next_timer_ms(const struct core *core)

@@ -14,13 +14,12 @@ static void copies_in_order(void **state)
 	char text[] = "first";
 	struct outbox_send send = { .listener = 3, .data = span_str(text) };
 	struct call_summary summary = { .code = 486 };
-	struct ask_id ask = { .call_token = 7 };
 
 	(void)state;
-	assert_int_equal(outbox_send(outbox, ask, &send), 0);
+	assert_int_equal(outbox_send(outbox, &send), 0);
 	text[0] = 'X';
 	summary.code = 487;
-	assert_int_equal(outbox_call_end(outbox, ask, &summary), 0);
+	assert_int_equal(outbox_call_end(outbox, &summary), 0);
 	summary.code = 200;
 	assert_int_equal(outbox_count(outbox), 2);
 	assert_int_equal(outbox_at(outbox, 0)->kind, OUTBOX_SEND);
@@ -28,7 +27,6 @@ static void copies_in_order(void **state)
 	assert_int_equal(outbox_at(outbox, 0)->send.listener, 3);
 	assert_int_equal(outbox_at(outbox, 1)->kind, OUTBOX_CALL_END);
 	assert_int_equal(outbox_at(outbox, 1)->call_end->code, 487);
-	assert_int_equal(outbox_at(outbox, 1)->ask.call_token, 7);
 	outbox_clear(outbox);
 	assert_int_equal(outbox_count(outbox), 0);
 	outbox_free(outbox);
@@ -38,16 +36,15 @@ static void full_of_entries(void **state)
 {
 	struct outbox *outbox = outbox_new(2, 65536);
 	struct outbox_send send = { .data = SPAN_LIT("x") };
-	struct ask_id ask = { 0 };
 
 	(void)state;
-	assert_int_equal(outbox_send(outbox, ask, &send), 0);
-	assert_int_equal(outbox_send(outbox, ask, &send), 0);
-	assert_int_equal(outbox_send(outbox, ask, &send), -ENOBUFS);
+	assert_int_equal(outbox_send(outbox, &send), 0);
+	assert_int_equal(outbox_send(outbox, &send), 0);
+	assert_int_equal(outbox_send(outbox, &send), -ENOBUFS);
 	assert_int_equal(outbox_refused(outbox), 1);
 	assert_int_equal(outbox_count(outbox), 2);
 	outbox_clear(outbox);
-	assert_int_equal(outbox_send(outbox, ask, &send), 0);
+	assert_int_equal(outbox_send(outbox, &send), 0);
 	outbox_free(outbox);
 }
 
@@ -56,11 +53,10 @@ static void full_of_bytes(void **state)
 	static char big[5000];
 	struct outbox *outbox = outbox_new(100, 8192);
 	struct outbox_send send = { .data = { big, sizeof(big) } };
-	struct ask_id ask = { 0 };
 
 	(void)state;
-	assert_int_equal(outbox_send(outbox, ask, &send), 0);
-	assert_int_equal(outbox_send(outbox, ask, &send), -ENOBUFS);
+	assert_int_equal(outbox_send(outbox, &send), 0);
+	assert_int_equal(outbox_send(outbox, &send), -ENOBUFS);
 	assert_int_equal(outbox_count(outbox), 1);
 	assert_int_equal(outbox_refused(outbox), 1);
 	outbox_free(outbox);
