@@ -2,7 +2,8 @@
 // counters.
 //
 // lane_run.c (the loop around the stages: receive, handover rings, kernel path, hints, idle
-// back-off, epoch) fills it before the first burst and changes view, addresses and ports only between bursts.
+// back-off, epoch) fills it before the first burst and changes view, addresses and ports only
+// between bursts.
 #pragma once
 
 #include "address_map.h"
