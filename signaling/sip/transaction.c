@@ -498,16 +498,6 @@ enum sip_method sip_tx_method(const struct sip_tx *tx)
 	return tx->method;
 }
 
-uint32_t sip_tx_listener(const struct sip_tx *tx)
-{
-	return tx->listener;
-}
-
-const struct addr *sip_tx_target(const struct sip_tx *tx)
-{
-	return &tx->target;
-}
-
 void *sip_tx_user(const struct sip_tx *tx)
 {
 	return tx->user;

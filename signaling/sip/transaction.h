@@ -141,8 +141,6 @@ void sip_reply_stateless(struct sip_transactions *txs, const struct sip_turn *tu
 enum sip_tx_kind sip_tx_kind(const struct sip_tx *tx);
 enum sip_tx_state sip_tx_state(const struct sip_tx *tx);
 enum sip_method sip_tx_method(const struct sip_tx *tx);
-uint32_t sip_tx_listener(const struct sip_tx *tx);
-const struct addr *sip_tx_target(const struct sip_tx *tx); // server: where answers go
 // For the TU alone; NULL at first (server) or what sip_client_start() was given.
 void *sip_tx_user(const struct sip_tx *tx);
 void sip_tx_set_user(struct sip_tx *tx, void *user);
@@ -171,8 +169,6 @@ struct sip_tx *sip_client_start(struct sip_transactions *txs, const struct sip_t
 // borrowed. If no final answer comes within 64*T1 of the CANCEL, on_failure(SIP_TX_CANCELLED).
 void sip_client_cancel(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
 	struct span extra);
-// Whether a CANCEL was asked for.
-bool sip_client_is_cancelled(const struct sip_tx *tx);
 
 // Server ----------
 

@@ -140,8 +140,3 @@ void sip_client_cancel(struct sip_transactions *txs, const struct sip_turn *turn
 	if (tx->state == SIP_TX_PROCEEDING)
 		client_send_cancel(txs, turn, tx);
 }
-
-bool sip_client_is_cancelled(const struct sip_tx *tx)
-{
-	return tx->is_cancelled;
-}
