@@ -47,23 +47,38 @@ void ready_header_set_source(struct ready_header *header, const struct ip *ip, u
 	header->flags |= READY_PLAIN_IN;
 }
 
-// The published record of the peer, copied and checked. `own` names it; -1: not there (yet).
-static int64_t copy_peer(struct lane *lane, const struct flow_cfg *own, struct flow_cfg *out)
+// What stands in the index for the peer's port now.
+static uint32_t peer_word(const struct lane *lane, const struct flow_cfg *cfg)
+{
+	uint16_t address = __atomic_load_n(&cfg->peer_address, __ATOMIC_RELAXED);
+	uint16_t port = __atomic_load_n(&cfg->peer_port, __ATOMIC_RELAXED);
+
+	if (address >= lane->view.addresses)
+		return SHM_FLOW_NONE;
+	return atomic_load_explicit(
+		&lane->view.index[address * SHM_PORTS + port], memory_order_acquire);
+}
+
+bool ready_header_is_peer_moved(const struct lane *lane, const struct ready_header *header)
+{
+	return peer_word(lane, &lane->view.cfg[header - lane->headers]) != header->peer_slot;
+}
+
+// The published record of the peer, copied and checked. `own` names it. False: not there (yet).
+static bool copy_peer(struct lane *lane, const struct flow_cfg *own, struct flow_cfg *out)
 {
 	uint16_t address = own->peer_address, port = own->peer_port;
 
 	// Both legs of a call have one shard, so one lane: else its memory would be written by two.
 	if (own->peer_incarnation == 0 || address >= lane->view.addresses ||
 		lane->shard_lane[shm_media_shard(port)] != lane->id)
-		return -1;
+		return false;
 	const struct flow_cfg *cfg = flow_lookup(&lane->view, address, port);
 	if (cfg == NULL)
-		return -1;
+		return false;
 	uint32_t slot = (uint32_t)(cfg - lane->view.cfg);
-	if (slot >= lane->headers_max || !flow_sync_copy(lane, slot, address, port, out) ||
-		out->incarnation != own->peer_incarnation)
-		return -1;
-	return slot;
+	return slot < lane->headers_max && flow_sync_copy(lane, slot, address, port, out) &&
+		out->incarnation == own->peer_incarnation;
 }
 
 // Where the far end of `peer` is: its latched source, else what was signaled.
@@ -147,12 +162,11 @@ static enum drop_reason fill_egress(
 	struct nexthop hop;
 	const struct address_entry *own = address_map_of(lane->addresses, cfg->peer_address);
 
+	header->peer_slot = peer_word(lane, cfg);
 	if (cfg->flags & FLOW_DROP)
 		return DROP_HELD;
-	int64_t slot = copy_peer(lane, cfg, &peer);
-	if (slot < 0 || own == NULL)
+	if (!copy_peer(lane, cfg, &peer) || own == NULL)
 		return DROP_NO_PEER;
-	header->peer_slot = (uint32_t)slot;
 	struct addr to = far_end(lane, &peer);
 	enum drop_reason reason = check_far_end(lane, &to, own);
 	if (reason != DROP_NONE)

@@ -53,7 +53,7 @@ struct ready_header {
 	alignas(64) struct ip source_v6;
 	struct ip egress_v6[2]; // source, destination
 	uint32_t rate_pps_max;
-	uint32_t peer_slot;    // flow_cfg slot whose far end this leads to
+	uint32_t peer_slot;    // index word of the peer's port when this was built
 	uint16_t bad_sequence; // RFC 3550 A.1 bad_seq, with READY_BAD_SEQUENCE
 	uint16_t own_sum; // address and port it comes to, part of the old pseudo header, folded
 	uint16_t udp_sum; // addresses and ports of the pseudo header as it leaves, folded
@@ -68,6 +68,10 @@ _Static_assert(offsetof(struct ready_header, source_v6) == 64, "IPv4 to IPv4 tou
 // path. False: the record is refused. A failed egress part is not a failure: it is
 // header->egress_reason.
 bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint16_t port);
+
+// Whether the peer's port has another record, or none, since the header was built. `header` is one
+// of lane->headers[].
+bool ready_header_is_peer_moved(const struct lane *lane, const struct ready_header *header);
 
 // The source is locked: the hot path may compare it from now on.
 void ready_header_set_source(struct ready_header *header, const struct ip *ip, uint16_t port);

@@ -221,13 +221,17 @@ static struct ready_header *companion_header(struct lane *lane, const struct pac
 	return header;
 }
 
-// The egress part failed when the header was built. Nothing has told of a change, but hints can
-// be lost.
-static void drop_unready(struct packet *packet, struct ready_header *header)
+// The egress part failed when the header was built: the peer's record may be newer than the hint that
+// tells of it, so a look at the index comes first; and hints can be lost. Whether it is ready now.
+static bool retry_egress(struct lane *lane, const struct packet *packet, struct ready_header *header)
 {
-	if (header->retry_in-- == 0)
-		header->epoch = 0;
-	drop_counted(packet, header->egress_reason);
+	uint16_t port = header == packet->header ? packet->port : packet->port ^ 1;
+
+	if (header->retry_in-- != 0 && !ready_header_is_peer_moved(lane, header))
+		return false;
+	return ready_header_build(
+		       lane, (uint32_t)(header - lane->headers), packet->address, port) &&
+		header->egress_reason == DROP_NONE;
 }
 
 // Any packet. False: dropped.
@@ -244,8 +248,8 @@ static __attribute__((noinline)) bool rewrite_any(
 			return false;
 		}
 	}
-	if (header->egress_reason != DROP_NONE) {
-		drop_unready(packet, header);
+	if (header->egress_reason != DROP_NONE && !retry_egress(lane, packet, header)) {
+		drop_counted(packet, header->egress_reason);
 		return false;
 	}
 	if (!checksum_new(packet, header, is_trusted, &checksum)) {
