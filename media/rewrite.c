@@ -221,9 +221,11 @@ static struct ready_header *companion_header(struct lane *lane, const struct pac
 	return header;
 }
 
-// The egress part failed when the header was built: the peer's record may be newer than the hint that
-// tells of it, so a look at the index comes first; and hints can be lost. Whether it is ready now.
-static bool retry_egress(struct lane *lane, const struct packet *packet, struct ready_header *header)
+// The egress part failed when the header was built: the peer's record may be newer than the hint
+// that tells of it, so a look at the index comes first; and hints can be lost. Whether it is ready
+// now.
+static bool retry_egress(
+	struct lane *lane, const struct packet *packet, struct ready_header *header)
 {
 	uint16_t port = header == packet->header ? packet->port : packet->port ^ 1;
 

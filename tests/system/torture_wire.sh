@@ -69,6 +69,7 @@ for _ in $(seq 200); do
 done
 [ -S "$dir/run/muga.sock" ] || { cat "$dir/signaling.log"; echo "not ok start"; exit 1; }
 
+[ "${MUGA_LONG:-0}" = 1 ] && set -- --long "$@"
 ip netns exec "$ns" python3 "$here/tools/sipattack/main.py" --muga "$MUGA_BUILD/tools/muga" \
 	--config "$dir/muga.yaml" --pid "$signaling" --log "$dir/signaling.log" \
 	--messages "$root/tests/torture/sip" "$@"

@@ -372,4 +372,3 @@ phases = {"never acked": never_acked, "silent callee": silent_callee, "full": fu
           "trunk limit": trunk_limit, "cancel races": cancel_races, "crossing": crossing_byes,
           "glare": glare, "repeated 200": repeated_200, "forks": forks, "sdp": hostile_sdp,
           "loops": loops, "intruders": intruders}
-floods = ("never acked", "silent callee", "full")

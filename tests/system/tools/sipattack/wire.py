@@ -230,6 +230,7 @@ class World:
         self.random = self.names.random
         self.failed = 0
         self.pairs = {}
+        self.is_long = options.long
 
     def ends(self, net):
         if net["phone"] not in self.pairs:
@@ -279,7 +280,12 @@ class World:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
 
     def settle(self, name, seconds=10):
-        """What must hold after every attack; `seconds` for the timers that it left behind."""
+        """What must hold after every attack; `seconds` for the timers that it left behind. Attacks that
+        leave the 32 s timers of RFC 3261 behind are waited for one by one only with --long, else
+        together at the end."""
+        if seconds > 10 and not self.is_long:
+            self.report(name + "/alive", self.is_alive())
+            return self.is_alive()
         end = time.monotonic() + seconds
         while self.is_alive() and not self.is_quiet() and time.monotonic() < end:
             for phone, carrier in self.pairs.values():
