@@ -199,12 +199,12 @@ static void outbox_carry_out(struct worker *worker, const struct outbox_entry *e
 		worker_call_ended(worker, entry->call_end);
 		return;
 	}
-	struct worker_listener *listener = listener_of(worker, entry->send.listener);
+	struct worker_listener *listener = listener_of(worker, entry->send.hop.listener);
 	if (listener == NULL) {
 		metric_add(&worker->metrics.send_no_listener, 1);
 		return;
 	}
-	udp_sender_add(listener->sender, &listener->socket, &entry->send.target, entry->send.data,
+	udp_sender_add(listener->sender, &listener->socket, &entry->send.hop.addr, entry->send.data,
 		&worker->metrics);
 }
 

@@ -85,7 +85,7 @@ static void walk_document(struct config_loader *loader, struct span text)
 		config_fail(loader, &at, "the configuration is too large");
 	} else if (!root) {
 		config_fail(loader, &at, "the file is empty, expected at least version and realms");
-	} else {
+	} else if (config_make_default_profile(loader)) {
 		config_walk_map(loader, root, config_schema, loader->config);
 	}
 }

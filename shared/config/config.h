@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/span.h"
+#include "config/profile.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,7 +26,8 @@
 #define CONFIG_HOSTS_MAX     8  // per trunk
 #define CONFIG_MATCH_MAX     16 // address prefixes per trunk
 
-enum config_transport { CONFIG_UDP };
+// In the order of enum sip_transport (signaling/sip/transport.h).
+enum config_transport { CONFIG_UDP, CONFIG_TCP, CONFIG_TLS, CONFIG_WS, CONFIG_WSS };
 enum config_latching { CONFIG_LATCH_STRICT, CONFIG_LATCH_LEARN };
 enum config_port_kind { CONFIG_PORT_XDP, CONFIG_PORT_PACKET, CONFIG_PORT_MEMIF, CONFIG_PORT_RING,
 	CONFIG_PORT_NULL };
@@ -51,6 +53,7 @@ struct config_realm {
 	uint8_t dscp;                       // of media sent into the realm, 0..63
 	enum config_latching latching;
 	bool is_trusted;                    // identity headers believed (RFC 3325)
+	uint32_t profile;                   // index, 0 = default
 };
 
 struct config_device {
@@ -63,6 +66,7 @@ struct config_device {
 struct config_trunk {
 	const char *name;
 	uint32_t realm;                     // index
+	uint32_t profile;                   // index; the realm's where the file names none
 	struct addr hosts[CONFIG_HOSTS_MAX];// tried in this order
 	uint32_t host_count;
 	struct ip_prefix match[CONFIG_MATCH_MAX]; // sources that are this trunk; empty = its hosts
@@ -110,6 +114,8 @@ struct config {
 	uint32_t log_level;                 // enum log_level
 	struct config_realm realms[CONFIG_REALMS_MAX];
 	uint32_t realm_count;
+	struct config_profile *profiles;    // [profile_count], [0] is `default`
+	uint32_t profile_count;
 	struct config_device devices[CONFIG_DEVICES_MAX];
 	uint32_t device_count;
 	struct config_trunk *trunks;        // [trunk_count]

@@ -73,6 +73,16 @@ static const struct config_item dataplane_items[] = {
 	{ .key = NULL },
 };
 
+const struct config_item config_profile_items[] = {
+	{ .key = "flow", .type = CONFIG_TYPE_MAP, .items = config_profile_flow_items,
+	  .help = "timers, reliable answers, transfer, redirection" },
+	{ .key = "headers", .type = CONFIG_TYPE_MAP, .items = config_profile_headers_items,
+	  .help = "header fields, identity, codes" },
+	{ .key = "sdp", .type = CONFIG_TYPE_MAP, .items = config_profile_sdp_items,
+	  .help = "session descriptions" },
+	{ .key = NULL },
+};
+
 static const struct config_item listener_items[] = {
 	{ .key = "udp", .type = CONFIG_TYPE_VALUE, .value = config_take_udp,
 	  .expected = "a local address and port like 192.0.2.1:5060 or [2001:db8::1]:5060",
@@ -135,6 +145,9 @@ static const struct config_item realm_items[] = {
 	  .help = "tag of the realm's media on its device" },
 	{ .key = "trusted", .type = CONFIG_TYPE_BOOL, AT(config_realm, is_trusted), .is_live = true,
 	  .fallback = "false", .help = "identity headers of the realm are believed (RFC 3325)" },
+	{ .key = "profile", .type = CONFIG_TYPE_VALUE, AT(config_realm, profile), .is_live = true,
+	  .value = config_take_profile, .fallback = "default",
+	  .help = "profile of the peers in this realm" },
 	{ .key = "media", .type = CONFIG_TYPE_MAP, .is_required = true, .items = media_items,
 	  .help = "media side of the realm" },
 	{ .key = "sip", .type = CONFIG_TYPE_MAP_LIST, .is_required = true, .min = 1,
@@ -174,7 +187,8 @@ static const struct config_item trunk_items[] = {
 	  .help = "limits of the trunk" },
 	{ .key = "register", .type = CONFIG_TYPE_LATER },
 	{ .key = "probe", .type = CONFIG_TYPE_LATER },
-	{ .key = "profile", .type = CONFIG_TYPE_LATER },
+	{ .key = "profile", .type = CONFIG_TYPE_VALUE, AT(config_trunk, profile), .is_live = true,
+	  .value = config_take_profile, .help = "profile of this peer; default: its realm's" },
 	{ .key = NULL },
 };
 
@@ -243,6 +257,9 @@ const struct config_item config_schema[] = {
 	{ .key = "dataplane", .type = CONFIG_TYPE_MAP, .items = dataplane_items,
 	  .help = "the forwarder" },
 	{ .key = "node", .type = CONFIG_TYPE_MAP, .items = node_items, .help = "this machine" },
+	{ .key = "profiles", .type = CONFIG_TYPE_NAMED, .items = config_profile_items,
+	  .max = CONFIG_PROFILES_MAX - 1, .begin = config_begin_profile,
+	  .help = "how kinds of peers want to be spoken to; realms and trunks name one" },
 	{ .key = "realms", .type = CONFIG_TYPE_NAMED, .is_required = true, .items = realm_items,
 	  .min = 1,
 	  .max = CONFIG_REALMS_MAX, .begin = config_begin_realm, .finish = config_finish_realm,
@@ -256,7 +273,6 @@ const struct config_item config_schema[] = {
 	{ .key = "limits", .type = CONFIG_TYPE_MAP, .items = limit_items,
 	  .help = "limits of the node" },
 	{ .key = "trunk_groups", .type = CONFIG_TYPE_LATER },
-	{ .key = "profiles", .type = CONFIG_TYPE_LATER },
 	{ .key = "registrar", .type = CONFIG_TYPE_LATER },
 	{ .key = "security", .type = CONFIG_TYPE_LATER },
 	{ .key = "overload", .type = CONFIG_TYPE_LATER },

@@ -67,6 +67,7 @@ struct config_loader {
 	uint32_t error_count;
 	char path[128];               // dotted key of the node in hand
 	uint32_t path_len;
+	struct config_profile *profile; // whose keys are being read
 	bool is_memory_set;           // dataplane.hugepages named a size
 };
 
@@ -107,6 +108,14 @@ config_value_fn config_take_version, config_take_workers, config_take_log_format
 	config_take_hugepages, config_take_memory;
 config_begin_fn config_begin_device;
 config_finish_fn config_finish_device;
+
+// profile.c, and one file for each group of keys. MAP_LIST elements below a profile belong to
+// loader->profile.
+extern const struct config_item config_profile_items[], config_profile_flow_items[],
+	config_profile_headers_items[], config_profile_sdp_items[];
+bool config_make_default_profile(struct config_loader *loader);
+config_begin_fn config_begin_profile;
+config_value_fn config_take_profile; // uint32_t index
 
 config_begin_fn config_begin_realm, config_begin_listener;
 config_finish_fn config_finish_realm, config_finish_listener;

@@ -62,8 +62,10 @@ void config_take_trunk_realm(struct config_loader *loader, const struct node *no
 	struct config_trunk *trunk = target;
 	(void)item;
 	int realm = find_realm(loader, node);
-	if (realm >= 0)
-		trunk->realm = (uint32_t)realm;
+	if (realm < 0)
+		return;
+	trunk->realm = (uint32_t)realm;
+	trunk->profile = loader->config->realms[realm].profile;
 }
 
 static bool is_like_dns_name(struct span text)

@@ -21,8 +21,7 @@
 struct call_leg {
 	struct sip_dialog dialog;
 	bool has_dialog;         // dialog is initialised
-	listener_id listener;
-	struct addr peer;        // where the far end's messages come from
+	struct sip_hop hop;      // by which the far end's messages come
 	char tag[SIP_TOKEN_LEN];
 	char contact[SIP_TOKEN_LEN]; // user part of our Contact
 	uint32_t trunk_slot;     // counted in the trunk table, TRUNK_NONE = not counted

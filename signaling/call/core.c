@@ -9,11 +9,11 @@ _Static_assert(CORE_SHARDS == SIP_SHARDS, "one number of shards");
 
 // Transactions ask, calls answer ------------------------------------------------------------------
 
-static void on_send(void *context, const struct sip_turn *turn, uint32_t listener,
-	const struct addr *target, struct span data)
+static void on_send(void *context, const struct sip_turn *turn, const struct sip_hop *hop,
+	struct span data)
 {
 	struct core *core = context;
-	struct outbox_send send = { .listener = listener, .target = *target, .data = data };
+	struct outbox_send send = { .hop = *hop, .data = data };
 
 	if (outbox_send(core_env_of(turn)->outbox, &send) < 0)
 		CORE_COUNT(core, outbox_full);
@@ -52,7 +52,7 @@ static void receive_inside(struct call *call, const struct sip_turn *turn, struc
 	struct core *core = call->core;
 	struct call_leg *leg = &call->legs[side];
 	const struct config_realm *realm =
-		&core_env_of(turn)->config->realms[leg->listener >> 8];
+		&core_env_of(turn)->config->realms[leg->hop.listener >> 8];
 
 	if (sip_dialog_receive_request(&leg->dialog, in->msg) != SIP_DIALOG_OK) {
 		CORE_COUNT(core, refused_order);
@@ -61,8 +61,8 @@ static void receive_inside(struct call *call, const struct sip_turn *turn, struc
 	}
 	// Whoever knows both tags of the dialog behind a NAT may have got another mapping
 	// meanwhile.
-	if (realm->latching == CONFIG_LATCH_LEARN && in->listener == leg->listener)
-		leg->peer = in->source;
+	if (realm->latching == CONFIG_LATCH_LEARN && in->hop.listener == leg->hop.listener)
+		leg->hop = in->hop;
 	switch (in->msg->method) {
 	case SIP_METHOD_INVITE:
 		reinvite_receive(call, turn, tx, side, in);
@@ -228,7 +228,7 @@ static bool refuse_stranger(struct core *core, const struct sip_turn *turn,
 	if (!in->msg->is_request ||
 		sip_token_verify(&core->keys, SIP_TOKEN_TAG, in->msg->to.tag, &token))
 		return false;
-	if (trunk_find(core_env_of(turn)->config, in->listener >> 8, &in->source.ip) >= 0)
+	if (trunk_find(core_env_of(turn)->config, in->hop.listener >> 8, &in->hop.addr.ip) >= 0)
 		return false;
 	// The ACK of that 403 comes here too.
 	if (in->msg->method != SIP_METHOD_ACK) {
@@ -245,7 +245,7 @@ static void receive_faulty(struct core *core, const struct sip_turn *turn,
 		return;
 	CORE_COUNT(core, parse_faults);
 	if (fault->status == 0 || !fault->can_answer ||
-		trunk_find(core_env_of(turn)->config, in->listener >> 8, &in->source.ip) < 0) {
+		trunk_find(core_env_of(turn)->config, in->hop.listener >> 8, &in->hop.addr.ip) < 0) {
 		CORE_COUNT(core, parse_dropped);
 		return;
 	}
@@ -269,8 +269,9 @@ static bool is_misled(struct core *core, const struct core_message *message)
 void core_receive(struct core *core, struct core_env *env, const struct core_message *message)
 {
 	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
-	struct sip_received in = { .listener = message->listener, .source = message->source,
-		.msg = &core->msg };
+	struct sip_received in = { .msg = &core->msg,
+		.hop = { .listener = message->listener, .addr = message->source,
+			.connection = message->connection } };
 	struct sip_fault fault;
 
 	core->env = env;

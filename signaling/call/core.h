@@ -22,8 +22,9 @@ struct core_params {
 
 // A datagram or one framed stream message, as it came.
 struct core_message {
-	listener_id listener;
+	listener_id listener;      // tells the transport
 	struct addr source;
+	sip_connection connection; // 0 = a datagram
 	struct span data;          // borrowed during the call
 };
 
@@ -34,6 +35,26 @@ struct core *core_new(const struct core_params *params);
 void core_free(struct core *core);
 
 void core_receive(struct core *core, struct core_env *env, const struct core_message *message);
+
+enum core_send_failure {
+	CORE_SEND_QUEUE_FULL,     // the far end does not read
+	CORE_SEND_CONNECT_FAILED, // also: no certificate that we believe
+	CORE_SEND_CLOSED,         // the connection broke before the message was written, or is gone
+};
+// What became of an OUTBOX_SEND with a ticket; silence means that it left.
+void core_send_failed(struct core *core, struct core_env *env, uint64_t ticket,
+	enum core_send_failure failure);
+
+// RFC 3263: in the order in which to try them.
+#define CORE_TARGETS_MAX 16u
+struct core_target {
+	struct addr addr;
+	enum sip_transport transport;
+};
+// `count` 0: the name leads nowhere, or nobody answered in time.
+void core_resolved(struct core *core, struct core_env *env, uint64_t ticket,
+	const struct core_target *targets, uint32_t count);
+
 // Fires due timers. Call each turn.
 void core_run_timers(struct core *core, struct core_env *env);
 // When core_run_timers() must be called at the latest; UINT64_MAX = never.

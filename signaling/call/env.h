@@ -11,6 +11,7 @@
 #include "base/span.h"
 #include "config/config.h"
 #include "shm/flow_table.h"
+#include "sip/transport.h"
 
 #include <stdint.h>
 
@@ -25,13 +26,25 @@ static inline listener_id listener_make(uint32_t realm, uint32_t listener)
 
 enum outbox_kind {
 	OUTBOX_SEND,     // a SIP message to a numeric target
+	OUTBOX_RESOLVE,  // RFC 3263: where a host is; core_resolved() brings the answer
 	OUTBOX_CALL_END, // a call is over: log line and `muga show calls --ended`
 };
 
 struct outbox_send {
-	listener_id listener;
-	struct addr target;
-	struct span data; // owned by the outbox's arena until it is flushed
+	struct sip_hop hop; // its tls_name and `data`: owned by the outbox's arena until it is flushed
+	struct span data;
+	uint64_t ticket;    // comes back with core_send_failed(), 0 = nobody wants to know
+};
+
+// Answered exactly once, by core_resolved() with the same ticket, in this turn or later.
+struct outbox_resolve {
+	uint64_t ticket;
+	uint32_t realm;              // whose listeners say which transports and families will do
+	struct span host;            // name, in the outbox's arena
+	uint16_t port;               // 0 = none was given: SRV decides
+	enum sip_transport transport;
+	bool has_transport;          // given by a parameter or the configuration: no NAPTR
+	bool is_secure;              // sips
 };
 
 struct call_summary; // call/summary.h
@@ -40,6 +53,7 @@ struct outbox_entry {
 	enum outbox_kind kind;
 	union {
 		struct outbox_send send;
+		struct outbox_resolve resolve;
 		const struct call_summary *call_end; // in the outbox's arena
 	};
 };

@@ -48,7 +48,7 @@ static bool send_invite(struct call *call, const struct sip_turn *turn)
 	struct call_leg *leg = &call->legs[CALL_LEG_B];
 	const struct core_env *env = core_env_of(turn);
 
-	leg->peer = call->hosts[call->host];
+	leg->hop.addr = call->hosts[call->host];
 	call->invite.client_cseq = sip_dialog_next_cseq(&leg->dialog);
 	struct leg_request request = { .side = CALL_LEG_B, .method = SIP_METHOD_INVITE,
 		.cseq = call->invite.client_cseq, .headers = call->passed.text,
@@ -162,8 +162,7 @@ static bool init_leg_a(struct setup *s)
 	struct call_leg *leg = &s->call->legs[CALL_LEG_A];
 	struct span tag = span_make(leg->tag, sizeof(leg->tag));
 
-	leg->listener = s->in->listener;
-	leg->peer = s->in->source;
+	leg->hop = s->in->hop;
 	if (sip_dialog_init_uas(&leg->dialog, &s->call->arena, s->in->msg, tag) < 0)
 		return false;
 	leg->has_dialog = true;
@@ -188,7 +187,7 @@ static bool init_leg_b(struct setup *s)
 	struct call *call = s->call;
 	struct call_leg *leg = &call->legs[CALL_LEG_B];
 	const struct addr *own =
-		&s->env->config->realms[leg->listener >> 8].listeners[leg->listener & 0xff].addr;
+		&s->env->config->realms[leg->hop.listener >> 8].listeners[leg->hop.listener & 0xff].addr;
 	struct sip_token token = { .shard = (uint16_t)call->shard, .value = call->token + 1 };
 	struct span user = span_make(s->route.user, s->route.user_len);
 	struct span display = s->in->msg->from.display;
@@ -225,10 +224,10 @@ static bool copy_headers(struct setup *s)
 {
 	struct call_leg *leg = &s->call->legs[CALL_LEG_B];
 	const struct config_realm *from = &s->env->config->realms[s->realm];
-	const struct config_realm *to = &s->env->config->realms[leg->listener >> 8];
+	const struct config_realm *to = &s->env->config->realms[leg->hop.listener >> 8];
 	struct sip_writer w;
 	struct hide_params params = { .env = s->env, .msg = s->in->msg,
-		.own = to->listeners[leg->listener & 0xff].addr,
+		.own = to->listeners[leg->hop.listener & 0xff].addr,
 		.is_trusted = from->is_trusted && to->is_trusted };
 
 	sip_writer_init(&w, s->core->extra, sizeof(s->core->extra));
@@ -275,8 +274,10 @@ static bool choose_hosts(struct setup *s)
 	}
 	if (listener < 0)
 		return false;
-	call->legs[CALL_LEG_B].listener = listener_make(trunk->realm, (uint32_t)listener);
-	call->legs[CALL_LEG_B].peer = call->hosts[0];
+	call->legs[CALL_LEG_B].hop = (struct sip_hop){
+		.listener = listener_make(trunk->realm, (uint32_t)listener),
+		.addr = call->hosts[0],
+	};
 	return true;
 }
 
@@ -334,10 +335,10 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 	const struct sip_received *in)
 {
 	struct setup s = { .core = core, .turn = turn, .env = core_env_of(turn), .tx = tx, .in = in,
-		.realm = in->listener >> 8 };
+		.realm = in->hop.listener >> 8 };
 	char from[CALL_PARTY_MAX], to[CALL_PARTY_MAX];
 
-	s.from_trunk = trunk_find(s.env->config, s.realm, &in->source.ip);
+	s.from_trunk = trunk_find(s.env->config, s.realm, &in->hop.addr.ip);
 	if (s.from_trunk < 0) {
 		CORE_COUNT(core, refused_source);
 		setup_refuse(&s, 403, SPAN_NONE);

@@ -7,27 +7,29 @@
 
 static struct addr own_address(const struct call_leg *leg, const struct config *config)
 {
-	const struct config_realm *realm = &config->realms[leg->listener >> 8];
+	const struct config_realm *realm = &config->realms[leg->hop.listener >> 8];
 
-	return realm->listeners[leg->listener & 0xff].addr;
+	return realm->listeners[leg->hop.listener & 0xff].addr;
 }
 
 // The dialog's next hop where it is an address that the far end can be believed to own; behind a
 // NAT its Contact is not, and everything goes back to where its messages come from (RFC 3581 in
 // spirit).
-static struct addr leg_target(const struct call *call, const struct config *config,
+static struct sip_hop leg_target(const struct call *call, const struct config *config,
 	const struct call_leg *leg)
 {
-	const struct config_realm *realm = &config->realms[leg->listener >> 8];
+	const struct config_realm *realm = &config->realms[leg->hop.listener >> 8];
 	struct addr own = own_address(leg, config);
+	struct sip_hop hop = leg->hop;
 	struct sip_uri uri;
 
 	if (leg == &call->legs[CALL_LEG_B] && !leg->dialog.is_confirmed)
-		return call->hosts[call->host];
-	if (realm->latching == CONFIG_LATCH_LEARN || sip_dialog_next_hop(&leg->dialog, &uri) < 0 ||
-		ip_is_unset(&uri.ip) || ip_is_v4(&uri.ip) != ip_is_v4(&own.ip))
-		return leg->peer;
-	return (struct addr){ .ip = uri.ip, .port = sip_uri_port(&uri) };
+		hop.addr = call->hosts[call->host];
+	else if (realm->latching != CONFIG_LATCH_LEARN &&
+		sip_dialog_next_hop(&leg->dialog, &uri) == 0 &&
+		!ip_is_unset(&uri.ip) && ip_is_v4(&uri.ip) == ip_is_v4(&own.ip))
+		hop.addr = (struct addr){ .ip = uri.ip, .port = sip_uri_port(&uri) };
+	return hop;
 }
 
 static void put_contact(struct sip_writer *w, const struct call_leg *leg, const struct addr *own)
@@ -93,8 +95,7 @@ struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
 			.branch = span_make(branch, SIP_BRANCH_LEN),
 			.method = request->method,
 			.method_text = span_str(sip_method_name(request->method)),
-			.listener = leg->listener,
-			.target = leg_target(call, core_env_of(turn)->config, leg),
+			.hop = leg_target(call, core_env_of(turn)->config, leg),
 			.user = call_user(call),
 		};
 		tx = sip_client_start(core->txs, turn, &params);
@@ -117,8 +118,7 @@ static void send_ack(struct call *call, const struct sip_turn *turn, enum call_s
 	if (!build_request(call, turn, &request, leg->ack_branch))
 		return;
 	struct outbox_send send = {
-		.listener = leg->listener,
-		.target = leg_target(call, env->config, leg),
+		.hop = leg_target(call, env->config, leg),
 		.data = span_make(core->message, core->message_len),
 	};
 	if (outbox_send(env->outbox, &send) < 0)

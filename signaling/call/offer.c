@@ -70,7 +70,7 @@ static bool read_remote(const struct call *call, const struct config *config, en
 static bool leg_is_v6(const struct call *call, const struct config *config, enum call_side side,
 	const struct sdp_media *named)
 {
-	bool is_v6 = !ip_is_v4(&call->legs[side].peer.ip);
+	bool is_v6 = !ip_is_v4(&call->legs[side].hop.addr.ip);
 
 	if (media_has_open(&call->media)) {
 		uint32_t base = media_address_base(config, call->media.realm[side]);

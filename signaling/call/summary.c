@@ -43,7 +43,7 @@ static void fill_leg(const struct call *call, const struct core_env *env, enum c
 
 	span_copy(span_sub(span_str(realm), 0, CALL_NAME_MAX - 1), out->realm, sizeof(out->realm));
 	memcpy(out->trunk, leg->trunk, sizeof(out->trunk));
-	out->signaling = leg->peer;
+	out->signaling = leg->hop.addr;
 	media_leg_info(&call->media, env, side, span_str(call->codec), out);
 }
 

@@ -321,7 +321,7 @@ bool tx_allows(const struct sip_tx *tx, enum tx_event event)
 void tx_send(struct sip_transactions *txs, const struct sip_turn *turn, const struct sip_tx *tx,
 	struct span data)
 {
-	txs->params.ops->send(txs->params.context, turn, tx->listener, &tx->target, data);
+	txs->params.ops->send(txs->params.context, turn, &tx->hop, data);
 }
 
 static void do_send(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx)

@@ -17,6 +17,7 @@
 #include "sip/build.h"
 #include "sip/msg.h"
 #include "sip/token.h"
+#include "sip/transport.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -59,17 +60,16 @@ struct sip_turn {
 
 // A parsed message and how it came.
 struct sip_received {
-	uint32_t listener; // opaque, comes back in send()
-	struct addr source;
+	struct sip_hop hop; // its addr: the source as the network showed it
 	const struct sip_msg *msg;
 };
 
 // The transaction user. All callbacks are required; `context` is that of the params. They may call
 // any function of this header except sip_transactions_run() and _free().
 struct sip_tu_ops {
-	// `data` is borrowed during the call.
-	void (*send)(void *context, const struct sip_turn *turn, uint32_t listener,
-		const struct addr *target, struct span data);
+	// `hop` and `data` are borrowed during the call.
+	void (*send)(void *context, const struct sip_turn *turn, const struct sip_hop *hop,
+		struct span data);
 	// A new request other than ACK and CANCEL, in-dialog or not. The TU answers with
 	// sip_server_respond(), now or later; INVITE gets its 100 from here if it has not when this
 	// returns.
@@ -155,8 +155,7 @@ struct sip_client_params {
 	struct span branch; // of its top Via, unique, with cookie
 	enum sip_method method;
 	struct span method_text; // as in CSeq
-	uint32_t listener;
-	struct addr target;
+	struct sip_hop hop;
 	void *user;
 };
 

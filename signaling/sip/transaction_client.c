@@ -25,8 +25,7 @@ static struct sip_tx *client_new(struct sip_transactions *txs, const struct sip_
 	tx->kind = params->method == SIP_METHOD_INVITE ? SIP_TX_INVITE_CLIENT : SIP_TX_CLIENT;
 	tx->state = SIP_TX_CALLING;
 	tx->method = (uint8_t)params->method;
-	tx->listener = params->listener;
-	tx->target = params->target;
+	tx->hop = params->hop;
 	tx->user = params->user;
 	metric_add(&txs->metrics.client_started, 1);
 	tx_timer_retry(txs, turn, tx, txs->params.t1_ms);     // A, E
@@ -115,8 +114,7 @@ void client_send_cancel(
 		.branch = txs->scratch.via.branch,
 		.method = SIP_METHOD_CANCEL,
 		.method_text = SPAN_LIT("CANCEL"),
-		.listener = tx->listener,
-		.target = tx->target,
+		.hop = tx->hop,
 	};
 	struct sip_tx *cancel = client_new(txs, turn, &params);
 	if (cancel)

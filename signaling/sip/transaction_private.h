@@ -40,9 +40,8 @@ struct sip_tx {
 	struct tx_key key;
 	struct tx_key merge_key;
 	void *user;
-	uint32_t listener;
+	struct sip_hop hop;
 	uint32_t interval_ms;      // of the retry timer
-	struct addr target;
 	uint8_t kind;              // enum sip_tx_kind
 	uint8_t state;             // enum sip_tx_state
 	uint8_t method;            // enum sip_method

@@ -54,9 +54,9 @@ static void reply_send(struct sip_transactions *txs, const struct sip_turn *turn
 	sip_put_body(&w, SPAN_NONE, SPAN_NONE);
 	if (w.is_overflowed)
 		return;
-	struct addr target = sip_reply_target(in->msg, &in->source);
-	txs->params.ops->send(
-		txs->params.context, turn, in->listener, &target, sip_writer_text(&w));
+	struct sip_hop hop = in->hop;
+	hop.addr = sip_reply_target(in->msg, &in->hop.addr);
+	txs->params.ops->send(txs->params.context, turn, &hop, sip_writer_text(&w));
 }
 
 void sip_reply_stateless(struct sip_transactions *txs, const struct sip_turn *turn,
@@ -77,7 +77,7 @@ void sip_reply_stateless(struct sip_transactions *txs, const struct sip_turn *tu
 	sip_token_make(&txs->params.keys, SIP_TOKEN_STATELESS, &token, tag);
 	struct sip_reply reply = {
 		.request = msg,
-		.source = in->source,
+		.source = in->hop.addr,
 		.status = status,
 		.reason = reason,
 		.tag = span_make(tag, sizeof(tag)),
@@ -94,7 +94,7 @@ static bool head_store(
 	const struct sip_msg *msg = in->msg;
 	struct sip_writer w;
 	sip_writer_init(&w, txs->buffer, sizeof(txs->buffer));
-	sip_put_reply_vias(&w, msg, &in->source);
+	sip_put_reply_vias(&w, msg, &in->hop.addr);
 	sip_put_header(&w, SIP_HEADER_FROM, msg->from.text);
 	sip_put_header(&w, SIP_HEADER_CALL_ID, msg->call_id);
 	sip_put_cseq(&w, msg->cseq.number, msg->method_text);
@@ -120,8 +120,8 @@ static struct sip_tx *server_new(struct sip_transactions *txs, const struct tx_k
 	tx->kind = is_invite ? SIP_TX_INVITE_SERVER : SIP_TX_SERVER;
 	tx->state = is_invite ? SIP_TX_PROCEEDING : SIP_TX_TRYING;
 	tx->method = (uint8_t)msg->method;
-	tx->listener = in->listener;
-	tx->target = sip_reply_target(msg, &in->source);
+	tx->hop = in->hop;
+	tx->hop.addr = sip_reply_target(msg, &in->hop.addr);
 	tx->has_to_tag = msg->to.tag.len != 0;
 	struct sip_token token = {
 		.shard = (uint16_t)sip_callid_shard(&txs->params.keys, msg->call_id),
@@ -185,7 +185,7 @@ static void cancel_receive(struct sip_transactions *txs, const struct sip_turn *
 	}
 	struct sip_reply reply = {
 		.request = in->msg,
-		.source = in->source,
+		.source = in->hop.addr,
 		.status = 200,
 		.tag = span_make(tx->tag, tx->tag_len),
 	};

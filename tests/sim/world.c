@@ -195,11 +195,11 @@ static void flush(struct sim *sim, uint32_t worker)
 		}
 		const struct outbox_send *send = &entry->send;
 		const struct addr *from =
-			&sim->config.realms[send->listener >> 8].listeners[0].addr;
-		if (fault_send(sim, from, &send->target, send->data))
+			&sim->config.realms[send->hop.listener >> 8].listeners[0].addr;
+		if (fault_send(sim, from, &send->hop.addr, send->data))
 			continue;
-		check_sent(sim, from, &send->target, send->data);
-		network_send(sim, from, &send->target, send->data);
+		check_sent(sim, from, &send->hop.addr, send->data);
+		network_send(sim, from, &send->hop.addr, send->data);
 	}
 	outbox_clear(outbox);
 }

@@ -59,8 +59,7 @@ static void answer(struct core *core, struct core_env *env, const struct core_me
 	char buf[128];
 	int n = snprintf(buf, sizeof(buf), "%u " SPAN_FMT, core->params.worker, SPAN_ARG(text));
 	struct outbox_send send = {
-		.listener = message->listener,
-		.target = message->source,
+		.hop = { .listener = message->listener, .addr = message->source },
 		.data = span_make(buf, (uint32_t)n),
 	};
 	assert_int_equal(outbox_send(env->outbox, &send), 0);
@@ -75,8 +74,8 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 	span_cut(&rest, ' ', &word);
 	if (span_eq(word, SPAN_LIT("timer"))) {
 		core->timer_ms = env->now_ms + 30;
-		core->timer_send.listener = message->listener;
-		core->timer_send.target = message->source;
+		core->timer_send.hop.listener = message->listener;
+		core->timer_send.hop.addr = message->source;
 	} else if (span_eq(word, SPAN_LIT("trunk"))) {
 		uint32_t slot = trunk_slot(core->params.trunks, SPAN_LIT("shared"));
 		answer(core, env, message, trunk_take(core->params.trunks, slot, TRUNK_CALLS_MAX) ?
@@ -85,7 +84,7 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 		core->calls++;
 	} else if (span_eq(word, SPAN_LIT("nowhere"))) {
 		struct core_message lost = *message;
-		lost.listener = listener_make(60, 3);
+		lost.hop.listener = listener_make(60, 3);
 		answer(core, env, &lost, rest);
 	} else if (span_eq(word, SPAN_LIT("end"))) {
 		struct call_summary summary = { .info.token = 77, .info.from = "a b\"c=\n" };

@@ -167,8 +167,8 @@ static inline void fixture_take(struct fixture *f)
 		}
 		assert_true(f->sent_count < FIXTURE_SENT_MAX);
 		struct fixture_message *m = &f->sent[f->sent_count++];
-		m->realm = entry->send.listener >> 8;
-		m->target = entry->send.target;
+		m->realm = entry->send.hop.listener >> 8;
+		m->target = entry->send.hop.addr;
 		assert_int_equal(span_copy(entry->send.data, m->text, sizeof(m->text)), 0);
 	}
 	outbox_clear(f->env.outbox);

@@ -12,7 +12,7 @@ static void copies_in_order(void **state)
 {
 	struct outbox *outbox = outbox_new(4, 65536);
 	char text[] = "first";
-	struct outbox_send send = { .listener = 3, .data = span_str(text) };
+	struct outbox_send send = { .hop.listener = 3, .data = span_str(text) };
 	struct call_summary summary = { .code = 486 };
 
 	(void)state;
@@ -24,7 +24,7 @@ static void copies_in_order(void **state)
 	assert_int_equal(outbox_count(outbox), 2);
 	assert_int_equal(outbox_at(outbox, 0)->kind, OUTBOX_SEND);
 	assert_true(span_eq(outbox_at(outbox, 0)->send.data, SPAN_LIT("first")));
-	assert_int_equal(outbox_at(outbox, 0)->send.listener, 3);
+	assert_int_equal(outbox_at(outbox, 0)->send.hop.listener, 3);
 	assert_int_equal(outbox_at(outbox, 1)->kind, OUTBOX_CALL_END);
 	assert_int_equal(outbox_at(outbox, 1)->call_end->code, 487);
 	outbox_clear(outbox);

@@ -11,8 +11,8 @@ static struct sip_tx *start(unsigned n)
 		"From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n",
 		branch);
 	struct sip_client_params params = { .data = span_str(text), .branch = span_str(branch),
-		.method = SIP_METHOD_OPTIONS, .method_text = SPAN_LIT("OPTIONS"), .listener = 7,
-		.target = { ip_from_v4(0xc0000204), 5060 }, .user = &tu };
+		.method = SIP_METHOD_OPTIONS, .method_text = SPAN_LIT("OPTIONS"), .hop = { .listener = 7,
+		.addr = { ip_from_v4(0xc0000204), 5060 } }, .user = &tu };
 	return sip_client_start(tu.txs, &tu.turn, &params);
 }
 

@@ -16,8 +16,7 @@ static struct sip_tx *start(enum sip_method method)
 		.branch = SPAN_LIT("z9hG4bKours"),
 		.method = method,
 		.method_text = span_str(name),
-		.listener = 7,
-		.target = { ip_from_v4(0xc0000204), 5060 },
+		.hop = { .listener = 7, .addr = { ip_from_v4(0xc0000204), 5060 } },
 		.user = &tu };
 	return sip_client_start(tu.txs, &tu.turn, &params);
 }

@@ -29,15 +29,15 @@ static struct tu {
 	uint16_t answer;        // sent from within on_request(), 0 = none
 } tu;
 
-static void tu_send(void *context, const struct sip_turn *turn, uint32_t listener,
-	const struct addr *target, struct span data)
+static void tu_send(void *context, const struct sip_turn *turn, const struct sip_hop *hop,
+	struct span data)
 {
 	assert_ptr_equal(context, &tu);
-	assert_int_equal(listener, 7);
+	assert_int_equal(hop->listener, 7);
 	assert_true(tu.sent_count < TU_SENT_MAX);
 	assert_int_equal(span_copy(data, tu.sent[tu.sent_count], sizeof(tu.sent[0])), 0);
 	tu.sent_ms[tu.sent_count] = turn->now_ms;
-	tu.sent_to[tu.sent_count++] = *target;
+	tu.sent_to[tu.sent_count++] = hop->addr;
 }
 
 static void tu_request(void *context, const struct sip_turn *turn, struct sip_tx *tx,
@@ -165,7 +165,8 @@ static void tu_receive(const char *text)
 	data.ptr = copy;
 	if (sip_parse(data, &msg, &fault))
 		fail_msg("%s in: %s", fault.reason, text);
-	struct sip_received in = { 7, { ip_from_v4(0xc0000201), 5070 }, &msg };
+	struct sip_received in = { { 7, { ip_from_v4(0xc0000201), 5070 }, 0, false, SPAN_NONE },
+		&msg };
 	sip_transactions_receive(tu.txs, &tu.turn, &in);
 	memset(copy, '#', data.len); // nothing may point into it any more
 }

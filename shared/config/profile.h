@@ -1,0 +1,32 @@
+// profile.h - how a kind of peer wants to be spoken to: call flows, headers, session descriptions.
+//
+// A profile is named in the section `profiles`, and a realm or a trunk names the profile that its
+// side of a call follows: the trunk's, else the realm's, else `default`, which always exists and
+// may be redefined. Immutable like the whole configuration.
+#pragma once
+
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_PROFILES_MAX 256u
+
+// Keys `flow` (profile_flow.c): who does what in a call: timers, 100rel, transfer, redirection.
+struct profile_flow {
+};
+
+// Keys `headers` (profile_headers.c): rules on header fields, identity, code mapping.
+struct profile_headers {
+};
+
+// Keys `sdp` (profile_sdp.c): codecs and what may stand in a session description.
+struct profile_sdp {
+};
+
+struct config_profile {
+	const char *name;
+	struct profile_flow flow;
+	struct profile_headers headers;
+	struct profile_sdp sdp;
+};

@@ -1,0 +1,54 @@
+// transport.h - what carries a message, and where one goes: RFC 3261 18, RFC 7118, RFC 5626.
+//
+// Plain data, no socket. A connection is a handle that any worker may hold: it names a place that
+// may be gone when it is used, which is then told (sip_tx_send_failed()).
+#pragma once
+
+#include "base/addr.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// In the order of enum config_transport (config/config.h).
+enum sip_transport {
+	SIP_TRANSPORT_UDP,
+	SIP_TRANSPORT_TCP,
+	SIP_TRANSPORT_TLS,
+	SIP_TRANSPORT_WS,
+	SIP_TRANSPORT_WSS,
+	SIP_TRANSPORT_COUNT
+};
+
+static inline bool sip_transport_is_reliable(enum sip_transport transport)
+{
+	return transport != SIP_TRANSPORT_UDP;
+}
+
+static inline bool sip_transport_is_secure(enum sip_transport transport)
+{
+	return transport == SIP_TRANSPORT_TLS || transport == SIP_TRANSPORT_WSS;
+}
+
+// As Via writes it: "UDP", "TCP", "TLS", "WS", "WSS".
+static inline struct span sip_transport_name(enum sip_transport transport)
+{
+	static const struct span names[SIP_TRANSPORT_COUNT] = { SPAN_LIT("UDP"), SPAN_LIT("TCP"),
+		SPAN_LIT("TLS"), SPAN_LIT("WS"), SPAN_LIT("WSS") };
+
+	return transport < SIP_TRANSPORT_COUNT ? names[transport] : SPAN_NONE;
+}
+
+// {worker, slot, generation} of net/connection.h, opaque above it; 0 = no connection.
+typedef uint64_t sip_connection;
+
+// One hop: where a message came from, or where it is to go.
+struct sip_hop {
+	uint32_t listener;         // realm << 8 | index; its transport is the hop's
+	struct addr addr;          // the far end
+	// A connection to it. Going out it is used while it lives; then, and with 0, one to `addr` is
+	// found or opened, unless is_bound.
+	sip_connection connection;
+	bool is_bound;             // this connection or none: the far end cannot be dialled
+	struct span tls_name;      // going out by TLS: what the certificate must show (RFC 5922)
+};
