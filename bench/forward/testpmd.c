@@ -174,7 +174,8 @@ static bool count_run(
 	char log_arg[80];
 	snprintf(log_arg, sizeof(log_arg), "--log-file=%s", log);
 	const char *argv[ARGS_MAX];
-	const char *const head[] = { "valgrind", "--tool=callgrind",
+	// Fair: else the polling thread keeps the one that reads our commands from ever running.
+	const char *const head[] = { "valgrind", "--tool=callgrind", "--fair-sched=yes",
 		"--callgrind-out-file=/dev/null", log_arg, "dpdk-testpmd", "-l", "0,1",
 		"--main-lcore", "0", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
 		"--file-prefix", "bench-count", "--vdev", device, NULL };
