@@ -10,13 +10,26 @@ _Static_assert(CORE_SHARDS == SIP_SHARDS, "one number of shards");
 // Transactions ask, calls answer ------------------------------------------------------------------
 
 static void on_send(void *context, const struct sip_turn *turn, const struct sip_hop *hop,
-	struct span data)
+	struct span data, uint64_t ticket)
 {
 	struct core *core = context;
-	struct outbox_send send = { .hop = *hop, .data = data };
+	struct outbox_send send = { .hop = *hop, .data = data, .ticket = ticket };
 
 	if (outbox_send(core_env_of(turn)->outbox, &send) < 0)
 		CORE_COUNT(core, outbox_full);
+}
+
+static struct sip_local on_local(void *context, const struct sip_turn *turn, uint32_t listener)
+{
+	(void)context;
+	return listener_local(core_env_of(turn)->config, listener);
+}
+
+static bool on_find_stream(void *context, const struct sip_turn *turn, const struct sip_hop *hop,
+	uint32_t *listener)
+{
+	(void)context;
+	return listener_find_stream(core_env_of(turn)->config, hop, listener);
 }
 
 // The call whose dialog the far end names by our tag. NULL: none.
@@ -51,18 +64,13 @@ static void receive_inside(struct call *call, const struct sip_turn *turn, struc
 {
 	struct core *core = call->core;
 	struct call_leg *leg = &call->legs[side];
-	const struct config_realm *realm =
-		&core_env_of(turn)->config->realms[leg->hop.listener >> 8];
 
 	if (sip_dialog_receive_request(&leg->dialog, in->msg) != SIP_DIALOG_OK) {
 		CORE_COUNT(core, refused_order);
 		refuse_status(core, turn, tx, 500);
 		return;
 	}
-	// Whoever knows both tags of the dialog behind a NAT may have got another mapping
-	// meanwhile.
-	if (realm->latching == CONFIG_LATCH_LEARN && in->hop.listener == leg->hop.listener)
-		leg->hop = in->hop;
+	leg_hear_request(leg, core_env_of(turn), &in->hop);
 	switch (in->msg->method) {
 	case SIP_METHOD_INVITE:
 		reinvite_receive(call, turn, tx, side, in);
@@ -104,10 +112,12 @@ static void on_ack(void *context, const struct sip_turn *turn, const struct sip_
 	enum call_side side;
 	struct call *call = find_call(core, in->msg->to.tag, in->msg, &side);
 
-	if (call)
-		ack_receive(call, turn, side, in->msg);
-	else
+	if (!call) {
 		CORE_COUNT(core, acks_repeated);
+		return;
+	}
+	leg_hear_request(&call->legs[side], core_env_of(turn), &in->hop);
+	ack_receive(call, turn, side, in->msg);
 }
 
 static void on_cancel(void *context, const struct sip_turn *turn, struct sip_tx *tx,
@@ -139,11 +149,14 @@ static void on_response(void *context, const struct sip_turn *turn, struct sip_t
 	struct core *core = context;
 	struct call *call = call_of_tx(core, tx);
 	const struct sip_msg *msg = in->msg;
+	enum call_side heard;
 
 	if (!call) {
 		CORE_COUNT(core, responses_stray);
 		return;
 	}
+	if (in->hop.connection && find_call(core, msg->from.tag, msg, &heard) == call)
+		leg_hear_response(&call->legs[heard], &in->hop);
 	if (sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT) {
 		if (tx != call->invite.client || call->invite.is_final)
 			receive_again(core, turn, msg);
@@ -207,6 +220,8 @@ static void on_terminated(void *context, const struct sip_turn *turn, struct sip
 
 static const struct sip_tu_ops tu_ops = {
 	.send = on_send,
+	.local = on_local,
+	.find_stream = on_find_stream,
 	.on_request = on_request,
 	.on_ack = on_ack,
 	.on_cancel = on_cancel,
@@ -245,7 +260,8 @@ static void receive_faulty(struct core *core, const struct sip_turn *turn,
 		return;
 	CORE_COUNT(core, parse_faults);
 	if (fault->status == 0 || !fault->can_answer ||
-		trunk_find(core_env_of(turn)->config, in->hop.listener >> 8, &in->hop.addr.ip) < 0) {
+		trunk_find(core_env_of(turn)->config, in->hop.listener >> 8, &in->hop.addr.ip) <
+			0) {
 		CORE_COUNT(core, parse_dropped);
 		return;
 	}
@@ -266,6 +282,16 @@ static bool is_misled(struct core *core, const struct core_message *message)
 		sip_callid_shard(&core->keys, core->msg.call_id);
 }
 
+// Whoever came through a NAT or by a WebSocket can be answered, not dialled.
+static bool is_bound(const struct core_env *env, const struct core_message *message)
+{
+	enum sip_transport transport = listener_local(env->config, message->listener).transport;
+
+	return message->connection &&
+		(transport == SIP_TRANSPORT_WS || transport == SIP_TRANSPORT_WSS ||
+			env->config->realms[message->listener >> 8].latching == CONFIG_LATCH_LEARN);
+}
+
 void core_receive(struct core *core, struct core_env *env, const struct core_message *message)
 {
 	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
@@ -278,6 +304,7 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 	if (message->listener >> 8 >= env->config->realm_count)
 		return;
 	CORE_COUNT(core, received);
+	in.hop.is_bound = is_bound(env, message);
 	if (sip_parse(message->data, &core->msg, &fault) < 0) {
 		receive_faulty(core, &turn, &in, &fault);
 		return;
@@ -290,6 +317,18 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 		return;
 	}
 	sip_transactions_receive(core->txs, &turn, &in);
+	core_reap(core);
+}
+
+void core_send_failed(struct core *core, struct core_env *env, uint64_t ticket,
+	enum core_send_failure failure)
+{
+	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
+
+	core->env = env;
+	CORE_COUNT(core, sends_failed);
+	sip_transactions_send_failed(
+		core->txs, &turn, ticket, failure == CORE_SEND_CONNECT_FAILED);
 	core_reap(core);
 }
 

@@ -67,6 +67,22 @@ bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_t
 bool refuse_extensions(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_msg *msg);
 
+// listener.c: which of our listeners speaks to whom
+// ------------------------------------------------
+
+struct sip_local listener_local(const struct config *config, listener_id id);
+// Index in the realm of the listener for that transport and the family of `ip`, -1 = none.
+int listener_find(const struct config_realm *realm, enum sip_transport transport,
+	const struct ip *ip);
+// Where nothing says by which transport: UDP, else TCP, else TLS; with `is_secure` TLS. -1 = none.
+int listener_find_usual(const struct config_realm *realm, bool is_secure, const struct ip *ip);
+// The TCP listener beside that of a hop by UDP. False: none, or the far end cannot be dialled.
+bool listener_find_stream(const struct config *config, const struct sip_hop *hop,
+	listener_id *out);
+// The listener that reaches a URI with a numeric host; `usual` gives the realm, and the transport
+// where the URI gives none. -1: none.
+int listener_of_uri(const struct config *config, listener_id usual, const struct sip_uri *uri);
+
 // leg.c: messages of one leg, built anew ----------------------------------------------------------
 
 struct leg_request {
@@ -80,6 +96,10 @@ struct leg_request {
 // not fit.
 struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
 	const struct leg_request *request);
+// The far end spoke, by a request of the dialog or a response to ours: what we send in the dialog
+// goes by the connection, and behind a NAT to the place, that it speaks from now.
+void leg_hear_request(struct call_leg *leg, const struct core_env *env, const struct sip_hop *hop);
+void leg_hear_response(struct call_leg *leg, const struct sip_hop *hop);
 void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side side,
 	uint32_t cseq,
 	struct span body);

@@ -31,7 +31,8 @@ enum outbox_kind {
 };
 
 struct outbox_send {
-	struct sip_hop hop; // its tls_name and `data`: owned by the outbox's arena until it is flushed
+	// its tls_name and `data`: owned by the outbox's arena until it is flushed
+	struct sip_hop hop;
 	struct span data;
 	uint64_t ticket;    // comes back with core_send_failed(), 0 = nobody wants to know
 };

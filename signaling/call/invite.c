@@ -49,6 +49,7 @@ static bool send_invite(struct call *call, const struct sip_turn *turn)
 	const struct core_env *env = core_env_of(turn);
 
 	leg->hop.addr = call->hosts[call->host];
+	leg->hop.connection = 0; // that of the host before
 	call->invite.client_cseq = sip_dialog_next_cseq(&leg->dialog);
 	struct leg_request request = { .side = CALL_LEG_B, .method = SIP_METHOD_INVITE,
 		.cseq = call->invite.client_cseq, .headers = call->passed.text,
@@ -74,15 +75,6 @@ bool invite_try_next(struct call *call, const struct sip_turn *turn)
 			return true;
 	}
 	return false;
-}
-
-// The listener of a realm that can reach the address, -1 = none of its family.
-static int find_listener(const struct config_realm *realm, const struct ip *ip)
-{
-	for (uint32_t i = 0; i < realm->listener_count; i++)
-		if (ip_is_v4(&realm->listeners[i].addr.ip) == ip_is_v4(ip))
-			return (int)i;
-	return -1;
 }
 
 // What the steps of one INVITE share.
@@ -170,9 +162,13 @@ static bool init_leg_a(struct setup *s)
 	return true;
 }
 
-static void put_own_uri(struct sip_writer *w, struct span user, const struct addr *host)
+static void put_own_uri(struct sip_writer *w, const struct setup *s, struct span user,
+	const struct addr *host)
 {
-	sip_put_lit(w, "<sip:");
+	// What was asked to be secure is asked to be so further on (RFC 3261 26.2.2).
+	bool is_secure = s->in->msg->uri.scheme == SIP_SCHEME_SIPS;
+
+	sip_put(w, is_secure ? SPAN_LIT("<sips:") : SPAN_LIT("<sip:"));
 	if (user.len) {
 		sip_put_escaped_user(w, user);
 		sip_put_char(w, '@');
@@ -186,8 +182,9 @@ static bool init_leg_b(struct setup *s)
 {
 	struct call *call = s->call;
 	struct call_leg *leg = &call->legs[CALL_LEG_B];
-	const struct addr *own =
-		&s->env->config->realms[leg->hop.listener >> 8].listeners[leg->hop.listener & 0xff].addr;
+	const struct addr *own = &s->env->config->realms[leg->hop.listener >> 8]
+					  .listeners[leg->hop.listener & 0xff]
+					  .addr;
 	struct sip_token token = { .shard = (uint16_t)call->shard, .value = call->token + 1 };
 	struct span user = span_make(s->route.user, s->route.user_len);
 	struct span display = s->in->msg->from.display;
@@ -201,9 +198,9 @@ static bool init_leg_b(struct setup *s)
 		sip_put_quoted(&local, display);
 		sip_put_char(&local, ' ');
 	}
-	put_own_uri(&local, span_str(call->from_user), own);
+	put_own_uri(&local, s, span_str(call->from_user), own);
 	sip_writer_init(&remote, s->core->extra + CORE_EXTRA_MAX / 2, CORE_EXTRA_MAX / 2);
-	put_own_uri(&remote, user, &call->hosts[0]);
+	put_own_uri(&remote, s, user, &call->hosts[0]);
 	struct span remote_text = sip_writer_text(&remote);
 	struct sip_dialog_uac params = {
 		.call_id = span_make(call_id, sizeof(call_id)),
@@ -261,10 +258,11 @@ static bool choose_hosts(struct setup *s)
 	struct call *call = s->call;
 	const struct config_trunk *trunk = &s->env->config->trunks[s->route.trunk];
 	const struct config_realm *realm = &s->env->config->realms[trunk->realm];
+	bool is_secure = s->in->msg->uri.scheme == SIP_SCHEME_SIPS;
 	int listener = -1;
 
 	for (uint32_t i = 0; i < trunk->host_count; i++) {
-		int at = find_listener(realm, &trunk->hosts[i].ip);
+		int at = listener_find_usual(realm, is_secure, &trunk->hosts[i].ip);
 
 		// All hosts of one call are reached by one listener: the first one's.
 		if (at < 0 || (listener >= 0 && at != listener))

@@ -5,39 +5,68 @@
 #define ALLOW_LINE "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\n"
 #define SDP_TYPE   SPAN_LIT("application/sdp")
 
-static struct addr own_address(const struct call_leg *leg, const struct config *config)
-{
-	const struct config_realm *realm = &config->realms[leg->hop.listener >> 8];
-
-	return realm->listeners[leg->hop.listener & 0xff].addr;
-}
-
 // The dialog's next hop where it is an address that the far end can be believed to own; behind a
 // NAT its Contact is not, and everything goes back to where its messages come from (RFC 3581 in
-// spirit).
+// spirit). The connection serves whoever is at its far end, nobody beyond.
 static struct sip_hop leg_target(const struct call *call, const struct config *config,
 	const struct call_leg *leg)
 {
 	const struct config_realm *realm = &config->realms[leg->hop.listener >> 8];
-	struct addr own = own_address(leg, config);
 	struct sip_hop hop = leg->hop;
 	struct sip_uri uri;
 
-	if (leg == &call->legs[CALL_LEG_B] && !leg->dialog.is_confirmed)
+	if (leg == &call->legs[CALL_LEG_B] && leg->dialog.remote_tag.text.len == 0) {
 		hop.addr = call->hosts[call->host];
-	else if (realm->latching != CONFIG_LATCH_LEARN &&
-		sip_dialog_next_hop(&leg->dialog, &uri) == 0 &&
-		!ip_is_unset(&uri.ip) && ip_is_v4(&uri.ip) == ip_is_v4(&own.ip))
-		hop.addr = (struct addr){ .ip = uri.ip, .port = sip_uri_port(&uri) };
+		return hop;
+	}
+	if (hop.is_bound || realm->latching == CONFIG_LATCH_LEARN ||
+		sip_dialog_next_hop(&leg->dialog, &uri) < 0 || ip_is_unset(&uri.ip))
+		return hop;
+	int listener = listener_of_uri(config, hop.listener, &uri);
+	if (listener < 0)
+		return hop;
+	if ((listener_id)listener != hop.listener || !ip_eq(&uri.ip, &hop.addr.ip))
+		hop.connection = 0;
+	hop.listener = (listener_id)listener;
+	hop.addr = (struct addr){ .ip = uri.ip, .port = sip_uri_port(&uri) };
 	return hop;
 }
 
-static void put_contact(struct sip_writer *w, const struct call_leg *leg, const struct addr *own)
+void leg_hear_request(struct call_leg *leg, const struct core_env *env, const struct sip_hop *hop)
 {
-	sip_put_lit(w, "Contact: <sip:");
+	const struct config_realm *realm = &env->config->realms[leg->hop.listener >> 8];
+	struct span tls_name = leg->hop.tls_name;
+
+	if (hop->listener != leg->hop.listener ||
+		(!hop->connection && realm->latching != CONFIG_LATCH_LEARN))
+		return;
+	leg->hop = *hop;
+	leg->hop.tls_name = tls_name;
+}
+
+void leg_hear_response(struct call_leg *leg, const struct sip_hop *hop)
+{
+	if (hop->listener == leg->hop.listener)
+		leg->hop.connection = hop->connection;
+}
+
+// Where the far end finds us: by the transport of the leg's listener (RFC 3261 19.1.1, RFC 7118 5),
+// by sips if the dialog was made so (12.1.1).
+static void put_contact(struct sip_writer *w, const struct call_leg *leg,
+	const struct config *config)
+{
+	static const struct span params[SIP_TRANSPORT_COUNT] = { SPAN_LIT(""),
+		SPAN_LIT(";transport=tcp"), SPAN_LIT(";transport=tls"), SPAN_LIT(";transport=ws"),
+		SPAN_LIT(";transport=ws") };
+	struct sip_local local = listener_local(config, leg->hop.listener);
+	bool is_secure = leg->dialog.is_secure;
+
+	sip_put(w, is_secure ? SPAN_LIT("Contact: <sips:") : SPAN_LIT("Contact: <sip:"));
 	sip_put(w, span_make(leg->contact, sizeof(leg->contact)));
 	sip_put_char(w, '@');
-	sip_put_addr(w, own);
+	sip_put_addr(w, &local.sent_by);
+	if (!is_secure || local.transport != SIP_TRANSPORT_TLS)
+		sip_put(w, params[local.transport]);
 	sip_put_lit(w, ">\r\n");
 }
 
@@ -57,20 +86,21 @@ static bool build_request(struct call *call, const struct sip_turn *turn,
 	struct core *core = call->core;
 	const struct core_env *env = core_env_of(turn);
 	const struct call_leg *leg = &call->legs[request->side];
-	struct addr own = own_address(leg, env->config);
+	struct sip_hop hop = leg_target(call, env->config, leg);
+	struct sip_local local = listener_local(env->config, hop.listener);
 	struct sip_writer w;
 
 	struct sip_dialog_request head = {
 		.method = span_str(sip_method_name(request->method)),
 		.cseq = request->cseq,
-		.via = { .transport = SPAN_LIT("UDP"), .sent_by = own,
-			.branch = span_make(branch, SIP_BRANCH_LEN) },
+		.via = { .transport = sip_transport_name(local.transport),
+			.sent_by = local.sent_by, .branch = span_make(branch, SIP_BRANCH_LEN) },
 		.max_forwards = request->side == CALL_LEG_B ? call->max_forwards : 70,
 	};
 	sip_writer_init(&w, core->message, sizeof(core->message));
 	sip_dialog_put_request(&leg->dialog, &w, &head);
 	if (request->method == SIP_METHOD_INVITE) {
-		put_contact(&w, leg, &own);
+		put_contact(&w, leg, env->config);
 		sip_put_lit(&w, ALLOW_LINE);
 		sip_put_lit(&w, "Accept: application/sdp\r\n");
 	}
@@ -231,9 +261,8 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	sip_server_put_head(tx, &w, response->status, SPAN_NONE);
 	if (is_invite && response->status > 100 && response->status < 300) {
 		const struct call_leg *leg = &call->legs[call->invite.from];
-		struct addr own = own_address(leg, env->config);
 
-		put_contact(&w, leg, &own);
+		put_contact(&w, leg, env->config);
 		sip_put_lit(&w, ALLOW_LINE);
 	}
 	sip_put(&w, response->headers);

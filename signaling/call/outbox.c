@@ -53,16 +53,19 @@ const struct outbox_entry *outbox_at(const struct outbox *outbox, uint32_t index
 
 int outbox_send(struct outbox *outbox, const struct outbox_send *send)
 {
-	struct span data;
+	struct span data, tls_name = SPAN_NONE;
 
 	if (outbox->count == outbox->entries_max ||
-		!arena_copy(&outbox->arena, send->data, &data)) {
+		!arena_copy(&outbox->arena, send->data, &data) ||
+		(send->hop.tls_name.len &&
+			!arena_copy(&outbox->arena, send->hop.tls_name, &tls_name))) {
 		outbox->refused++;
 		return -ENOBUFS;
 	}
 	struct outbox_entry *entry = &outbox->entries[outbox->count++];
 	*entry = (struct outbox_entry){ .kind = OUTBOX_SEND, .send = *send };
 	entry->send.data = data;
+	entry->send.hop.tls_name = tls_name;
 	return 0;
 }
 

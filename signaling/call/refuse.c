@@ -130,6 +130,13 @@ static bool is_looped(const struct core *core, const struct sip_msg *msg)
 	return false;
 }
 
+static bool is_secure(const struct sip_turn *turn, const struct sip_hop *hop)
+{
+	struct sip_local local = listener_local(core_env_of(turn)->config, hop->listener);
+
+	return sip_transport_is_secure(local.transport);
+}
+
 bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in)
 {
@@ -144,7 +151,9 @@ bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_t
 			refuse_method(core, turn, tx);
 		return true;
 	}
-	if (scheme != SIP_SCHEME_SIP && scheme != SIP_SCHEME_TEL) {
+	// What is to be secure must have come so (RFC 3261 26.2.2).
+	if (scheme != SIP_SCHEME_SIP && scheme != SIP_SCHEME_TEL &&
+		(scheme != SIP_SCHEME_SIPS || !is_secure(turn, &in->hop))) {
 		CORE_COUNT(core, refused_scheme);
 		refuse_status(core, turn, tx, 416);
 		return true;

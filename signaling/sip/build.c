@@ -239,10 +239,12 @@ void sip_put_reply(struct sip_writer *w, const struct sip_reply *reply)
 	put_copy(w, request, SIP_HEADER_CSEQ);
 }
 
-struct addr sip_reply_target(const struct sip_msg *request, const struct addr *source)
+struct addr sip_reply_target(const struct sip_msg *request, const struct addr *source,
+	enum sip_transport transport)
 {
 	struct addr target = *source;
-	if (!request->via.has_rport)
-		target.port = request->via.port ? request->via.port : 5060;
+	uint16_t usual = sip_transport_is_secure(transport) ? 5061 : 5060;
+	if (!request->via.has_rport || sip_transport_is_reliable(transport))
+		target.port = request->via.port ? request->via.port : usual;
 	return target;
 }

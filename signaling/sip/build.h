@@ -6,6 +6,7 @@
 
 #include "base/addr.h"
 #include "sip/msg.h"
+#include "sip/transport.h"
 
 struct sip_writer {
 	char *buf;
@@ -53,7 +54,7 @@ uint32_t sip_put_headers_of(struct sip_writer *w, const struct sip_msg *msg, enu
 
 // "Via: SIP/2.0/UDP host:port;branch=BRANCH;rport" CR LF. `branch` with its cookie.
 struct sip_via_out {
-	struct span transport; // "UDP"
+	struct span transport; // sip_transport_name()
 	struct addr sent_by;
 	struct span branch;
 };
@@ -79,7 +80,9 @@ void sip_put_reply(struct sip_writer *w, const struct sip_reply *reply);
 void sip_put_reply_vias(
 	struct sip_writer *w, const struct sip_msg *request, const struct addr *source);
 
-// Where the answer to `request` goes over UDP (RFC 3261 18.2.2, RFC 3581 4): the source with rport,
-// else the source's address and the port of sent-by. maddr is ignored: it would let anyone aim our
-// answers at a third party.
-struct addr sip_reply_target(const struct sip_msg *request, const struct addr *source);
+// Where the answer to `request` goes (RFC 3261 18.2.2, RFC 3581 4): over UDP the source with rport,
+// else the source's address and the port of sent-by; over others the latter is where a connection
+// is opened if the request's is gone. maddr is ignored: it would let anyone aim our answers at a
+// third party.
+struct addr sip_reply_target(const struct sip_msg *request, const struct addr *source,
+	enum sip_transport transport);

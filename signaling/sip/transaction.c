@@ -19,11 +19,13 @@ enum tx_do {
 	TX_DO_RETRY = 1 << 6,      // start A, E or G at T1
 	TX_DO_RETRY_NEXT = 1 << 7, // back off
 	TX_DO_STOP_RETRY = 1 << 8,
-	TX_DO_END_LONG = 1 << 9,   // B, F, H, J, L, M: 64*T1
+	TX_DO_END_LONG = 1 << 9,   // B, F, H, L, M: 64*T1
 	TX_DO_END_D = 1 << 10,     // D: at least 32 s
 	TX_DO_END_T4 = 1 << 11,    // I, K
 	TX_DO_STOP_END = 1 << 12,
 	TX_DO_FAIL = 1 << 13,      // tell the TU
+	TX_DO_END_J = 1 << 14,     // J: 64*T1
+	TX_DO_TRYING = 1 << 15,    // RFC 4320 4.1: a late 100
 };
 
 struct tx_rule {
@@ -36,6 +38,7 @@ struct tx_rule {
 #define ANSWER_ACTIONS (TX_DO_STOP_RETRY | TX_DO_FORGET | TX_DO_END_T4 | TX_DO_PASS)
 #define RESEND_ACTIONS (TX_DO_SEND | TX_DO_RETRY_NEXT)
 #define REPLY_ACTIONS (TX_DO_STORE | TX_DO_RETRY | TX_DO_END_LONG)
+#define FINISH_ACTIONS (TX_DO_STOP_RETRY | TX_DO_STORE | TX_DO_END_J)
 
 // Row = state, column = event.
 static const struct tx_rule rules[SIP_TX_KIND_COUNT][SIP_TX_STATE_COUNT][TX_EVENT_COUNT] = {
@@ -98,7 +101,6 @@ static const struct tx_rule rules[SIP_TX_KIND_COUNT][SIP_TX_STATE_COUNT][TX_EVEN
 			[TX_EV_1XX] = { SIP_TX_PROCEEDING, TX_DO_STORE },
 			[TX_EV_2XX] = { SIP_TX_ACCEPTED, REPLY_ACTIONS },
 			[TX_EV_FINAL] = { SIP_TX_COMPLETED, REPLY_ACTIONS },
-			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
 		},
 		[SIP_TX_COMPLETED] = {
 			[TX_EV_REQUEST] = { SIP_TX_COMPLETED, TX_DO_SEND },
@@ -106,7 +108,6 @@ static const struct tx_rule rules[SIP_TX_KIND_COUNT][SIP_TX_STATE_COUNT][TX_EVEN
 			[TX_EV_ACK] = { SIP_TX_CONFIRMED,
 				TX_DO_STOP_RETRY | TX_DO_FORGET | TX_DO_END_T4 },
 			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
-			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
 		},
 		[SIP_TX_CONFIRMED] = {
 			[TX_EV_REQUEST] = { SIP_TX_CONFIRMED, TX_DO_NOTHING },
@@ -118,31 +119,29 @@ static const struct tx_rule rules[SIP_TX_KIND_COUNT][SIP_TX_STATE_COUNT][TX_EVEN
 			[TX_EV_2XX] = { SIP_TX_ACCEPTED, TX_DO_STORE },
 			[TX_EV_RETRY] = { SIP_TX_ACCEPTED, RESEND_ACTIONS },
 			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
-			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
 		},
 	},
-	// RFC 3261 figure 8. RFC 4320: after 64*T1 the client has given up and no answer may go
-	// out.
+	// RFC 3261 figure 8. RFC 4320: a 100 when the client slows down, and after 64*T1 the client
+	// has given up and no answer may go out.
 	[SIP_TX_SERVER] = {
 		[SIP_TX_TRYING] = {
 			[TX_EV_REQUEST] = { SIP_TX_TRYING, TX_DO_NOTHING },
-			[TX_EV_1XX] = { SIP_TX_PROCEEDING, TX_DO_STORE },
-			[TX_EV_2XX] = { SIP_TX_COMPLETED, TX_DO_STORE | TX_DO_END_LONG },
-			[TX_EV_FINAL] = { SIP_TX_COMPLETED, TX_DO_STORE | TX_DO_END_LONG },
+			[TX_EV_1XX] = { SIP_TX_PROCEEDING, TX_DO_STOP_RETRY | TX_DO_STORE },
+			[TX_EV_2XX] = { SIP_TX_COMPLETED, FINISH_ACTIONS },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, FINISH_ACTIONS },
+			[TX_EV_RETRY] = { SIP_TX_TRYING, TX_DO_TRYING },
 			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
 		},
 		[SIP_TX_PROCEEDING] = {
 			[TX_EV_REQUEST] = { SIP_TX_PROCEEDING, TX_DO_SEND },
 			[TX_EV_1XX] = { SIP_TX_PROCEEDING, TX_DO_STORE },
-			[TX_EV_2XX] = { SIP_TX_COMPLETED, TX_DO_STORE | TX_DO_END_LONG },
-			[TX_EV_FINAL] = { SIP_TX_COMPLETED, TX_DO_STORE | TX_DO_END_LONG },
+			[TX_EV_2XX] = { SIP_TX_COMPLETED, FINISH_ACTIONS },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, FINISH_ACTIONS },
 			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_FAIL },
-			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
 		},
 		[SIP_TX_COMPLETED] = {
 			[TX_EV_REQUEST] = { SIP_TX_COMPLETED, TX_DO_SEND },
 			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_NOTHING },
-			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
 		},
 	},
 };
@@ -249,6 +248,7 @@ void tx_discard(struct sip_transactions *txs, struct sip_tx *tx)
 	timer_stop(txs->wheel, &tx->end);
 	stored_drop(txs, &tx->out);
 	stored_drop(txs, &tx->head);
+	stored_drop(txs, &tx->tls_name);
 	slab_put(txs->slab, tx);
 	gauges_set(txs);
 }
@@ -321,7 +321,9 @@ bool tx_allows(const struct sip_tx *tx, enum tx_event event)
 void tx_send(struct sip_transactions *txs, const struct sip_turn *turn, const struct sip_tx *tx,
 	struct span data)
 {
-	txs->params.ops->send(txs->params.context, turn, &tx->hop, data);
+	struct slab_handle handle = slab_handle_of(txs->slab, tx);
+	uint64_t ticket = (uint64_t)handle.generation << 32 | handle.index;
+	txs->params.ops->send(txs->params.context, turn, &tx->hop, data, ticket);
 }
 
 static void do_send(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx)
@@ -335,10 +337,13 @@ static void do_send(struct sip_transactions *txs, const struct sip_turn *turn, s
 }
 
 static void do_timers(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
-	uint16_t actions)
+	enum tx_event event, uint16_t actions)
 {
 	const struct sip_transactions_params *p = &txs->params;
-	if (actions & TX_DO_RETRY)
+	// Reliable transports need neither timer G nor the time to absorb what comes again (D, I,
+	// J, K); but a 2xx to INVITE may be lost behind the next hop (RFC 3261 13.3.1.4).
+	bool is_quick = tx->is_reliable;
+	if ((actions & TX_DO_RETRY) && (!is_quick || event == TX_EV_2XX))
 		tx_timer_retry(txs, turn, tx, p->t1_ms);
 	if (actions & TX_DO_RETRY_NEXT)
 		tx_timer_retry(txs, turn, tx, retry_interval(txs, tx));
@@ -349,9 +354,12 @@ static void do_timers(struct sip_transactions *txs, const struct sip_turn *turn,
 	if (actions & TX_DO_END_LONG)
 		tx_timer_end(txs, turn, tx, 64 * p->t1_ms);
 	if (actions & TX_DO_END_D)
-		tx_timer_end(txs, turn, tx, 64 * p->t1_ms > 32000 ? 64 * p->t1_ms : 32000);
+		tx_timer_end(txs, turn, tx,
+			is_quick ? 0 : 64 * p->t1_ms > 32000 ? 64 * p->t1_ms : 32000);
+	if (actions & TX_DO_END_J)
+		tx_timer_end(txs, turn, tx, is_quick ? 0 : 64 * p->t1_ms);
 	if (actions & TX_DO_END_T4)
-		tx_timer_end(txs, turn, tx, p->t4_ms);
+		tx_timer_end(txs, turn, tx, is_quick ? 0 : p->t4_ms);
 }
 
 static void do_fail(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
@@ -378,7 +386,7 @@ void tx_step(struct sip_transactions *txs, const struct sip_turn *turn, struct s
 	const struct tx_rule *rule = &rules[tx->kind][tx->state][event];
 	if (rule->actions == 0)
 		return;
-	do_timers(txs, turn, tx, rule->actions);
+	do_timers(txs, turn, tx, event, rule->actions);
 	bool is_cancel_due = tx->is_cancelled && tx->state == SIP_TX_CALLING &&
 		rule->next == SIP_TX_PROCEEDING && tx->kind == SIP_TX_INVITE_CLIENT;
 	tx->state = rule->next;
@@ -394,6 +402,8 @@ void tx_step(struct sip_transactions *txs, const struct sip_turn *turn, struct s
 		stored_drop(txs, &tx->out);
 	if (is_cancel_due)
 		client_send_cancel(txs, turn, tx);
+	if (rule->actions & TX_DO_TRYING)
+		sip_server_respond_simple(txs, turn, tx, 100, SPAN_NONE);
 	if (rule->actions & TX_DO_FAIL)
 		do_fail(txs, turn, tx, event);
 	if ((rule->actions & TX_DO_PASS) && !tx->is_internal)
@@ -449,6 +459,7 @@ void sip_transactions_free(struct sip_transactions *txs)
 	while (txs->slab && (tx = slab_next(txs->slab, &cursor))) {
 		stored_drop(txs, &tx->out);
 		stored_drop(txs, &tx->head);
+		stored_drop(txs, &tx->tls_name);
 	}
 	if (txs->wheel)
 		timer_wheel_free(txs->wheel);
@@ -508,8 +519,21 @@ void sip_tx_set_user(struct sip_tx *tx, void *user)
 	tx->user = user;
 }
 
-void sip_tx_send_failed(
-	struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx)
+bool tx_is_reliable(struct sip_transactions *txs, const struct sip_turn *turn, uint32_t listener)
 {
-	tx_step(txs, turn, tx, TX_EV_SEND_FAILED, &(struct tx_input){ 0 });
+	struct sip_local local = txs->params.ops->local(txs->params.context, turn, listener);
+	return sip_transport_is_reliable(local.transport);
+}
+
+void sip_transactions_send_failed(struct sip_transactions *txs, const struct sip_turn *turn,
+	uint64_t ticket, bool is_refused)
+{
+	struct slab_handle handle = { (uint32_t)ticket, (uint32_t)(ticket >> 32) };
+	struct sip_tx *tx = handle.generation ? slab_lookup(txs->slab, handle) : NULL;
+	if (!tx || tx->state == SIP_TX_TERMINATED)
+		return;
+	if (tx->kind == SIP_TX_INVITE_SERVER || tx->kind == SIP_TX_SERVER)
+		metric_add(&txs->metrics.responses_undelivered, 1);
+	else if (!size_fall_back(txs, turn, tx, is_refused))
+		tx_step(txs, turn, tx, TX_EV_SEND_FAILED, &(struct tx_input){ 0 });
 }

@@ -1,5 +1,5 @@
 // transaction.h - client and server transactions: RFC 3261 section 17, RFC 6026, RFC 4320, over
-// UDP.
+// every transport; requests that are too long for UDP go by TCP (RFC 3261 18.1.1).
 //
 // One struct sip_transactions per worker, used by that worker's thread only. Pure: time is an
 // argument, sending and every decision go out through struct sip_tu_ops. It answers by itself only
@@ -47,7 +47,7 @@ enum sip_tx_state {
 
 enum sip_tx_failure {
 	SIP_TX_TIMEOUT,   // timer B or F: no final answer, the TU acts as on a 408
-	SIP_TX_TRANSPORT, // sip_tx_send_failed(): as on a 503
+	SIP_TX_TRANSPORT, // sip_transactions_send_failed(): as on a 503
 	SIP_TX_NO_ACK,    // INVITE server: timer H, or L with no sip_server_acked() after a 2xx
 	SIP_TX_CANCELLED, // INVITE client: cancelled, and no final answer within 64*T1: as on a 487
 };
@@ -56,6 +56,12 @@ enum sip_tx_failure {
 struct sip_turn {
 	void *env;       // opaque here (struct core_env of the caller)
 	uint64_t now_ms; // monotonic
+};
+
+// A listener as Via shows it; its transport says which timers run.
+struct sip_local {
+	enum sip_transport transport;
+	struct addr sent_by;
 };
 
 // A parsed message and how it came.
@@ -67,9 +73,15 @@ struct sip_received {
 // The transaction user. All callbacks are required; `context` is that of the params. They may call
 // any function of this header except sip_transactions_run() and _free().
 struct sip_tu_ops {
-	// `hop` and `data` are borrowed during the call.
+	// `hop` and `data` are borrowed during the call. `ticket` is for
+	// sip_transactions_send_failed(), 0 = nobody wants to know.
 	void (*send)(void *context, const struct sip_turn *turn, const struct sip_hop *hop,
-		struct span data);
+		struct span data, uint64_t ticket);
+	struct sip_local (*local)(void *context, const struct sip_turn *turn, uint32_t listener);
+	// The listener for TCP that stands beside that hop's, which is one for UDP. False: none, or
+	// the far end cannot be dialled.
+	bool (*find_stream)(void *context, const struct sip_turn *turn, const struct sip_hop *hop,
+		uint32_t *listener);
 	// A new request other than ACK and CANCEL, in-dialog or not. The TU answers with
 	// sip_server_respond(), now or later; INVITE gets its 100 from here if it has not when this
 	// returns.
@@ -126,6 +138,11 @@ void sip_transactions_receive(struct sip_transactions *txs, const struct sip_tur
 	const struct sip_received *in);
 // Fires due timers; on_failure() and on_terminated() come from here.
 void sip_transactions_run(struct sip_transactions *txs, const struct sip_turn *turn);
+// What was sent with `ticket` did not leave. A client transaction fails at once, unless a long
+// request can still go by UDP; a server transaction goes on (RFC 6026 8.8: its timers end it, and
+// the 2xx is sent again). `is_refused`: no connection was had. A ticket of the past is nobody's.
+void sip_transactions_send_failed(struct sip_transactions *txs, const struct sip_turn *turn,
+	uint64_t ticket, bool is_refused);
 // When sip_transactions_run() must be called at the latest; UINT64_MAX = never.
 uint64_t sip_transactions_next_ms(const struct sip_transactions *txs);
 const struct sip_transaction_metrics *sip_transactions_metrics(const struct sip_transactions *txs);
@@ -144,18 +161,15 @@ enum sip_method sip_tx_method(const struct sip_tx *tx);
 // For the TU alone; NULL at first (server) or what sip_client_start() was given.
 void *sip_tx_user(const struct sip_tx *tx);
 void sip_tx_set_user(struct sip_tx *tx, void *user);
-// The transport could not deliver for this transaction.
-void sip_tx_send_failed(
-	struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx);
 
 // Client ----------
 
 struct sip_client_params {
-	struct span data;   // whole request, built by us; copied
+	struct span data;   // whole request, built by us for the hop's listener; copied
 	struct span branch; // of its top Via, unique, with cookie
 	enum sip_method method;
 	struct span method_text; // as in CSeq
-	struct sip_hop hop;
+	struct sip_hop hop; // tls_name is copied
 	void *user;
 };
 

@@ -18,7 +18,9 @@ static struct sip_tx *client_new(struct sip_transactions *txs, const struct sip_
 	struct sip_tx *tx = tx_new(txs, &key, NULL);
 	if (!tx)
 		return NULL;
-	if (!tx_store(txs, &tx->out, params->data)) {
+	if (!tx_store(txs, &tx->out, params->data) ||
+		(params->hop.tls_name.len &&
+			!tx_store(txs, &tx->tls_name, params->hop.tls_name))) {
 		tx_discard(txs, tx);
 		return NULL;
 	}
@@ -26,9 +28,13 @@ static struct sip_tx *client_new(struct sip_transactions *txs, const struct sip_
 	tx->state = SIP_TX_CALLING;
 	tx->method = (uint8_t)params->method;
 	tx->hop = params->hop;
+	tx->hop.tls_name = tx->tls_name ? span_make(tx->tls_name->data, tx->tls_name->len)
+					: SPAN_NONE;
+	tx->is_reliable = tx_is_reliable(txs, turn, tx->hop.listener);
 	tx->user = params->user;
 	metric_add(&txs->metrics.client_started, 1);
-	tx_timer_retry(txs, turn, tx, txs->params.t1_ms);     // A, E
+	if (!tx->is_reliable)
+		tx_timer_retry(txs, turn, tx, txs->params.t1_ms); // A, E
 	tx_timer_end(txs, turn, tx, 64 * txs->params.t1_ms);  // B, F
 	tx_send(txs, turn, tx, params->data);
 	return tx;
@@ -37,7 +43,15 @@ static struct sip_tx *client_new(struct sip_transactions *txs, const struct sip_
 struct sip_tx *sip_client_start(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_client_params *params)
 {
-	return client_new(txs, turn, params);
+	struct sip_client_params stream;
+	if (!size_prefers_stream(txs, turn, params, &stream))
+		return client_new(txs, turn, params);
+	struct sip_tx *tx = client_new(txs, turn, &stream);
+	if (tx) {
+		tx->fallback = params->hop.listener;
+		tx->has_fallback = true;
+	}
+	return tx;
 }
 
 void client_receive(struct sip_transactions *txs, const struct sip_turn *turn,

@@ -26,7 +26,7 @@ enum tx_event {
 	TX_EV_1XX,         // client: received, server: the TU sends
 	TX_EV_2XX,
 	TX_EV_FINAL,       // 300..699
-	TX_EV_RETRY,       // timer A, E or G
+	TX_EV_RETRY,       // timer A, E or G; non-INVITE server: time for a 100 (RFC 4320)
 	TX_EV_END,         // timer B, F, D, K, M, H, I, J or L: whichever the state has running
 	TX_EV_SEND_FAILED,
 	TX_EVENT_COUNT
@@ -41,6 +41,7 @@ struct sip_tx {
 	struct tx_key merge_key;
 	void *user;
 	struct sip_hop hop;
+	uint32_t fallback;         // listener for UDP, if has_fallback
 	uint32_t interval_ms;      // of the retry timer
 	uint8_t kind;              // enum sip_tx_kind
 	uint8_t state;             // enum sip_tx_state
@@ -49,16 +50,26 @@ struct sip_tx {
 	bool is_cancelled;         // client: CANCEL asked for; server: CANCEL received
 	bool is_cancel_sent;
 	bool is_acked;             // INVITE server: the TU saw the ACK of the 2xx
+	bool is_reliable;          // transport of the hop: no retransmission, no waiting for one
+	bool has_fallback;         // too long for UDP: sent by TCP, which may be refused
 	bool has_merge_key;
 	bool has_to_tag;           // server: the request's To has one, or set by the TU below
 	uint16_t status;           // server: last status sent, 0 = none
 	uint16_t tag_len;
+	struct sip_stored *tls_name; // of hop
 	struct sip_stored *out;    // client: request, then its ACK; server: last response
 	// server: lines of every response; client: lines to add to a CANCEL
 	struct sip_stored *head;
 	uint32_t head_fixed;       // of head: Vias, From, Call-ID, CSeq
 	uint32_t head_routes;      // then Record-Route lines; the rest is the value of To
 	char tag[SIP_TX_TAG_MAX];  // To tag for our responses
+};
+
+// Far ends that refused TCP, by place: a new one takes the slot of an old one.
+#define TX_REFUSED_COUNT 256u
+struct tx_refused {
+	uint64_t print;    // hash of the address, 0 = free
+	uint64_t until_ms;
 };
 
 struct sip_transactions {
@@ -70,6 +81,7 @@ struct sip_transactions {
 	uint32_t mask;               // buckets - 1, of both tables
 	struct hash_key table_key[2];
 	uint64_t stored_bytes;
+	struct tx_refused refused[TX_REFUSED_COUNT];
 	struct sip_transaction_metrics metrics;
 	struct sip_msg scratch;      // our own request, parsed again for its ACK or CANCEL
 	char buffer[SIP_MESSAGE_MAX];
@@ -105,6 +117,18 @@ void tx_timer_retry(struct sip_transactions *txs, const struct sip_turn *turn, s
 void tx_timer_end(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
 	uint32_t ms);
 enum tx_event tx_event_of(uint16_t status);
+
+// Whether the transport of a listener delivers by itself.
+bool tx_is_reliable(
+	struct sip_transactions *txs, const struct sip_turn *turn, uint32_t listener);
+
+// transaction_size.c
+// True: the request is too long for UDP, *out is the same one for TCP (its data in txs->buffer).
+bool size_prefers_stream(struct sip_transactions *txs, const struct sip_turn *turn,
+	const struct sip_client_params *params, struct sip_client_params *out);
+// After a failure: the request goes by UDP all the same. False: it never was meant to.
+bool size_fall_back(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	bool is_refused);
 
 // transaction_client.c
 void client_receive(struct sip_transactions *txs, const struct sip_turn *turn,

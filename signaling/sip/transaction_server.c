@@ -41,6 +41,20 @@ static struct span method_wanted(const struct sip_msg *msg)
 	return msg->method_text;
 }
 
+// Back on the connection that the request came by, else by a new one (RFC 3261 18.2.2, RFC 5923),
+// which no WebSocket client listens for (RFC 7118 5).
+static struct sip_hop reply_hop(struct sip_transactions *txs, const struct sip_turn *turn,
+	const struct sip_received *in)
+{
+	struct sip_local local =
+		txs->params.ops->local(txs->params.context, turn, in->hop.listener);
+	struct sip_hop hop = in->hop;
+	hop.addr = sip_reply_target(in->msg, &in->hop.addr, local.transport);
+	hop.is_bound |= local.transport == SIP_TRANSPORT_WS ||
+		local.transport == SIP_TRANSPORT_WSS;
+	return hop;
+}
+
 // Stateless answers ----------
 
 static void reply_send(struct sip_transactions *txs, const struct sip_turn *turn,
@@ -54,9 +68,8 @@ static void reply_send(struct sip_transactions *txs, const struct sip_turn *turn
 	sip_put_body(&w, SPAN_NONE, SPAN_NONE);
 	if (w.is_overflowed)
 		return;
-	struct sip_hop hop = in->hop;
-	hop.addr = sip_reply_target(in->msg, &in->hop.addr);
-	txs->params.ops->send(txs->params.context, turn, &hop, sip_writer_text(&w));
+	struct sip_hop hop = reply_hop(txs, turn, in);
+	txs->params.ops->send(txs->params.context, turn, &hop, sip_writer_text(&w), 0);
 }
 
 void sip_reply_stateless(struct sip_transactions *txs, const struct sip_turn *turn,
@@ -87,6 +100,11 @@ void sip_reply_stateless(struct sip_transactions *txs, const struct sip_turn *tu
 
 // Requests ----------
 
+struct server_keys {
+	struct tx_key key, merge;
+	bool has_merge;
+};
+
 // Keeps what every response needs, so that the request itself may go.
 static bool head_store(
 	struct sip_transactions *txs, struct sip_tx *tx, const struct sip_received *in)
@@ -105,11 +123,11 @@ static bool head_store(
 	return !w.is_overflowed && tx_store(txs, &tx->head, sip_writer_text(&w));
 }
 
-static struct sip_tx *server_new(struct sip_transactions *txs, const struct tx_key *key,
-	const struct tx_key *merge, const struct sip_received *in)
+static struct sip_tx *server_new(struct sip_transactions *txs, const struct sip_turn *turn,
+	const struct server_keys *keys, const struct sip_received *in)
 {
 	const struct sip_msg *msg = in->msg;
-	struct sip_tx *tx = tx_new(txs, key, merge);
+	struct sip_tx *tx = tx_new(txs, &keys->key, keys->has_merge ? &keys->merge : NULL);
 	if (!tx)
 		return NULL;
 	if (!head_store(txs, tx, in)) {
@@ -120,12 +138,12 @@ static struct sip_tx *server_new(struct sip_transactions *txs, const struct tx_k
 	tx->kind = is_invite ? SIP_TX_INVITE_SERVER : SIP_TX_SERVER;
 	tx->state = is_invite ? SIP_TX_PROCEEDING : SIP_TX_TRYING;
 	tx->method = (uint8_t)msg->method;
-	tx->hop = in->hop;
-	tx->hop.addr = sip_reply_target(msg, &in->hop.addr);
+	tx->hop = reply_hop(txs, turn, in);
+	tx->is_reliable = tx_is_reliable(txs, turn, in->hop.listener);
 	tx->has_to_tag = msg->to.tag.len != 0;
 	struct sip_token token = {
 		.shard = (uint16_t)sip_callid_shard(&txs->params.keys, msg->call_id),
-		.value = key->a & SIP_TOKEN_VALUE_MAX,
+		.value = keys->key.a & SIP_TOKEN_VALUE_MAX,
 	};
 	sip_token_make(&txs->params.keys, SIP_TOKEN_TAG, &token, tx->tag);
 	tx->tag_len = SIP_TOKEN_LEN;
@@ -133,24 +151,36 @@ static struct sip_tx *server_new(struct sip_transactions *txs, const struct tx_k
 	return tx;
 }
 
+// RFC 4320 4.1: when the client's timer E has reached T2, a 100 is due, and not before.
+static uint32_t slow_client_ms(const struct sip_transactions_params *params)
+{
+	uint32_t sum = 0;
+	for (uint32_t interval = params->t1_ms; interval < params->t2_ms; interval *= 2)
+		sum += interval;
+	return sum;
+}
+
 static void request_new(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_received *in, const struct tx_key *key)
 {
-	struct tx_key merge;
-	bool has_merge = merge_key(txs, in->msg, &merge);
-	if (has_merge && tx_lookup_merge(txs, &merge)) {
+	struct server_keys keys = { .key = *key };
+	keys.has_merge = merge_key(txs, in->msg, &keys.merge);
+	if (keys.has_merge && tx_lookup_merge(txs, &keys.merge)) {
 		metric_add(&txs->metrics.refused_merged, 1);
 		sip_reply_stateless(txs, turn, in, 482, SPAN_NONE);
 		return;
 	}
-	struct sip_tx *tx = server_new(txs, key, has_merge ? &merge : NULL, in);
+	struct sip_tx *tx = server_new(txs, turn, &keys, in);
 	if (!tx) {
 		metric_add(&txs->metrics.refused_full, 1);
 		sip_reply_stateless(txs, turn, in, 503, SPAN_NONE);
 		return;
 	}
-	if (tx->kind == SIP_TX_SERVER)
+	if (tx->kind == SIP_TX_SERVER) {
 		tx_timer_end(txs, turn, tx, 64 * txs->params.t1_ms);
+		if (!tx->is_reliable)
+			tx_timer_retry(txs, turn, tx, slow_client_ms(&txs->params));
+	}
 	txs->params.ops->on_request(txs->params.context, turn, tx, in);
 	if (tx->kind == SIP_TX_INVITE_SERVER && tx->state == SIP_TX_PROCEEDING && tx->status == 0)
 		sip_server_respond_simple(txs, turn, tx, 100, SPAN_NONE);
@@ -247,12 +277,18 @@ void sip_server_put_head(const struct sip_tx *tx, struct sip_writer *w, uint16_t
 	sip_put_lit(w, "\r\n");
 }
 
+static bool is_early(const struct sip_tx *tx, uint16_t status)
+{
+	return status < 200 && (status > 100 || tx->is_reliable || timer_is_armed(&tx->retry));
+}
+
 int sip_server_respond(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
 	uint16_t status, struct span data)
 {
 	enum tx_event event = tx_event_of(status);
-	// RFC 4320 4.2: nobody waits any more for a 408 to anything but INVITE.
-	bool is_futile = status == 408 && tx->kind == SIP_TX_SERVER;
+	// RFC 4320 4.2: nobody waits any more for a 408 to anything but INVITE; 4.1: only 100, and
+	// only when it is due (tx_step()), may come before its final answer.
+	bool is_futile = tx->kind == SIP_TX_SERVER && (status == 408 || is_early(tx, status));
 	if (is_futile || !tx_allows(tx, event)) {
 		metric_add(&txs->metrics.responses_late, 1);
 		return -EALREADY;

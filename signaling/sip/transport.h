@@ -1,7 +1,7 @@
 // transport.h - what carries a message, and where one goes: RFC 3261 18, RFC 7118, RFC 5626.
 //
 // Plain data, no socket. A connection is a handle that any worker may hold: it names a place that
-// may be gone when it is used, which is then told (sip_tx_send_failed()).
+// may be gone when it is used, which is then told (core_send_failed()).
 #pragma once
 
 #include "base/addr.h"
@@ -39,6 +39,18 @@ static inline struct span sip_transport_name(enum sip_transport transport)
 	return transport < SIP_TRANSPORT_COUNT ? names[transport] : SPAN_NONE;
 }
 
+// Of a Via or of the URI parameter "transport", any case. False: none that we know.
+static inline bool sip_transport_parse(struct span name, enum sip_transport *out)
+{
+	for (uint32_t i = 0; i < SIP_TRANSPORT_COUNT; i++) {
+		if (!span_ieq(name, sip_transport_name((enum sip_transport)i)))
+			continue;
+		*out = (enum sip_transport)i;
+		return true;
+	}
+	return false;
+}
+
 // {worker, slot, generation} of net/connection.h, opaque above it; 0 = no connection.
 typedef uint64_t sip_connection;
 
@@ -46,8 +58,8 @@ typedef uint64_t sip_connection;
 struct sip_hop {
 	uint32_t listener;         // realm << 8 | index; its transport is the hop's
 	struct addr addr;          // the far end
-	// A connection to it. Going out it is used while it lives; then, and with 0, one to `addr` is
-	// found or opened, unless is_bound.
+	// A connection to it. Going out it is used while it lives; then, and with 0, one to `addr`
+	// is found or opened, unless is_bound.
 	sip_connection connection;
 	bool is_bound;             // this connection or none: the far end cannot be dialled
 	struct span tls_name;      // going out by TLS: what the certificate must show (RFC 5922)

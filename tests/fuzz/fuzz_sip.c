@@ -76,7 +76,7 @@ static void check_reply(void)
 	CHECK(again.to.tag.len != 0);
 	CHECK(span_eq(again.call_id, msg.call_id));
 	CHECK(again.cseq.number == msg.cseq.number);
-	CHECK(sip_reply_target(&msg, &reply.source).port != 0);
+	CHECK(sip_reply_target(&msg, &reply.source, SIP_TRANSPORT_UDP).port != 0);
 }
 
 // A fault that says an answer is possible must mean it, at any size of buffer.

@@ -84,7 +84,7 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 		core->calls++;
 	} else if (span_eq(word, SPAN_LIT("nowhere"))) {
 		struct core_message lost = *message;
-		lost.hop.listener = listener_make(60, 3);
+		lost.listener = listener_make(60, 3);
 		answer(core, env, &lost, rest);
 	} else if (span_eq(word, SPAN_LIT("end"))) {
 		struct call_summary summary = { .info.token = 77, .info.from = "a b\"c=\n" };

@@ -24,6 +24,8 @@ enum { REALM_ACCESS, REALM_CORE };
 struct fixture_message {
 	uint32_t realm;
 	struct addr target;
+	struct sip_hop hop;
+	uint64_t ticket;
 	char text[4096];
 };
 
@@ -169,6 +171,8 @@ static inline void fixture_take(struct fixture *f)
 		struct fixture_message *m = &f->sent[f->sent_count++];
 		m->realm = entry->send.hop.listener >> 8;
 		m->target = entry->send.hop.addr;
+		m->hop = entry->send.hop;
+		m->ticket = entry->send.ticket;
 		assert_int_equal(span_copy(entry->send.data, m->text, sizeof(m->text)), 0);
 	}
 	outbox_clear(f->env.outbox);

@@ -133,7 +133,7 @@ static void replies_repeat_the_request(void **state)
 			"Call-ID: c\r\nCSeq: 1 OPTIONS\r\n",
 			replies[i].top);
 		assert_written(wanted);
-		struct addr target = sip_reply_target(&msg, &reply.source);
+		struct addr target = sip_reply_target(&msg, &reply.source, SIP_TRANSPORT_UDP);
 		assert_true(ip_eq(&target.ip, &reply.source.ip));
 		assert_int_equal(target.port, replies[i].port);
 	}

@@ -10,9 +10,12 @@ static struct sip_tx *start(unsigned n)
 		"OPTIONS sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=%s\r\n"
 		"From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n",
 		branch);
-	struct sip_client_params params = { .data = span_str(text), .branch = span_str(branch),
-		.method = SIP_METHOD_OPTIONS, .method_text = SPAN_LIT("OPTIONS"), .hop = { .listener = 7,
-		.addr = { ip_from_v4(0xc0000204), 5060 } }, .user = &tu };
+	struct sip_client_params params = { .data = span_str(text),
+		.branch = span_str(branch),
+		.method = SIP_METHOD_OPTIONS,
+		.method_text = SPAN_LIT("OPTIONS"),
+		.hop = { .listener = 7, .addr = { ip_from_v4(0xc0000204), 5060 } },
+		.user = &tu };
 	return sip_client_start(tu.txs, &tu.turn, &params);
 }
 

@@ -7,7 +7,7 @@ static const char request[] = "%s sip:bob@192.0.2.4 SIP/2.0\r\n"
 	"From: <sip:a@sbc>;tag=f1\r\nTo: <sip:bob@b>\r\nCall-ID: c1\r\nCSeq: 42 %s\r\n"
 	"Content-Length: 0\r\n\r\n";
 
-static struct sip_tx *start(enum sip_method method)
+static struct sip_tx *start_by(enum sip_method method, enum sip_transport transport)
 {
 	char text[1024];
 	const char *name = sip_method_name(method);
@@ -16,9 +16,16 @@ static struct sip_tx *start(enum sip_method method)
 		.branch = SPAN_LIT("z9hG4bKours"),
 		.method = method,
 		.method_text = span_str(name),
-		.hop = { .listener = 7, .addr = { ip_from_v4(0xc0000204), 5060 } },
+		.hop = { .listener = tu_listener(transport),
+			.addr = { ip_from_v4(0xc0000204), 5060 },
+			.tls_name = SPAN_LIT("b.example") },
 		.user = &tu };
 	return sip_client_start(tu.txs, &tu.turn, &params);
+}
+
+static struct sip_tx *start(enum sip_method method)
+{
+	return start_by(method, SIP_TRANSPORT_UDP);
 }
 
 static void respond(unsigned status, const char *method)
@@ -178,7 +185,7 @@ static void send_failure(void **state)
 {
 	(void)state;
 	struct sip_tx *tx = start(SIP_METHOD_INVITE);
-	sip_tx_send_failed(tu.txs, &tu.turn, tx);
+	sip_transactions_send_failed(tu.txs, &tu.turn, tu.ticket, true);
 	assert_int_equal(tu.failure, SIP_TX_TRANSPORT);
 	assert_int_equal(tu.terminated, 0); // not under the caller
 	assert_int_equal(sip_tx_state(tx), SIP_TX_TERMINATED);
@@ -187,6 +194,78 @@ static void send_failure(void **state)
 	tu_advance(1);
 	assert_int_equal(tu.terminated, 1);
 	assert_int_equal(tu.failures, 1);
+}
+
+// Once by a connection; timers B and F remain, D and K are 0.
+static void reliable(void **state)
+{
+	(void)state;
+	for (int transport = SIP_TRANSPORT_TCP; transport < SIP_TRANSPORT_COUNT; transport++) {
+		unsigned sent = tu.sent_count, failures = tu.failures, ended = tu.terminated;
+		start_by(SIP_METHOD_INVITE, (enum sip_transport)transport);
+		tu_advance(31999);
+		assert_int_equal(tu.sent_count, sent + 1);
+		assert_int_equal(tu.failures, failures);
+		tu_advance(1);
+		assert_int_equal(tu.failures, failures + 1);
+		assert_int_equal(tu.failure, SIP_TX_TIMEOUT);
+		start_by(SIP_METHOD_INVITE, (enum sip_transport)transport);
+		respond(486, "INVITE");
+		assert_has(tu_last(), "ACK sip:bob@192.0.2.4 ");
+		tu_advance(0); // timer D
+		assert_int_equal(tu.terminated, ended + 2);
+		start_by(SIP_METHOD_OPTIONS, (enum sip_transport)transport);
+		tu_advance(31000);
+		respond(200, "OPTIONS");
+		tu_advance(0); // timer K
+		assert_int_equal(tu.terminated, ended + 3);
+		assert_int_equal(tu.sent_count, sent + 4);
+		assert_int_equal(tu.failures, failures + 1);
+	}
+}
+
+// RFC 6026: timer M runs by any transport, further 2xx are for the TU.
+static void reliable_invite_accepted(void **state)
+{
+	(void)state;
+	start_by(SIP_METHOD_INVITE, SIP_TRANSPORT_TCP);
+	respond(200, "INVITE");
+	tu_advance(31999);
+	respond(200, "INVITE");
+	assert_int_equal(tu.responses, 2);
+	tu_advance(1);
+	assert_int_equal(tu.terminated, 1);
+	assert_int_equal(tu.failures, 0);
+}
+
+static void tls_name_goes_along(void **state)
+{
+	(void)state;
+	struct sip_tx *tx = start_by(SIP_METHOD_INVITE, SIP_TRANSPORT_TLS);
+	respond(180, "INVITE");
+	sip_client_cancel(tu.txs, &tu.turn, tx, SPAN_NONE);
+	respond(200, "CANCEL");
+	respond(487, "INVITE");
+	assert_int_equal(tu.sent_count, 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(tu.named[i]);
+}
+
+static void failure_of_a_stale_ticket(void **state)
+{
+	(void)state;
+	start(SIP_METHOD_OPTIONS);
+	uint64_t ticket = tu.ticket;
+	respond(200, "OPTIONS");
+	// its answer came all the same
+	sip_transactions_send_failed(tu.txs, &tu.turn, ticket, true);
+	assert_int_equal(tu.failures, 0);
+	tu_advance(5000);
+	start(SIP_METHOD_INVITE);
+	sip_transactions_send_failed(tu.txs, &tu.turn, ticket, true);
+	sip_transactions_send_failed(tu.txs, &tu.turn, 0, true);
+	sip_transactions_send_failed(tu.txs, &tu.turn, ~0ull, true);
+	assert_int_equal(tu.failures, 0);
 }
 
 static void limits(void **state)
@@ -217,6 +296,10 @@ int main(void)
 		TEST(cancel_unanswered),
 		TEST(cancel_after_final_is_nothing),
 		TEST(send_failure),
+		TEST(reliable),
+		TEST(reliable_invite_accepted),
+		TEST(tls_name_goes_along),
+		TEST(failure_of_a_stale_ticket),
 		TEST(limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,12 @@
 
 #include <errno.h>
 
+static void by(enum sip_transport transport)
+{
+	tu.from.listener = tu_listener(transport);
+	tu.from.connection = 99;
+}
+
 // From 192.0.2.1; via is what stands behind "SIP/2.0/UDP ".
 static void request(const char *method, const char *via, const char *to_tag, unsigned cseq)
 {
@@ -224,7 +230,110 @@ static void options_never_answered(void **state)
 	tu_advance(32000);
 	assert_int_equal(tu.failure, SIP_TX_TIMEOUT);
 	assert_int_equal(tu.terminated, 1);
+	assert_int_equal(tu.sent_count, 1); // the 100 alone
+}
+
+// RFC 4320 4.1: 100 when the client's timer E has reached T2, by UDP only, and nothing else before
+// the final answer.
+static void options_slow(void **state)
+{
+	(void)state;
+	request("OPTIONS", VIA, "", 1);
+	assert_int_equal(
+		sip_server_respond_simple(tu.txs, &tu.turn, tu.tx, 100, SPAN_NONE), -EALREADY);
+	assert_int_equal(
+		sip_server_respond_simple(tu.txs, &tu.turn, tu.tx, 180, SPAN_NONE), -EALREADY);
+	tu_advance(3499);
 	assert_int_equal(tu.sent_count, 0);
+	tu_advance(1);
+	assert_int_equal(tu.sent_count, 1);
+	assert_has(tu_last(), "SIP/2.0 100 Trying\r\n");
+	request("OPTIONS", VIA, "", 1);
+	assert_int_equal(tu.sent_count, 2);
+	sip_server_respond_simple(tu.txs, &tu.turn, tu.tx, 200, SPAN_NONE);
+	tu_advance(20000);
+	assert_int_equal(tu.sent_count, 3);
+	by(SIP_TRANSPORT_TCP);
+	request("OPTIONS", "192.0.2.1;branch=z9hG4bKtcp", "", 2);
+	tu_advance(20000);
+	assert_int_equal(tu.sent_count, 3);
+}
+
+// By a connection nothing is repeated but the 2xx to INVITE, and nothing lingers but what may still
+// be acknowledged.
+static void reliable(void **state)
+{
+	(void)state;
+	by(SIP_TRANSPORT_TCP);
+	tu.answer = 486;
+	request("INVITE", VIA, "", 1);
+	tu_advance(31000);
+	assert_int_equal(tu.sent_count, 1);
+	request("ACK", VIA, last_tag(), 1);
+	tu_advance(0); // timer I
+	assert_int_equal(tu.terminated, 1);
+	assert_int_equal(tu.failures, 0);
+	tu.answer = 200;
+	request("OPTIONS", "192.0.2.1;branch=z9hG4bK2", "", 2);
+	tu_advance(0); // timer J
+	assert_int_equal(tu.terminated, 2);
+	request("INVITE", "192.0.2.1;branch=z9hG4bK3", "", 3);
+	tu_advance(32000);
+	assert_int_equal(tu.sent_count, 2 + 11); // RFC 3261 13.3.1.4
+	assert_int_equal(tu.failure, SIP_TX_NO_ACK);
+}
+
+// Back on the request's connection; if that is gone, to the sender's listener, unless it can have
+// none (RFC 3261 18.2.2, RFC 7118 5).
+static void answers_go_back_by_connection(void **state)
+{
+	static const struct {
+		enum sip_transport transport;
+		const char *via;
+		uint16_t port;
+		bool is_bound;
+	} rows[] = {
+		{ SIP_TRANSPORT_TCP, "192.0.2.1:5999;branch=z9hG4bK1;rport", 5999, false },
+		{ SIP_TRANSPORT_TCP, "192.0.2.1;branch=z9hG4bK2;rport", 5060, false },
+		{ SIP_TRANSPORT_TLS, "192.0.2.1;branch=z9hG4bK3", 5061, false },
+		{ SIP_TRANSPORT_WS, "x.invalid;branch=z9hG4bK4", 5060, true },
+		{ SIP_TRANSPORT_WSS, "x.invalid;branch=z9hG4bK5", 5061, true },
+	};
+	(void)state;
+	tu.answer = 200;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		by(rows[i].transport);
+		request("OPTIONS", rows[i].via, "", 1 + i);
+		request("CANCEL", "192.0.2.1;branch=z9hG4bKnone", "", 1 + i); // stateless
+		for (unsigned k = 1; k <= 2; k++) {
+			const struct sip_hop *hop = &tu.sent_hop[tu.sent_count - k];
+			assert_int_equal(hop->listener, tu_listener(rows[i].transport));
+			assert_int_equal(hop->connection, 99);
+			assert_int_equal(hop->is_bound, rows[i].is_bound);
+		}
+		assert_int_equal(tu.sent_hop[tu.sent_count - 2].addr.port, rows[i].port);
+	}
+	by(SIP_TRANSPORT_TCP);
+	tu.from.is_bound = true; // behind a NAT
+	request("OPTIONS", "192.0.2.1;branch=z9hG4bK9", "", 20);
+	assert_true(tu.sent_hop[tu.sent_count - 1].is_bound);
+}
+
+// RFC 6026 8.8: the state stays, the TU's timers go on.
+static void answer_not_delivered(void **state)
+{
+	(void)state;
+	by(SIP_TRANSPORT_TCP);
+	tu.answer = 200;
+	request("INVITE", VIA, "", 1);
+	sip_transactions_send_failed(tu.txs, &tu.turn, tu.ticket, true);
+	assert_int_equal(sip_tx_state(tu.tx), SIP_TX_ACCEPTED);
+	tu_advance(500);
+	assert_int_equal(tu.sent_count, 2);
+	tu_advance(32000);
+	assert_int_equal(tu.failures, 1);
+	assert_int_equal(tu.failure, SIP_TX_NO_ACK);
+	assert_int_equal(sip_transactions_metrics(tu.txs)->responses_undelivered, 1);
 }
 
 static void without_magic_cookie(void **state)
@@ -309,6 +418,10 @@ int main(void)
 		TEST(full),
 		TEST(options_answered),
 		TEST(options_never_answered),
+		TEST(options_slow),
+		TEST(reliable),
+		TEST(answers_go_back_by_connection),
+		TEST(answer_not_delivered),
 		TEST(without_magic_cookie),
 		TEST(same_branch_from_another_host),
 		TEST(stateless_answer),

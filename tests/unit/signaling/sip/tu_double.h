@@ -21,6 +21,11 @@ static struct tu {
 	char sent[TU_SENT_MAX][2048]; // NUL-terminated
 	uint64_t sent_ms[TU_SENT_MAX];
 	struct addr sent_to[TU_SENT_MAX];
+	struct sip_hop sent_hop[TU_SENT_MAX];
+	bool named[TU_SENT_MAX]; // tls_name is "b.example"
+	uint64_t ticket;        // of the last message
+	bool has_stream;        // a TCP listener stands beside that for UDP
+	struct sip_hop from;    // by which tu_receive() brings messages
 	unsigned sent_count;
 	unsigned requests, acks, cancels, responses, strays, failures, terminated;
 	enum sip_tx_failure failure;
@@ -30,14 +35,41 @@ static struct tu {
 } tu;
 
 static void tu_send(void *context, const struct sip_turn *turn, const struct sip_hop *hop,
-	struct span data)
+	struct span data, uint64_t ticket)
 {
 	assert_ptr_equal(context, &tu);
-	assert_int_equal(hop->listener, 7);
 	assert_true(tu.sent_count < TU_SENT_MAX);
 	assert_int_equal(span_copy(data, tu.sent[tu.sent_count], sizeof(tu.sent[0])), 0);
 	tu.sent_ms[tu.sent_count] = turn->now_ms;
+	tu.sent_hop[tu.sent_count] = *hop;
+	tu.named[tu.sent_count] = span_eq(hop->tls_name, SPAN_LIT("b.example"));
+	tu.ticket = ticket;
 	tu.sent_to[tu.sent_count++] = hop->addr;
+}
+
+// One listener for each transport, at a port of its own.
+static inline uint32_t tu_listener(enum sip_transport transport)
+{
+	return 7 + (uint32_t)transport;
+}
+
+static struct sip_local tu_local(void *context, const struct sip_turn *turn, uint32_t listener)
+{
+	(void)context;
+	(void)turn;
+	assert_in_range(listener, 7, 7 + SIP_TRANSPORT_COUNT - 1);
+	return (struct sip_local){ (enum sip_transport)(listener - 7),
+		{ ip_from_v4(0xc0000209), (uint16_t)(5053 + listener) } };
+}
+
+static bool tu_find_stream(void *context, const struct sip_turn *turn, const struct sip_hop *hop,
+	uint32_t *listener)
+{
+	(void)context;
+	(void)turn;
+	assert_int_equal(hop->listener, tu_listener(SIP_TRANSPORT_UDP));
+	*listener = tu_listener(SIP_TRANSPORT_TCP);
+	return tu.has_stream;
 }
 
 static void tu_request(void *context, const struct sip_turn *turn, struct sip_tx *tx,
@@ -104,8 +136,8 @@ static void tu_terminated(void *context, const struct sip_turn *turn, struct sip
 	tu.terminated++;
 }
 
-static const struct sip_tu_ops tu_ops = { tu_send, tu_request, tu_ack, tu_cancel, tu_response,
-	tu_stray, tu_failure, tu_terminated };
+static const struct sip_tu_ops tu_ops = { tu_send, tu_local, tu_find_stream, tu_request, tu_ack,
+	tu_cancel, tu_response, tu_stray, tu_failure, tu_terminated };
 
 static void tu_open(uint32_t count_max, uint64_t stored_bytes_max)
 {
@@ -116,6 +148,7 @@ static void tu_open(uint32_t count_max, uint64_t stored_bytes_max)
 	sip_keys_init(&params.keys, &cluster, 0);
 	memset(&tu, 0, sizeof(tu));
 	tu.turn.now_ms = 1000;
+	tu.from = (struct sip_hop){ .listener = 7, .addr = { ip_from_v4(0xc0000201), 5070 } };
 	tu.txs = sip_transactions_new(&params);
 	assert_non_null(tu.txs);
 }
@@ -154,7 +187,7 @@ static void tu_advance(uint64_t ms)
 	sip_transactions_run(tu.txs, &tu.turn);
 }
 
-// Gives the text to the layer as a datagram from 192.0.2.1:5070.
+// Gives the text to the layer as a message by tu.from, at first a datagram of 192.0.2.1:5070.
 static void tu_receive(const char *text)
 {
 	static struct sip_msg msg;
@@ -165,8 +198,7 @@ static void tu_receive(const char *text)
 	data.ptr = copy;
 	if (sip_parse(data, &msg, &fault))
 		fail_msg("%s in: %s", fault.reason, text);
-	struct sip_received in = { { 7, { ip_from_v4(0xc0000201), 5070 }, 0, false, SPAN_NONE },
-		&msg };
+	struct sip_received in = { tu.from, &msg };
 	sip_transactions_receive(tu.txs, &tu.turn, &in);
 	memset(copy, '#', data.len); // nothing may point into it any more
 }
