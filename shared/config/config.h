@@ -116,6 +116,7 @@ struct config {
 	uint32_t realm_count;
 	struct config_profile *profiles;    // [profile_count], [0] is `default`
 	uint32_t profile_count;
+	bool has_header_rules;              // any profile has some
 	struct config_device devices[CONFIG_DEVICES_MAX];
 	uint32_t device_count;
 	struct config_trunk *trunks;        // [trunk_count]

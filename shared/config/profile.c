@@ -21,6 +21,13 @@ bool config_make_default_profile(struct config_loader *loader)
 	return true;
 }
 
+const struct config_profile *config_profile(const struct config *config, uint32_t index)
+{
+	static const struct config_profile defaults = { .name = DEFAULT_NAME };
+
+	return index < config->profile_count ? &config->profiles[index] : &defaults;
+}
+
 void *config_begin_profile(struct config_loader *loader, const struct node *node, uint32_t siblings)
 {
 	struct config *config = loader->config;

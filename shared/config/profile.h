@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/span.h"
+#include "config/profile_headers.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,10 +17,6 @@
 struct profile_flow {
 };
 
-// Keys `headers` (profile_headers.c): rules on header fields, identity, code mapping.
-struct profile_headers {
-};
-
 // Keys `sdp` (profile_sdp.c): codecs and what may stand in a session description.
 struct profile_sdp {
 };
@@ -27,6 +24,11 @@ struct profile_sdp {
 struct config_profile {
 	const char *name;
 	struct profile_flow flow;
-	struct profile_headers headers;
+	struct profile_headers headers; // keys `headers`: fields, identity, codes
 	struct profile_sdp sdp;
 };
+
+struct config;
+
+// The profile of that index; the defaults where a configuration made by hand has no profiles.
+const struct config_profile *config_profile(const struct config *config, uint32_t index);

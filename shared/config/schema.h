@@ -112,7 +112,10 @@ config_finish_fn config_finish_device;
 // profile.c, and one file for each group of keys. MAP_LIST elements below a profile belong to
 // loader->profile.
 extern const struct config_item config_profile_items[], config_profile_flow_items[],
-	config_profile_headers_items[], config_profile_sdp_items[];
+	config_profile_headers_items[], config_profile_sdp_items[], config_profile_rules_items[],
+	config_profile_tests_items[];
+config_begin_fn config_begin_header_test; // profile_rules.c
+config_finish_fn config_finish_header_test;
 bool config_make_default_profile(struct config_loader *loader);
 config_begin_fn config_begin_profile;
 config_value_fn config_take_profile; // uint32_t index
