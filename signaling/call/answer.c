@@ -1,4 +1,5 @@
 // answer.c - what the called side says to the first INVITE, and what the caller hears of it.
+#include "call/ability.h"
 #include "call/core_private.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@ static int take_dialog(struct call_leg *leg, const struct sip_msg *msg)
 {
 	int err = sip_dialog_receive_response(&leg->dialog, msg);
 
+	ability_learn(leg, msg);
 	if (err != -EXDEV || msg->status < 200 || leg->dialog.is_confirmed)
 		return err;
 	leg->dialog.remote_tag.text.len = 0;

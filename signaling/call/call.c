@@ -115,6 +115,8 @@ void call_finish(struct call *call, const struct core_env *env, enum call_cause 
 	timer_stop(core->wheel, &call->host_timer);
 	timer_stop(core->wheel, &call->media_timer);
 	media_close_all(&call->media, env);
+	struct sip_turn turn = { .env = core->env, .now_ms = env->now_ms };
+	relay_end_all(call, &turn);
 	for (uint32_t side = 0; side < CALL_LEGS; side++) {
 		trunk_give(core->trunks, call->legs[side].trunk_slot);
 		call->legs[side].trunk_slot = TRUNK_NONE;

@@ -18,12 +18,20 @@
 #define CALL_SHED_MAX  8u     // forks remembered of one call
 #define CALL_ARENA_MAX 65536u // bytes of dialog and SDP text of one call
 
+// What the far end said of itself (ability.h).
+struct leg_ability {
+	uint32_t allowed;   // bit: enum sip_method
+	uint32_t supported; // bit: enum option_tag
+};
+
 struct call_leg {
 	struct sip_dialog dialog;
 	bool has_dialog;         // dialog is initialised
 	struct sip_hop hop;      // by which the far end's messages come
 	char tag[SIP_TOKEN_LEN];
 	char contact[SIP_TOKEN_LEN]; // user part of our Contact
+	uint32_t profile;        // index, the trunk's
+	struct leg_ability ability;
 	uint32_t trunk_slot;     // counted in the trunk table, TRUNK_NONE = not counted
 	char trunk[CALL_NAME_MAX];
 	struct sip_text sdp_sent;    // last session description that the far end was sent
@@ -44,6 +52,7 @@ struct call_invite {
 	bool is_answered;        // 2xx went to `from`, its ACK is awaited
 	enum call_side from;
 	struct sip_tx *server;   // of leg `from`; NULL once terminated
+	struct relay *update;    // instead of `server`: the UPDATE that we carry on as this INVITE
 	struct sip_tx *client;   // of the other leg
 	uint32_t server_cseq;
 	uint32_t client_cseq;
@@ -64,6 +73,7 @@ struct call {
 	struct arena arena;
 	struct call_leg legs[CALL_LEGS];
 	struct call_invite invite;
+	struct relay *relays;    // other requests under way, see relay.h
 	struct offer offer;
 	struct media media;
 

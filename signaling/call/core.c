@@ -82,7 +82,7 @@ static void receive_inside(struct call *call, const struct sip_turn *turn, struc
 		options_receive(core, turn, tx);
 		break;
 	default:
-		refuse_method(core, turn, tx);
+		relay_receive(call, turn, tx, side, in);
 		break;
 	}
 }
@@ -166,6 +166,8 @@ static void on_response(void *context, const struct sip_turn *turn, struct sip_t
 			answer_response(call, turn, msg);
 		return;
 	}
+	if (relay_response(call, turn, tx, msg))
+		return;
 	for (uint32_t side = 0; side < CALL_LEGS && msg->status >= 200; side++)
 		if (call->legs[side].bye == tx)
 			bye_done(call, side);
@@ -183,7 +185,7 @@ static void on_failure(void *context, const struct sip_turn *turn, struct sip_tx
 	struct core *core = context;
 	struct call *call = call_of_tx(core, tx);
 
-	if (!call)
+	if (!call || relay_failed(call, turn, tx, failure))
 		return;
 	if (call->invite.client == tx && !call->invite.is_final) {
 		if (call->answered_ms)
@@ -203,9 +205,9 @@ static void on_terminated(void *context, const struct sip_turn *turn, struct sip
 	struct core *core = context;
 	struct call *call = call_of_tx(core, tx);
 
-	(void)turn;
 	if (!call)
 		return;
+	relay_terminated(call, turn, tx);
 	if (call->invite.server == tx)
 		call->invite.server = NULL;
 	if (call->invite.client == tx)
@@ -418,10 +420,12 @@ static bool make_tables(struct core *core, const struct core_params *params)
 	core->buckets = calloc(buckets, sizeof(core->buckets[0]));
 	core->wheel = timer_wheel_new(params->now_ms);
 	core->calls = slab_new(sizeof(struct call), params->calls_max);
+	core->relays = slab_new(sizeof(struct relay), params->transactions_max);
 	core->txs = sip_transactions_new(&txs);
 	core->is_trunks_own = !params->trunks;
 	core->trunks = params->trunks ? params->trunks : trunk_table_new();
-	return core->buckets && core->wheel && core->calls && core->txs && core->trunks;
+	return core->buckets && core->wheel && core->calls && core->relays && core->txs &&
+		core->trunks;
 }
 
 struct core *core_new(const struct core_params *params)
@@ -457,6 +461,8 @@ void core_free(struct core *core)
 		timer_wheel_free(core->wheel);
 	if (core->calls)
 		slab_free(core->calls);
+	if (core->relays)
+		slab_free(core->relays);
 	if (core->is_trunks_own)
 		trunk_table_free(core->trunks);
 	free(core->buckets);

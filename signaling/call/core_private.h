@@ -4,6 +4,7 @@
 #include "call/call.h"
 #include "call/metric.h"
 #include "call/outbox.h"
+#include "call/relay.h"
 #include "call/trunk.h"
 #include "route/route.h"
 #include "sip/parse.h"
@@ -18,6 +19,7 @@ struct core {
 	struct timer_wheel *wheel;
 	struct sip_transactions *txs;
 	struct slab *calls;
+	struct slab *relays;
 	struct call **buckets;       // token table, [bucket_mask + 1]
 	uint32_t bucket_mask;
 	struct call *dead;
@@ -56,6 +58,9 @@ void refuse_status(struct core *core, const struct sip_turn *turn, struct sip_tx
 	uint16_t status);
 // 503 with Retry-After.
 void refuse_busy(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);
+// 500 with a Retry-After of 0 to 10 s: something that came before is not answered yet (RFC 3311
+// 5.2).
+void refuse_early(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);
 // 405 with Allow.
 void refuse_method(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);
 // Retry-After line with jitter (5..10 s), valid until the next call.
@@ -90,7 +95,8 @@ struct leg_request {
 	enum sip_method method;
 	uint32_t cseq;
 	struct span headers; // whole lines, may be empty
-	struct span body;    // application/sdp, may be empty
+	struct span body;    // may be empty
+	struct span content_type; // of the body, empty = application/sdp
 };
 // Sends a request in the leg's dialog as a transaction of the call. NULL: tables full, or it did
 // not fit.
@@ -115,8 +121,10 @@ void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_s
 
 struct leg_response {
 	uint16_t status;
+	enum call_side side; // of the transaction's leg; not needed for INVITE
 	struct span headers;
 	struct span body;
+	struct span content_type; // of the body, empty = application/sdp
 };
 void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct leg_response *response);
@@ -151,6 +159,9 @@ bool invite_try_next(struct call *call, const struct sip_turn *turn);
 void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
 	enum call_side side, const struct sip_received *in);
 void reinvite_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
+// Goes on as an INVITE where the far end knows no UPDATE; the offer is open. False: it could not be
+// sent, nothing has changed.
+bool reinvite_for_update(struct call *call, const struct sip_turn *turn, struct relay *update);
 void reinvite_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure);
 // answer.c: responses to the first INVITE.
 void answer_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);

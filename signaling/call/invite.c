@@ -1,4 +1,5 @@
 // invite.c - the first INVITE: from the caller's request to our own on its way to the called side.
+#include "call/ability.h"
 #include "call/core_private.h"
 
 #include "base/log.h"
@@ -155,6 +156,8 @@ static bool init_leg_a(struct setup *s)
 	struct span tag = span_make(leg->tag, sizeof(leg->tag));
 
 	leg->hop = s->in->hop;
+	leg->profile = s->env->config->trunks[s->from_trunk].profile;
+	ability_learn(leg, s->in->msg);
 	if (sip_dialog_init_uas(&leg->dialog, &s->call->arena, s->in->msg, tag) < 0)
 		return false;
 	leg->has_dialog = true;
@@ -272,6 +275,7 @@ static bool choose_hosts(struct setup *s)
 	}
 	if (listener < 0)
 		return false;
+	call->legs[CALL_LEG_B].profile = trunk->profile;
 	call->legs[CALL_LEG_B].hop = (struct sip_hop){
 		.listener = listener_make(trunk->realm, (uint32_t)listener),
 		.addr = call->hosts[0],

@@ -1,8 +1,8 @@
+#include "call/ability.h"
 #include "call/core_private.h"
 
 #include "base/check.h"
 
-#define ALLOW_LINE "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\n"
 #define SDP_TYPE   SPAN_LIT("application/sdp")
 
 // The dialog's next hop where it is an address that the far end can be believed to own; behind a
@@ -70,6 +70,30 @@ static void put_contact(struct sip_writer *w, const struct call_leg *leg,
 	sip_put_lit(w, ">\r\n");
 }
 
+// RFC 3261 12.2 and what was added to it: requests, and their 2xx, that name the Contact anew.
+static bool is_target_refresh(enum sip_method method)
+{
+	return method == SIP_METHOD_INVITE || method == SIP_METHOD_UPDATE ||
+		method == SIP_METHOD_SUBSCRIBE || method == SIP_METHOD_NOTIFY ||
+		method == SIP_METHOD_REFER;
+}
+
+// Who we are, in messages that begin or renew something.
+static void put_self(struct sip_writer *w, const struct call_leg *leg, const struct config *config,
+	enum sip_method method)
+{
+	put_contact(w, leg, config);
+	if (method == SIP_METHOD_INVITE || method == SIP_METHOD_UPDATE)
+		ability_put(w);
+}
+
+static void put_body(struct sip_writer *w, struct span content_type, struct span body)
+{
+	if (span_is_empty(content_type))
+		content_type = SDP_TYPE;
+	sip_put_body(w, span_is_empty(body) ? SPAN_NONE : content_type, body);
+}
+
 static void make_branch(const struct call *call, const struct sip_turn *turn,
 	char branch[SIP_BRANCH_LEN])
 {
@@ -99,13 +123,12 @@ static bool build_request(struct call *call, const struct sip_turn *turn,
 	};
 	sip_writer_init(&w, core->message, sizeof(core->message));
 	sip_dialog_put_request(&leg->dialog, &w, &head);
-	if (request->method == SIP_METHOD_INVITE) {
-		put_contact(&w, leg, env->config);
-		sip_put_lit(&w, ALLOW_LINE);
+	if (is_target_refresh(request->method))
+		put_self(&w, leg, env->config, request->method);
+	if (request->method == SIP_METHOD_INVITE)
 		sip_put_lit(&w, "Accept: application/sdp\r\n");
-	}
 	sip_put(&w, request->headers);
-	sip_put_body(&w, span_is_empty(request->body) ? SPAN_NONE : SDP_TYPE, request->body);
+	put_body(&w, request->content_type, request->body);
 	call->core->message_len = w.len;
 	return !w.is_overflowed;
 }
@@ -254,19 +277,16 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 {
 	struct core *core = call->core;
 	const struct core_env *env = core_env_of(turn);
-	bool is_invite = sip_tx_method(tx) == SIP_METHOD_INVITE;
+	enum sip_method method = sip_tx_method(tx);
+	enum call_side side = method == SIP_METHOD_INVITE ? call->invite.from : response->side;
 	struct sip_writer w;
 
 	sip_writer_init(&w, core->message, sizeof(core->message));
 	sip_server_put_head(tx, &w, response->status, SPAN_NONE);
-	if (is_invite && response->status > 100 && response->status < 300) {
-		const struct call_leg *leg = &call->legs[call->invite.from];
-
-		put_contact(&w, leg, env->config);
-		sip_put_lit(&w, ALLOW_LINE);
-	}
+	if (is_target_refresh(method) && response->status > 100 && response->status < 300)
+		put_self(&w, &call->legs[side], env->config, method);
 	sip_put(&w, response->headers);
-	sip_put_body(&w, span_is_empty(response->body) ? SPAN_NONE : SDP_TYPE, response->body);
+	put_body(&w, response->content_type, response->body);
 	if (w.is_overflowed ||
 		sip_server_respond(core->txs, turn, tx, response->status, sip_writer_text(&w)) < 0)
 		CORE_COUNT(core, responses_lost);

@@ -1,6 +1,5 @@
 #include "call/core_private.h"
 
-#define ALLOW_LINE  "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\n"
 #define ACCEPT_LINE "Accept: application/sdp\r\n"
 #define RETRY_MIN_S 5u
 #define RETRY_SPREAD_S 6u
@@ -46,10 +45,24 @@ void refuse_busy(struct core *core, const struct sip_turn *turn, struct sip_tx *
 	refuse(core, turn, tx, &refusal);
 }
 
+void refuse_early(struct core *core, const struct sip_turn *turn, struct sip_tx *tx)
+{
+	struct sip_writer w;
+
+	sip_writer_init(&w, core->extra, sizeof(core->extra));
+	sip_put_header_u32(&w, SIP_HEADER_RETRY_AFTER, rng_below(core_env_of(turn)->rng, 11));
+	struct refusal refusal = { .status = 500, .headers = sip_writer_text(&w) };
+	CORE_COUNT(core, glares);
+	refuse(core, turn, tx, &refusal);
+}
+
 void refuse_method(struct core *core, const struct sip_turn *turn, struct sip_tx *tx)
 {
-	struct refusal refusal = { .status = 405, .headers = SPAN_LIT(ALLOW_LINE) };
+	struct sip_writer w;
 
+	sip_writer_init(&w, core->extra, sizeof(core->extra));
+	relay_put_allow(&w);
+	struct refusal refusal = { .status = 405, .headers = sip_writer_text(&w) };
 	CORE_COUNT(core, refused_method);
 	refuse(core, turn, tx, &refusal);
 }
@@ -88,7 +101,10 @@ static bool refuse_body(struct core *core, const struct sip_turn *turn, struct s
 	const struct sip_header *coding = sip_msg_header(msg, SIP_HEADER_CONTENT_ENCODING);
 	int32_t end = span_find(type, ';', 0);
 
-	if (span_is_empty(msg->body) || msg->method != SIP_METHOD_INVITE)
+	bool is_session = msg->method == SIP_METHOD_INVITE || msg->method == SIP_METHOD_UPDATE ||
+		msg->method == SIP_METHOD_PRACK;
+
+	if (span_is_empty(msg->body) || !is_session)
 		return false;
 	if (span_is_empty(type)) {
 		refusal = (struct refusal){ .status = 400,
@@ -145,7 +161,8 @@ bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_t
 
 	if (msg->method != SIP_METHOD_INVITE && msg->method != SIP_METHOD_OPTIONS) {
 		// BYE and others that live in dialogs only do not exist without one.
-		if (msg->method == SIP_METHOD_BYE)
+		if (msg->method == SIP_METHOD_BYE || msg->method == SIP_METHOD_UPDATE ||
+			msg->method == SIP_METHOD_PRACK)
 			refuse_status(core, turn, tx, 481);
 		else
 			refuse_method(core, turn, tx);

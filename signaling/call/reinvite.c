@@ -1,5 +1,6 @@
 // reinvite.c - an INVITE inside the call: offer and answer go end to end, the session changes with
 // the answer only (RFC 3261 14, RFC 3264 8).
+#include "call/ability.h"
 #include "call/core_private.h"
 
 static void refuse_pending(struct call *call, const struct sip_turn *turn, struct sip_tx *tx)
@@ -49,6 +50,7 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 		return;
 	CORE_COUNT(core, reinvites);
 	sip_dialog_refresh_target(&call->legs[side].dialog, in->msg);
+	ability_learn(&call->legs[side], in->msg);
 	call->invite = (struct call_invite){ .is_active = true, .from = side, .server = tx,
 		.server_cseq = in->msg->cseq.number,
 		.is_late = span_is_empty(in->msg->body) };
@@ -65,13 +67,44 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 		refuse_status(core, turn, tx, status);
 }
 
-static void relay_answer(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+bool reinvite_for_update(struct call *call, const struct sip_turn *turn, struct relay *update)
+{
+	enum call_side to = call_other(update->from);
+	struct call_leg *leg = &call->legs[to];
+	struct leg_request request = { .side = to, .method = SIP_METHOD_INVITE,
+		.cseq = sip_dialog_next_cseq(&leg->dialog), .body = leg->sdp_sent.text };
+	struct sip_tx *client = leg_send(call, turn, &request);
+
+	if (!client)
+		return false;
+	call->invite = (struct call_invite){ .is_active = true, .from = update->from,
+		.update = update, .client = client, .client_cseq = request.cseq };
+	invite_watch(call, core_env_of(turn));
+	return true;
+}
+
+// The final answer to whoever asked. An UPDATE is over with it, an INVITE with its ACK.
+static void answer_asker(struct call *call, const struct sip_turn *turn,
+	const struct leg_response *response)
+{
+	struct call_invite *invite = &call->invite;
+	struct relay *update = invite->update;
+
+	invite->update = NULL;
+	if (update)
+		relay_respond(call, turn, update, response);
+	else if (invite->server)
+		leg_respond(call, turn, invite->server, response);
+}
+
+static void take_answer(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
 	const struct core_env *env = core_env_of(turn);
 	struct call_invite *invite = &call->invite;
 	enum call_side to = call_other(invite->from);
 
 	sip_dialog_refresh_target(&call->legs[to].dialog, msg);
+	ability_learn(&call->legs[to], msg);
 	if (answer_take_body(call, env, msg) != OFFER_OK) {
 		// Both sides disagree about the session now: nothing is left but to end it.
 		struct call_hangup hangup = { .cause = CALL_CAUSE_MEDIA_REFUSED, .code = 488 };
@@ -84,23 +117,25 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 	}
 	struct leg_response response = { .status = msg->status,
 		.body = call->legs[invite->from].sdp_sent.text };
-	invite->is_answered = true;
+	// Without a server transaction nobody owes us an ACK.
+	invite->is_answered = invite->server != NULL;
+	invite->is_active = invite->is_answered;
 	silence_watch(call, env);
-	if (!invite->is_late)
+	if (!invite->is_late || !invite->server)
 		leg_send_ack(call, turn, to, invite->client_cseq, SPAN_NONE);
-	if (invite->server)
-		leg_respond(call, turn, invite->server, &response);
+	if (!invite->server)
+		offer_drop(call, env);
+	answer_asker(call, turn, &response);
 }
 
-static void relay_error(struct call *call, const struct sip_turn *turn, uint16_t status)
+static void take_error(struct call *call, const struct sip_turn *turn, uint16_t status)
 {
 	struct call_invite *invite = &call->invite;
 	struct leg_response response = { .status = hide_status(status) };
 
 	offer_drop(call, core_env_of(turn));
 	invite->is_active = false;
-	if (invite->server)
-		leg_respond(call, turn, invite->server, &response);
+	answer_asker(call, turn, &response);
 	if (status != 408 && status != 481)
 		return;
 	// The other side knows the dialog no more, or is gone (RFC 3261 12.2.1.2).
@@ -126,9 +161,9 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 			leg_send_ack(call, turn, call_other(invite->from), invite->client_cseq,
 				SPAN_NONE);
 	} else if (msg->status < 300) {
-		relay_answer(call, turn, msg);
+		take_answer(call, turn, msg);
 	} else {
-		relay_error(call, turn, msg->status);
+		take_error(call, turn, msg->status);
 	}
 	call_settle(call);
 }
@@ -140,7 +175,7 @@ void reinvite_failed(struct call *call, const struct sip_turn *turn, enum sip_tx
 	timer_stop(call->core->wheel, &call->ring_timer);
 	if (!call->is_finished) {
 		CORE_COUNT(call->core, hosts_silent);
-		relay_error(call, turn, failure == SIP_TX_CANCELLED ? 487 : 408);
+		take_error(call, turn, failure == SIP_TX_CANCELLED ? 487 : 408);
 	}
 	call_settle(call);
 }

@@ -10,8 +10,8 @@ static void outside(void **state)
 	fixture_phone(f, &options);
 	const struct fixture_message *answer = fixture_last(f, "SIP/2.0 200");
 	assert_non_null(answer);
-	assert_string_equal(fixture_header(answer->text, "Allow"),
-		"INVITE, ACK, CANCEL, BYE, OPTIONS");
+	assert_non_null(strstr(fixture_header(answer->text, "Allow"),
+		"INVITE, ACK, CANCEL, BYE, OPTIONS"));
 	assert_string_equal(fixture_header(answer->text, "Accept"), "application/sdp");
 	assert_string_equal(fixture_header(answer->text, "Content-Length"), "0");
 	assert_string_equal(fixture_header(answer->text, "Server"), "");

@@ -1,0 +1,231 @@
+#include "call/relay.h"
+
+#include "call/core_private.h"
+#include "call/update.h"
+
+// One row for each method that crosses.
+static const struct relay_ops *const ops_of[SIP_METHOD_COUNT] = {
+	[SIP_METHOD_UPDATE] = &update_ops,
+};
+
+void relay_put_allow(struct sip_writer *w)
+{
+	sip_put_lit(w, "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS");
+	for (uint32_t method = 0; method < SIP_METHOD_COUNT; method++) {
+		if (!ops_of[method])
+			continue;
+		sip_put_lit(w, ", ");
+		sip_put(w, span_str(sip_method_name(method)));
+	}
+	sip_put_lit(w, "\r\n");
+}
+
+static struct relay *relay_new(struct call *call, const struct relay_ops *ops, enum call_side from)
+{
+	uint32_t count = 0;
+
+	for (const struct relay *relay = call->relays; relay; relay = relay->next)
+		count++;
+	struct relay *relay = count < RELAYS_PER_CALL ? slab_get(call->core->relays) : NULL;
+	if (!relay) {
+		CORE_COUNT(call->core, relays_full);
+		return NULL;
+	}
+	relay->ops = ops;
+	relay->from = from;
+	relay->next = call->relays;
+	call->relays = relay;
+	return relay;
+}
+
+static void unlink_relay(struct call *call, const struct relay *relay)
+{
+	struct relay **link = &call->relays;
+
+	while (*link && *link != relay)
+		link = &(*link)->next;
+	if (*link)
+		*link = relay->next;
+}
+
+static void relay_free(struct call *call, struct relay *relay)
+{
+	unlink_relay(call, relay);
+	slab_put(call->core->relays, relay);
+}
+
+static struct relay *find(const struct call *call, const struct sip_tx *tx)
+{
+	for (struct relay *relay = call->relays; relay; relay = relay->next)
+		if (relay->server == tx || relay->client == tx)
+			return relay;
+	return NULL;
+}
+
+static bool relay_send(struct call *call, const struct sip_turn *turn, struct relay *relay,
+	struct leg_request *request)
+{
+	struct sip_dialog *dialog = &call->legs[request->side].dialog;
+
+	request->cseq = sip_dialog_next_cseq(dialog);
+	relay->client = leg_send(call, turn, request);
+	return relay->client != NULL;
+}
+
+// Whether something can be sent on the leg at all: an early dialog needs the far end's tag.
+static bool is_ready(const struct call_leg *leg)
+{
+	return leg->has_dialog && !span_is_empty(leg->dialog.remote_tag.text);
+}
+
+void relay_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	enum call_side side, const struct sip_received *in)
+{
+	struct core *core = call->core;
+	const struct relay_ops *ops = ops_of[in->msg->method];
+	struct leg_request out = { .side = call_other(side), .method = in->msg->method };
+
+	if (!ops) {
+		refuse_method(core, turn, tx);
+		return;
+	}
+	if (call->is_finished) {
+		refuse_status(core, turn, tx, 481);
+		return;
+	}
+	if (refuse_extensions(core, turn, tx, in->msg))
+		return;
+	struct relay *relay = relay_new(call, ops, side);
+	if (!relay) {
+		refuse_busy(core, turn, tx);
+		return;
+	}
+	relay->server = tx;
+	sip_tx_set_user(tx, call_user(call));
+	enum relay_verdict verdict = ops->request ? ops->request(call, turn, relay, in, &out) :
+						    RELAY_SEND;
+	if (verdict == RELAY_WAIT)
+		return;
+	if (verdict == RELAY_SEND && is_ready(&call->legs[out.side]) &&
+		relay_send(call, turn, relay, &out)) {
+		CORE_COUNT(core, relayed);
+		return;
+	}
+	if (verdict == RELAY_SEND) {
+		if (ops->failed)
+			ops->failed(call, turn, relay);
+		refuse_busy(core, turn, tx);
+	}
+	relay_free(call, relay);
+}
+
+struct relay *relay_start(struct call *call, const struct sip_turn *turn,
+	const struct relay_ops *ops, struct leg_request *request)
+{
+	struct relay *relay = relay_new(call, ops, call_other(request->side));
+
+	if (relay && !relay_send(call, turn, relay, request)) {
+		relay_free(call, relay);
+		return NULL;
+	}
+	return relay;
+}
+
+static void respond(struct call *call, const struct sip_turn *turn, struct relay *relay,
+	const struct leg_response *response)
+{
+	struct leg_response out = *response;
+
+	out.side = relay->from;
+	if (relay->server)
+		leg_respond(call, turn, relay->server, &out);
+	relay->server = NULL;
+}
+
+void relay_respond(struct call *call, const struct sip_turn *turn, struct relay *relay,
+	const struct leg_response *response)
+{
+	respond(call, turn, relay, response);
+	relay_free(call, relay);
+}
+
+// The far end knows the dialog no more, or is gone (RFC 3261 12.2.1.2).
+static void end_call(struct call *call, const struct sip_turn *turn, const struct relay *relay,
+	uint16_t status)
+{
+	struct call_hangup hangup = { .cause = CALL_CAUSE_DEAD_DIALOG, .code = status };
+
+	if (relay->ops->ends_call && (status == 408 || status == 481))
+		call_hangup(call, turn, &hangup);
+}
+
+bool relay_response(struct call *call, const struct sip_turn *turn, const struct sip_tx *tx,
+	const struct sip_msg *msg)
+{
+	struct relay *relay = find(call, tx);
+
+	if (!relay || relay->client != tx)
+		return false;
+	if (msg->status < 200)
+		return true;
+	struct leg_response out = {
+		.status = msg->status < 300 ? msg->status : hide_status(msg->status) };
+	unlink_relay(call, relay);
+	if (relay->ops->response)
+		relay->ops->response(call, turn, relay, msg, &out);
+	respond(call, turn, relay, &out);
+	end_call(call, turn, relay, msg->status);
+	slab_put(call->core->relays, relay);
+	return true;
+}
+
+// The server transaction of a request that timed out is over as well (RFC 4320 4.1), so that only
+// other failures are heard of.
+bool relay_failed(struct call *call, const struct sip_turn *turn, const struct sip_tx *tx,
+	enum sip_tx_failure failure)
+{
+	struct relay *relay = find(call, tx);
+	struct leg_response out = { .status = failure == SIP_TX_TRANSPORT ? 500 : 408 };
+
+	if (!relay)
+		return false;
+	if (relay->server == tx) {
+		relay_terminated(call, turn, tx);
+		return true;
+	}
+	CORE_COUNT(call->core, relays_failed);
+	unlink_relay(call, relay);
+	if (relay->ops->failed)
+		relay->ops->failed(call, turn, relay);
+	respond(call, turn, relay, &out);
+	end_call(call, turn, relay, 408);
+	slab_put(call->core->relays, relay);
+	return true;
+}
+
+void relay_terminated(struct call *call, const struct sip_turn *turn, const struct sip_tx *tx)
+{
+	struct relay *relay = find(call, tx);
+
+	if (!relay || relay->server != tx)
+		return;
+	relay->server = NULL;
+	if (relay->client)
+		return;
+	unlink_relay(call, relay);
+	if (relay->ops->failed)
+		relay->ops->failed(call, turn, relay);
+	slab_put(call->core->relays, relay);
+}
+
+void relay_end_all(struct call *call, const struct sip_turn *turn)
+{
+	call->invite.update = NULL;
+	while (call->relays) {
+		struct relay *relay = call->relays;
+
+		if (relay->server)
+			refuse_status(call->core, turn, relay->server, 487);
+		relay_free(call, relay);
+	}
+}

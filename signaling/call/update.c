@@ -1,0 +1,164 @@
+#include "call/update.h"
+
+#include "call/ability.h"
+#include "call/core_private.h"
+
+// In relay->data: an offer goes with it.
+#define WITH_OFFER 1u
+
+// One UPDATE at a time in each direction (RFC 3311 5.2).
+static bool is_updating(const struct call *call, const struct relay *own)
+{
+	for (const struct relay *relay = call->relays; relay; relay = relay->next)
+		if (relay != own && relay->ops == &update_ops && relay->from == own->from &&
+			relay->server)
+			return true;
+	return false;
+}
+
+// An offer must wait for the one that is open: 491 if it is ours to that side, 500 if it is that
+// side's own (RFC 3311 5.2). True: refused.
+static bool refuse_glare(struct call *call, const struct sip_turn *turn, const struct relay *relay,
+	bool has_offer)
+{
+	struct core *core = call->core;
+
+	if (is_updating(call, relay) ||
+		(has_offer && call->offer.is_open && call->offer.from == relay->from)) {
+		refuse_early(core, turn, relay->server);
+		return true;
+	}
+	// A re-INVITE without an offer will bring one.
+	bool is_reinvite = call->invite.is_active && call->answered_ms;
+	if (!has_offer || (!call->offer.is_open && !is_reinvite))
+		return false;
+	CORE_COUNT(core, glares);
+	refuse_status(core, turn, relay->server, 491);
+	return true;
+}
+
+static enum relay_verdict answer_here(struct call *call, const struct sip_turn *turn,
+	struct relay *relay)
+{
+	struct leg_response response = { .status = 200, .side = relay->from };
+
+	leg_respond(call, turn, relay->server, &response);
+	return RELAY_ANSWERED;
+}
+
+// The other side must be asked all the same: by an INVITE, which only a confirmed dialog takes.
+static enum relay_verdict send_reinvite(struct call *call, const struct sip_turn *turn,
+	struct relay *relay)
+{
+	if (reinvite_for_update(call, turn, relay))
+		return RELAY_WAIT;
+	offer_drop(call, core_env_of(turn));
+	refuse_busy(call->core, turn, relay->server);
+	return RELAY_ANSWERED;
+}
+
+static enum relay_verdict take_offer(struct call *call, const struct sip_turn *turn,
+	struct relay *relay, const struct sip_msg *msg)
+{
+	const struct call_leg *leg = &call->legs[call_other(relay->from)];
+	bool is_allowed = ability_allows(leg, SIP_METHOD_UPDATE);
+	enum offer_result result = OFFER_UNUSABLE;
+
+	if (is_allowed || (call->answered_ms && leg->dialog.is_confirmed))
+		result = offer_receive(call, core_env_of(turn), relay->from, msg->body);
+	if (result == OFFER_NO_PORTS)
+		refuse_busy(call->core, turn, relay->server);
+	else if (result != OFFER_OK)
+		refuse_status(call->core, turn, relay->server, 488);
+	if (result != OFFER_OK)
+		return RELAY_ANSWERED;
+	relay->data = WITH_OFFER;
+	return is_allowed ? RELAY_SEND : send_reinvite(call, turn, relay);
+}
+
+static enum relay_verdict receive_request(struct call *call, const struct sip_turn *turn,
+	struct relay *relay, const struct sip_received *in, struct leg_request *out)
+{
+	struct call_leg *leg = &call->legs[relay->from];
+	const struct call_leg *other = &call->legs[call_other(relay->from)];
+	bool has_offer = !span_is_empty(in->msg->body);
+
+	if (refuse_glare(call, turn, relay, has_offer))
+		return RELAY_ANSWERED;
+	CORE_COUNT(call->core, updates);
+	sip_dialog_refresh_target(&leg->dialog, in->msg);
+	ability_learn(leg, in->msg);
+	if (!has_offer)
+		return ability_allows(other, SIP_METHOD_UPDATE) ? RELAY_SEND :
+								  answer_here(call, turn, relay);
+	enum relay_verdict verdict = take_offer(call, turn, relay, in->msg);
+	if (verdict == RELAY_SEND)
+		out->body = other->sdp_sent.text;
+	return verdict;
+}
+
+static struct span copy_error_headers(struct call *call, const struct sip_msg *msg)
+{
+	struct sip_writer w;
+
+	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
+	hide_put_error(&w, msg);
+	return w.is_overflowed ? SPAN_NONE : sip_writer_text(&w);
+}
+
+static void take_answer(struct call *call, const struct sip_turn *turn, const struct relay *relay,
+	const struct sip_msg *msg, struct leg_response *out)
+{
+	const struct core_env *env = core_env_of(turn);
+	struct call_hangup hangup = { .cause = CALL_CAUSE_MEDIA_REFUSED, .code = 488 };
+
+	if (!span_is_empty(msg->body) && offer_answer(call, env, msg->body, true) == OFFER_OK) {
+		out->body = call->legs[relay->from].sdp_sent.text;
+		if (call->answered_ms)
+			silence_watch(call, env);
+		return;
+	}
+	// Both sides disagree about the session now.
+	CORE_COUNT(call->core, answers_unusable);
+	offer_drop(call, env);
+	out->status = 488;
+	call_hangup(call, turn, &hangup);
+}
+
+static void receive_response(struct call *call, const struct sip_turn *turn, struct relay *relay,
+	const struct sip_msg *msg, struct leg_response *out)
+{
+	struct call_leg *leg = &call->legs[call_other(relay->from)];
+
+	if (msg->status >= 300) {
+		if (relay->data == WITH_OFFER)
+			offer_drop(call, core_env_of(turn));
+		out->headers = copy_error_headers(call, msg);
+		return;
+	}
+	sip_dialog_refresh_target(&leg->dialog, msg);
+	ability_learn(leg, msg);
+	if (relay->data == WITH_OFFER && call->offer.is_open)
+		take_answer(call, turn, relay, msg, out);
+}
+
+static void fail(struct call *call, const struct sip_turn *turn, struct relay *relay)
+{
+	struct call_invite *invite = &call->invite;
+
+	if (invite->update == relay) {
+		// Nobody waits for the INVITE any more; what it brings is taken all the same.
+		invite->update = NULL;
+		if (invite->client && !invite->is_final)
+			sip_client_cancel(call->core->txs, turn, invite->client, SPAN_NONE);
+	} else if (relay->data == WITH_OFFER) {
+		offer_drop(call, core_env_of(turn));
+	}
+}
+
+const struct relay_ops update_ops = {
+	.ends_call = true,
+	.request = receive_request,
+	.response = receive_response,
+	.failed = fail,
+};
