@@ -40,10 +40,12 @@ struct ws_handler {
 
 struct ws_params {
 	struct ws_handler handler;
-	uint32_t message_max; // payload bytes of a message; a longer one closes with WS_CODE_TOO_LARGE
-	// Server: who may connect from a browser, as "https://phone.example.com", compared without case;
-	// borrowed for the life of the struct ws. None given: any. A request without Origin is no
-	// browser's and always let in.
+	uint32_t
+		// payload bytes of a message; a longer one closes with WS_CODE_TOO_LARGE
+		message_max;
+	// Server: who may connect from a browser, as "https://phone.example.com", compared without
+	// case; borrowed for the life of the struct ws. None given: any. A request without Origin
+	// is no browser's and always let in.
 	const struct span *origins;
 	uint32_t origin_count; // 0..WS_ORIGINS_MAX
 	// Client: the request, copied by ws_new_client(). Host "sip.example.com:8443", path "/sip"

@@ -1,10 +1,11 @@
-// framing.h - cuts a byte stream (TCP, TLS) into SIP messages: RFC 3261 7.5 and 18.3, RFC 5626 3.5.1.
+// framing.h - cuts a byte stream (TCP, TLS) into SIP messages: RFC 3261 7.5 and 18.3, RFC 5626
+// 3.5.1.
 //
-// The caller keeps what it has received and not yet given back in one contiguous buffer and asks for
-// the next frame until it hears SIP_FRAME_MORE. No byte is looked at more than twice, however small
-// the pieces are in which it comes. Strict about everything that says where a message ends, since two
-// readers that differ there see different messages; the rest is sip_parse()'s.
-// Pure, no allocation; one struct sip_framer per connection, used by its owner only.
+// The caller keeps what it has received and not yet given back in one contiguous buffer and asks
+// for the next frame until it hears SIP_FRAME_MORE. No byte is looked at more than twice, however
+// small the pieces are in which it comes. Strict about everything that says where a message ends,
+// since two readers that differ there see different messages; the rest is sip_parse()'s. Pure, no
+// allocation; one struct sip_framer per connection, used by its owner only.
 #pragma once
 
 #include "base/span.h"
@@ -36,7 +37,9 @@ enum sip_frame_kind {
 
 struct sip_frame {
 	enum sip_frame_kind kind;
-	uint32_t consumed;  // bytes at the front of the buffer that are done with, after `data` was used
+	uint32_t
+		// bytes at the front of the buffer that are done with, after `data` was used
+		consumed;
 	struct span data;   // borrowed from the caller's buffer; of MESSAGE and REFUSE
 	uint16_t status;    // 400 or 513 of REFUSE
 	const char *reason; // static, for the answer and the log; of REFUSE and CLOSE
@@ -59,10 +62,10 @@ static inline void sip_framer_expect_pong(struct sip_framer *framer)
 	framer->is_pong_due = true;
 }
 
-// Looks at the front of `pending`, all that was received and not consumed. out->consumed may be more
-// than 0 with every kind, also MORE: drop so many bytes before the next call. After REFUSE and CLOSE
-// the framer must not be called again. An empty buffer that stays empty is an idle connection; one
-// with bytes in it is in the middle of a message and has a deadline (slow loris).
+// Looks at the front of `pending`, all that was received and not consumed. out->consumed may be
+// more than 0 with every kind, also MORE: drop so many bytes before the next call. After REFUSE and
+// CLOSE the framer must not be called again. An empty buffer that stays empty is an idle
+// connection; one with bytes in it is in the middle of a message and has a deadline (slow loris).
 void sip_framer_next(struct sip_framer *framer, struct span pending, struct sip_frame *out);
 
 // The same for one message of a message-based reliable transport (RFC 7118 5): it holds exactly one

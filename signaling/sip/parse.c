@@ -2,6 +2,7 @@
 
 #include "sip/parse.h"
 
+#include "base/utf8.h"
 #include "sip/chars.h"
 
 #include <errno.h>
@@ -102,28 +103,6 @@ static uint32_t line_end(struct scan *sc)
 		}
 		i++;
 	}
-}
-
-// Well-formed UTF-8 (RFC 3629): no overlong forms, surrogates or values above U+10FFFF.
-static bool utf8_ok(struct span s)
-{
-	for (uint32_t i = 0; i < s.len;) {
-		unsigned char c = (unsigned char)s.ptr[i++];
-		if (c < 0x80)
-			continue;
-		uint32_t more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-		if (c < 0xc2 || c > 0xf4 || s.len - i < more)
-			return false;
-		unsigned char next = (unsigned char)s.ptr[i];
-		if ((c == 0xe0 && next < 0xa0) || (c == 0xed && next > 0x9f) ||
-			(c == 0xf0 && next < 0x90) || (c == 0xf4 && next > 0x8f))
-			return false;
-		for (; more; more--, i++) {
-			if (((unsigned char)s.ptr[i] & 0xc0) != 0x80)
-				return false;
-		}
-	}
-	return true;
 }
 
 // 1: "SIP/2.0", 0: SIP of another version, -1: no SIP-Version.
@@ -487,7 +466,7 @@ int sip_parse(struct span data, struct sip_msg *msg, struct sip_fault *fault)
 	if (fault->kind == SIP_FAULT_NOT_SIP)
 		return -EINVAL;
 	headers_scan(&sc);
-	if (sc.has_non_ascii && !utf8_ok(span_make(data.ptr, sc.pos)))
+	if (sc.has_non_ascii && !utf8_is_valid(span_make(data.ptr, sc.pos)))
 		fault_note(&sc, SIP_FAULT_HEADER, start, "Invalid UTF-8 in Header");
 	mandatory_check(&sc);
 	cseq_check(&sc);
