@@ -279,7 +279,6 @@ static const struct {
 	{ "close without a code", "8880" MASK, 0, 1005, "Closed" },
 	{ "close with half a code", "8881" MASK "03", 0, 1005, "Closed" },
 	{ "close with 1005", "8882" MASK "03ed", 0, 1002, "WebSocket Protocol Error" },
-	{ "close, reason not UTF-8", "8883" MASK "03e8ff", 0, 1000, "Closed" },
 	{ "message behind close",
 		"8882" MASK "03e8"
 		"8181" MASK "41",
