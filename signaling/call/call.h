@@ -28,6 +28,7 @@ struct call_leg {
 	struct sip_dialog dialog;
 	bool has_dialog;         // dialog is initialised
 	struct sip_hop hop;      // by which the far end's messages come
+	uint32_t profile;        // index: how this side wants to be spoken to
 	char tag[SIP_TOKEN_LEN];
 	char contact[SIP_TOKEN_LEN]; // user part of our Contact
 	uint32_t profile;        // index, the trunk's
@@ -86,6 +87,7 @@ struct call {
 	uint32_t invites_given_up; // cancelled first INVITEs that may still be answered (again)
 	uint32_t max_forwards;   // of requests to B
 	struct sip_text passed;  // header lines that go along with the first INVITE
+	struct sip_text passed_parts; // body parts that do; then those of the BYE
 	uint64_t shed[CALL_SHED_MAX]; // hashes of the dialogs that leg_shed_answer() ended
 	uint32_t shed_count;     // ever; the newest CALL_SHED_MAX are kept
 

@@ -54,7 +54,9 @@ static bool send_invite(struct call *call, const struct sip_turn *turn)
 	call->invite.client_cseq = sip_dialog_next_cseq(&leg->dialog);
 	struct leg_request request = { .side = CALL_LEG_B, .method = SIP_METHOD_INVITE,
 		.cseq = call->invite.client_cseq, .headers = call->passed.text,
-		.body = call->invite.is_late ? SPAN_NONE : leg->sdp_sent.text };
+		.body = sip_body_sdp(call->invite.is_late ? SPAN_NONE : leg->sdp_sent.text) };
+
+	request.body.parts = call->passed_parts.text;
 	call->invite.client = leg_send(call, turn, &request);
 	if (!call->invite.client)
 		return false;
@@ -246,8 +248,12 @@ static void setup_fail(struct setup *s, uint16_t status, enum call_cause cause)
 	call->code = status;
 	if (status == 503)
 		refuse_busy(s->core, s->turn, s->tx);
+	else if (status == 415)
+		refuse_type(s->core, s->turn, s->tx,
+			&s->env->config->profiles[call->legs[CALL_LEG_A].profile]);
 	else if (status == 400)
-		setup_refuse(s, status, SPAN_LIT("Unusable Contact or Record-Route"));
+		setup_refuse(s, status, cause == CALL_CAUSE_MEDIA_REFUSED ?
+			SPAN_LIT("Malformed Body") : SPAN_LIT("Unusable Contact or Record-Route"));
 	else
 		refuse_status(s->core, s->turn, s->tx, status);
 	offer_drop(call, s->env);
@@ -285,15 +291,21 @@ static bool choose_hosts(struct setup *s)
 
 static void setup_media(struct setup *s)
 {
-	const struct sip_msg *msg = s->in->msg;
 	struct call *call = s->call;
 	struct call_invite *invite = &call->invite;
 	enum offer_result result = OFFER_OK;
+	struct call_body body;
+	enum body_verdict verdict = body_read(call, s->env, CALL_LEG_A, s->in->msg, &body);
 
-	if (span_is_empty(msg->body))
-		invite->is_late = true;
-	else
-		result = offer_receive(call, s->env, CALL_LEG_A, msg->body);
+	if (verdict != BODY_OK) {
+		setup_fail(s, verdict == BODY_MALFORMED ? 400 : 415, CALL_CAUSE_MEDIA_REFUSED);
+		return;
+	}
+	if (!call_set_text(call, &call->passed_parts, body.parts))
+		CORE_COUNT(call->core, parts_lost);
+	invite->is_late = span_is_empty(body.sdp);
+	if (!invite->is_late)
+		result = offer_receive(call, s->env, CALL_LEG_A, body.sdp);
 	if (result != OFFER_OK) {
 		setup_fail(s, result == OFFER_NO_PORTS ? 503 : 488, CALL_CAUSE_MEDIA_REFUSED);
 		return;
