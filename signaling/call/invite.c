@@ -91,6 +91,7 @@ struct setup {
 	uint32_t realm;
 	int from_trunk;
 	struct route_decision route;
+	struct call_body body;
 };
 
 static void setup_refuse(struct setup *s, uint16_t status, struct span reason)
@@ -134,6 +135,29 @@ static bool decide(struct setup *s, const char *from, const char *to)
 	}
 	CORE_COUNT(s->core, refused_route);
 	setup_refuse(s, 404, SPAN_NONE);
+	return false;
+}
+
+// Both sides' profiles say what may cross besides the session description.
+static bool read_body(struct setup *s)
+{
+	const struct config *config = s->env->config;
+	const struct config_profile *const profiles[CALL_LEGS] = {
+		&config->profiles[config->trunks[s->from_trunk].profile],
+		&config->profiles[config->trunks[s->route.trunk].profile],
+	};
+
+	switch (body_read_between(s->core, s->env, profiles, s->in->msg, &s->body)) {
+	case BODY_OK:
+		return true;
+	case BODY_MALFORMED:
+		CORE_COUNT(s->core, refused_body);
+		setup_refuse(s, 400, SPAN_LIT("Malformed Body"));
+		return false;
+	case BODY_UNSUPPORTED:
+		break;
+	}
+	refuse_type(s->core, s->turn, s->tx, profiles[CALL_LEG_A]);
 	return false;
 }
 
@@ -248,12 +272,8 @@ static void setup_fail(struct setup *s, uint16_t status, enum call_cause cause)
 	call->code = status;
 	if (status == 503)
 		refuse_busy(s->core, s->turn, s->tx);
-	else if (status == 415)
-		refuse_type(s->core, s->turn, s->tx,
-			&s->env->config->profiles[call->legs[CALL_LEG_A].profile]);
 	else if (status == 400)
-		setup_refuse(s, status, cause == CALL_CAUSE_MEDIA_REFUSED ?
-			SPAN_LIT("Malformed Body") : SPAN_LIT("Unusable Contact or Record-Route"));
+		setup_refuse(s, status, SPAN_LIT("Unusable Contact or Record-Route"));
 	else
 		refuse_status(s->core, s->turn, s->tx, status);
 	offer_drop(call, s->env);
@@ -294,18 +314,12 @@ static void setup_media(struct setup *s)
 	struct call *call = s->call;
 	struct call_invite *invite = &call->invite;
 	enum offer_result result = OFFER_OK;
-	struct call_body body;
-	enum body_verdict verdict = body_read(call, s->env, CALL_LEG_A, s->in->msg, &body);
 
-	if (verdict != BODY_OK) {
-		setup_fail(s, verdict == BODY_MALFORMED ? 400 : 415, CALL_CAUSE_MEDIA_REFUSED);
-		return;
-	}
-	if (!call_set_text(call, &call->passed_parts, body.parts))
+	if (!call_set_text(call, &call->passed_parts, s->body.parts))
 		CORE_COUNT(call->core, parts_lost);
-	invite->is_late = span_is_empty(body.sdp);
+	invite->is_late = span_is_empty(s->body.sdp);
 	if (!invite->is_late)
-		result = offer_receive(call, s->env, CALL_LEG_A, body.sdp);
+		result = offer_receive(call, s->env, CALL_LEG_A, s->body.sdp);
 	if (result != OFFER_OK) {
 		setup_fail(s, result == OFFER_NO_PORTS ? 503 : 488, CALL_CAUSE_MEDIA_REFUSED);
 		return;
@@ -369,7 +383,7 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 		setup_refuse(&s, 484, SPAN_NONE);
 		return;
 	}
-	if (!decide(&s, from, to))
+	if (!decide(&s, from, to) || !read_body(&s))
 		return;
 	if (s.env->is_draining) {
 		CORE_COUNT(core, refused_draining);

@@ -25,6 +25,7 @@ static inline struct config_loader *loader_open(struct loader_fixture *f)
 		.errors = f->errors,
 		.errors_max = LOADER_ERRORS_MAX };
 	arena_init(&f->loader.scratch, 1u << 20);
+	assert_true(config_make_default_profile(&f->loader));
 	return &f->loader;
 }
 
