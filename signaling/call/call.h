@@ -28,7 +28,6 @@ struct call_leg {
 	struct sip_dialog dialog;
 	bool has_dialog;         // dialog is initialised
 	struct sip_hop hop;      // by which the far end's messages come
-	uint32_t profile;        // index: how this side wants to be spoken to
 	char tag[SIP_TOKEN_LEN];
 	char contact[SIP_TOKEN_LEN]; // user part of our Contact
 	uint32_t profile;        // index, the trunk's
