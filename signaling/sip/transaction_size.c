@@ -87,9 +87,10 @@ bool size_fall_back(struct sip_transactions *txs, const struct sip_turn *turn, s
 	if (!put_moved(&w, span_make(tx->out->data, tx->out->len), &local) ||
 		!tx_store(txs, &tx->out, sip_writer_text(&w)))
 		return false;
-	if (is_refused)
-		*refused_at(txs, &tx->hop.addr, &print) =
-			(struct tx_refused){ print, turn->now_ms + REFUSED_MS };
+	if (is_refused) {
+		struct tx_refused *refused = refused_at(txs, &tx->hop.addr, &print);
+		*refused = (struct tx_refused){ print, turn->now_ms + REFUSED_MS };
+	}
 	metric_add(&txs->metrics.long_requests_returned, 1);
 	tx->hop.listener = tx->fallback;
 	tx->hop.connection = 0;
