@@ -175,6 +175,21 @@ static void wake_worker(void *context, uint32_t to)
 	worker_wake(daemon->workers[to]);
 }
 
+static int connections_prepare(struct daemon *daemon)
+{
+	const struct config_connections *config = &daemon->config->connections;
+	struct source_limits limits = {
+		.connections_max = config->count_max,
+		.connections_per_source_max = config->per_source_max,
+		.bytes_max = config->buffer_max,
+		.bytes_per_source_max = config->buffer_per_source_max,
+	};
+	daemon->shared.sources = source_table_new(&limits, &daemon->shared.key);
+	if (daemon->shared.sources == NULL)
+		return -ENOMEM;
+	return worker_tls_new(daemon->config, &daemon->shared.tls);
+}
+
 static int workers_open(struct daemon *daemon)
 {
 	struct dispatch_params dispatch = {
@@ -189,18 +204,17 @@ static int workers_open(struct daemon *daemon)
 	daemon->shared.trunks = trunk_table_new();
 	if (daemon->shared.dispatch == NULL || daemon->shared.trunks == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < daemon->config->workers; i++) {
+	int rc = connections_prepare(daemon);
+	for (uint32_t i = 0; i < daemon->config->workers && rc == 0; i++) {
 		struct worker_params params = {
 			.shared = &daemon->shared,
 			.index = i,
 			.signaling = &daemon->signaling,
 			.media = daemon->control.media.current,
 		};
-		int rc = worker_open(&params, &daemon->workers[i]);
-		if (rc < 0)
-			return rc;
+		rc = worker_open(&params, &daemon->workers[i]);
 	}
-	return 0;
+	return rc;
 }
 
 static int admin_begin(struct daemon *daemon)
@@ -280,6 +294,8 @@ static void tear_down(struct daemon *daemon)
 		worker_close(daemon->workers[i]);
 	dispatch_free(daemon->shared.dispatch);
 	trunk_table_free(daemon->shared.trunks);
+	source_table_free(daemon->shared.sources);
+	worker_tls_free(daemon->shared.tls);
 	media_link_close(&daemon->control.media);
 	unlink(daemon->pid_path);
 	shm_close(&daemon->signaling); // last: releases the lock that names us the writer

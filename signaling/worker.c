@@ -61,6 +61,9 @@ static void turn_sleep(struct worker *worker)
 {
 	uint64_t now_ms = worker->env.now_ms;
 	uint64_t next_ms = core_next_timer_ms(worker->core);
+	uint64_t streams_ms = worker_streams_next_ms(worker);
+	if (streams_ms < next_ms)
+		next_ms = streams_ms;
 	uint64_t sleep_ms = next_ms <= now_ms ? 1 : next_ms - now_ms;
 	if (sleep_ms > SLEEP_MAX_MS)
 		sleep_ms = SLEEP_MAX_MS;
@@ -76,6 +79,7 @@ static void worker_turn(struct worker *worker)
 {
 	turn_begin(worker);
 	worker_receive(worker);
+	worker_streams_receive(worker);
 	worker_take(worker);
 	core_run_timers(worker->core, &worker->env);
 	worker_mailbox_run(&worker->mailbox, worker);
@@ -125,12 +129,15 @@ static int loop_open(struct worker *worker)
 	uv_check_start(&worker->check, on_check);
 	uv_idle_start(&worker->no_sleep, on_no_sleep); // the first turn comes at once
 	rc = uv_async_init(&worker->loop, &worker->async, on_async);
-	return rc < 0 ? rc : worker_io_poll(worker);
+	if (rc == 0)
+		rc = worker_io_poll(worker);
+	return rc < 0 ? rc : worker_streams_poll(worker);
 }
 
 static void loop_close(struct worker *worker)
 {
 	worker_io_close_handles(worker);
+	worker_streams_close_handles(worker);
 	uv_close((uv_handle_t *)&worker->prepare, NULL);
 	uv_close((uv_handle_t *)&worker->check, NULL);
 	uv_close((uv_handle_t *)&worker->timer, NULL);
@@ -170,13 +177,15 @@ static int parts_open(struct worker *worker, const struct worker_params *params)
 	worker->env.rng = &worker->rng;
 	if (!worker->core || !worker->env.flows || !worker->env.outbox)
 		return -ENOMEM;
-	return worker_io_open(worker, config);
+	int rc = worker_io_open(worker, config);
+	return rc < 0 ? rc : worker_streams_open(worker, config, now_ms);
 }
 
 static void parts_free(struct worker *worker)
 {
 	worker_mailbox_clear(&worker->mailbox);
 	worker_io_free(worker);
+	worker_streams_free(worker);
 	if (worker->core != NULL)
 		core_free(worker->core);
 	if (worker->env.flows != NULL)
@@ -276,11 +285,6 @@ const struct net_metrics *worker_net_metrics(const struct worker *worker)
 const struct core_metrics *worker_core_metrics(const struct worker *worker)
 {
 	return core_metrics(worker->core);
-}
-
-const struct sip_transaction_metrics *worker_transaction_metrics(const struct worker *worker)
-{
-	return core_transaction_metrics(worker->core);
 }
 
 bool worker_is_drained(const struct worker *worker)

@@ -13,7 +13,9 @@
 #include "net/dispatch.h"
 #include "net/metric.h"
 #include "sip/token.h"
+#include "net/source.h"
 #include "shm/flow_table.h"
+#include "worker_tls.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -25,6 +27,8 @@ struct worker_shared {
 	struct config *config;       // writer: control (RCU), readers: workers, admin
 	struct dispatch *dispatch;   // constant after start
 	struct trunk_table *trunks;  // constant after start; its counts: any worker, atomics
+	struct source_table *sources; // constant after start; its counts: any worker, atomics
+	struct worker_tls *tls;      // constant after start
 	struct hash_key key;         // constant after start
 	struct sip_keys keys;        // made of it; constant after start
 	uint32_t workers;            // constant after start
@@ -56,7 +60,6 @@ void worker_wake(struct worker *worker);
 uint32_t worker_index(const struct worker *worker);
 const struct net_metrics *worker_net_metrics(const struct worker *worker);
 const struct core_metrics *worker_core_metrics(const struct worker *worker);
-const struct sip_transaction_metrics *worker_transaction_metrics(const struct worker *worker);
 // While draining: whether the worker has no call left. Any thread.
 bool worker_is_drained(const struct worker *worker);
 

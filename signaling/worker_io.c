@@ -44,6 +44,8 @@ static int realm_open(struct worker *worker, const struct config *config, uint32
 {
 	const struct config_realm *r = &config->realms[realm];
 	for (uint32_t i = 0; i < r->listener_count; i++) {
+		if (r->listeners[i].transport != CONFIG_UDP)
+			continue; // worker_stream.c
 		int rc = listener_open(worker, listener_make(realm, i), &r->listeners[i].addr);
 		if (rc < 0)
 			return rc;
@@ -113,8 +115,9 @@ void worker_io_free(struct worker *worker)
 static void core_take_message(struct worker *worker, const struct dispatch_message *message)
 {
 	struct core_message in = {
-		.listener = message->listener,
-		.source = message->source,
+		.listener = message->hop.listener,
+		.source = message->hop.addr,
+		.connection = message->hop.connection,
 		.data = message->data,
 	};
 	core_receive(worker->core, &worker->env, &in);
@@ -122,8 +125,7 @@ static void core_take_message(struct worker *worker, const struct dispatch_messa
 		worker_flush(worker);
 }
 
-// To the core if the message is ours, else into the owner's ring.
-static void dispatch_message(struct worker *worker, const struct dispatch_message *message)
+void worker_dispatch(struct worker *worker, const struct dispatch_message *message)
 {
 	struct worker_shared *shared = worker->shared;
 	struct net_metrics *metrics = &worker->metrics;
@@ -152,11 +154,11 @@ static void listener_receive(struct worker *worker, struct worker_listener *list
 	for (uint32_t i = 0; i < count; i++) {
 		const struct udp_datagram *datagram = udp_batch_at(worker->batch, i);
 		struct dispatch_message message = {
-			.listener = listener->id,
-			.source = datagram->source,
+			.kind = DISPATCH_RECEIVED,
+			.hop = { .listener = listener->id, .addr = datagram->source },
 			.data = datagram->data,
 		};
-		dispatch_message(worker, &message);
+		worker_dispatch(worker, &message);
 	}
 	// A full batch leaves the rest to the next turn, so that no socket starves timers or rings.
 	listener->is_readable = is_more;
@@ -170,6 +172,17 @@ void worker_receive(struct worker *worker)
 			listener_receive(worker, &worker->listeners[i]);
 }
 
+static void take_message(struct worker *worker, const struct dispatch_message *message)
+{
+	metric_add(&worker->metrics.taken, 1);
+	if (message->kind == DISPATCH_RECEIVED)
+		worker_dispatch(worker, message);
+	else if (message->kind == DISPATCH_SEND)
+		worker_stream_send(worker, message);
+	else
+		worker_stream_failed(worker, message);
+}
+
 void worker_take(struct worker *worker)
 {
 	struct dispatch *dispatch = worker->shared->dispatch;
@@ -177,8 +190,7 @@ void worker_take(struct worker *worker)
 	for (uint32_t i = 0; i < TAKE_MAX; i++) {
 		if (!dispatch_take(dispatch, worker->index, &message))
 			return;
-		metric_add(&worker->metrics.taken, 1);
-		dispatch_message(worker, &message);
+		take_message(worker, &message);
 		dispatch_release(dispatch, worker->index);
 	}
 	worker->is_more = true;
@@ -195,16 +207,24 @@ static struct worker_listener *listener_of(struct worker *worker, listener_id id
 
 static void outbox_carry_out(struct worker *worker, const struct outbox_entry *entry)
 {
+	struct addr local;
 	if (entry->kind == OUTBOX_CALL_END) {
 		worker_call_ended(worker, entry->call_end);
 		return;
 	}
-	struct worker_listener *listener = listener_of(worker, entry->send.hop.listener);
+	const struct outbox_send *send = &entry->send;
+	struct worker_listener *listener = listener_of(worker, send->hop.listener);
+	if (listener == NULL && streams_address(worker->streams, send->hop.listener, &local)) {
+		struct dispatch_message message = { .kind = DISPATCH_SEND, .from = worker->index,
+			.ticket = send->ticket, .hop = send->hop, .data = send->data };
+		worker_stream_send(worker, &message);
+		return;
+	}
 	if (listener == NULL) {
 		metric_add(&worker->metrics.send_no_listener, 1);
 		return;
 	}
-	udp_sender_add(listener->sender, &listener->socket, &entry->send.hop.addr, entry->send.data,
+	udp_sender_add(listener->sender, &listener->socket, &send->hop.addr, send->data,
 		&worker->metrics);
 }
 
@@ -226,5 +246,6 @@ void worker_flush(struct worker *worker)
 		outbox_carry_out(worker, outbox_at(outbox, i));
 	for (uint32_t i = 0; i < worker->listener_count; i++)
 		listener_flush(worker, &worker->listeners[i]);
+	streams_flush(worker->streams);
 	outbox_clear(outbox);
 }

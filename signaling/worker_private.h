@@ -1,6 +1,7 @@
-// worker_private.h - the inside of a worker, for worker.c, worker_io.c and worker_ended.c only.
+// worker_private.h - the inside of a worker, for worker*.c only.
 #pragma once
 
+#include "net/stream.h"
 #include "net/udp.h"
 #include "worker.h"
 #include "worker_command.h"
@@ -25,6 +26,17 @@ struct worker_ended {
 	struct call_summary calls[WORKER_ENDED_MAX];
 };
 
+// Sends with a ticket that did not leave, until the core is told.
+#define WORKER_FAILURES_MAX 8192u // more in one turn: the transactions' timers find out
+struct worker_failure {
+	uint64_t ticket;
+	uint32_t failure; // enum core_send_failure
+};
+struct worker_failures {
+	uint32_t count;
+	struct worker_failure of[WORKER_FAILURES_MAX];
+};
+
 struct worker {
 	// constant after worker_open()
 	struct worker_shared *shared;
@@ -39,6 +51,12 @@ struct worker {
 	struct worker_listener *listeners; // [listener_count]
 	uint32_t listener_count;
 	uint16_t listener_at[CONFIG_REALMS_MAX][CONFIG_LISTENERS_MAX]; // 1 + index, 0 = none
+	struct streams *streams;
+	struct worker_failures failures;
+	struct worker_failure failures_told[WORKER_FAILURES_MAX]; // while the core is told
+	uv_poll_t stream_poll;             // of streams_fd()
+	bool is_stream_polled;             // stream_poll is initialised
+	bool is_stream_readable;           // libuv reported it
 	uv_loop_t loop;
 	uv_prepare_t prepare;
 	uv_check_t check;
@@ -67,6 +85,18 @@ void worker_io_free(struct worker *worker);
 void worker_receive(struct worker *worker); // sockets that are readable
 void worker_take(struct worker *worker);    // messages from other workers
 void worker_flush(struct worker *worker);   // the outbox, in order
+// To the core if the message is ours, else into the owner's ring.
+void worker_dispatch(struct worker *worker, const struct dispatch_message *message);
+
+// worker_stream.c: connections. Opening may fail in the middle, worker_streams_free() follows.
+int worker_streams_open(struct worker *worker, const struct config *config, uint64_t now_ms);
+int worker_streams_poll(struct worker *worker);
+void worker_streams_close_handles(struct worker *worker);
+void worker_streams_free(struct worker *worker);
+void worker_streams_receive(struct worker *worker);
+uint64_t worker_streams_next_ms(const struct worker *worker); // next turn at the latest
+void worker_stream_send(struct worker *worker, const struct dispatch_message *message);
+void worker_stream_failed(struct worker *worker, const struct dispatch_message *message);
 
 // worker_ended.c: the log line of an ended call, and its place in the ring.
 void worker_call_ended(struct worker *worker, const struct call_summary *summary);

@@ -33,9 +33,26 @@ enum config_port_kind { CONFIG_PORT_XDP, CONFIG_PORT_PACKET, CONFIG_PORT_MEMIF, 
 	CONFIG_PORT_NULL };
 enum config_checksum { CONFIG_CHECKSUM_TRUSTED, CONFIG_CHECKSUM_RECOMPUTE };
 
+// What a TLS client must show of itself: nothing, a good certificate if it has one, one in any case
+// (mutual TLS).
+enum config_client_verify { CONFIG_CLIENT_NONE, CONFIG_CLIENT_REQUEST, CONFIG_CLIENT_REQUIRE };
+// What a TLS server that we call must show: nothing, a certificate of a CA that we trust, one that
+// also names whom we called (RFC 5922).
+enum config_server_verify { CONFIG_SERVER_NONE, CONFIG_SERVER_CHAIN, CONFIG_SERVER_NAME };
+
+// Files are PEM and read by muga-signaling when it starts.
+struct config_tls {
+	const char *cert; // chain, our own certificate first; NULL = none (only as a client)
+	const char *key;  // of `cert`
+	const char *ca;   // certificates that we trust; NULL = the system's (only as a client)
+	const char *name; // of a trunk: what its certificate must show; NULL = what we called
+	uint32_t verify;  // enum config_client_verify of a listener, config_server_verify else
+};
+
 struct config_listener {
 	enum config_transport transport;
 	struct addr addr; // bound address; what Via and Contact show
+	struct config_tls tls; // of TLS and WSS
 };
 
 struct config_realm {
@@ -72,6 +89,8 @@ struct config_trunk {
 	struct ip_prefix match[CONFIG_MATCH_MAX]; // sources that are this trunk; empty = its hosts
 	uint32_t match_count;
 	uint32_t calls_max;                 // concurrent calls, 0 = no limit
+	bool has_tls;                       // tls is given; else connections follow the listener's
+	struct config_tls tls;              // of connections that we open to the peer
 };
 
 struct config_route {
@@ -102,6 +121,18 @@ struct config_limits {
 	uint32_t media_timeout_ms;          // silence of both sides that ends a call, 0 = never
 };
 
+// Connections of the reliable transports (TCP, TLS, WS, WSS), over all workers.
+struct config_connections {
+	uint32_t count_max;
+	uint32_t per_source_max;            // accepted from one IPv4 address or IPv6 /64
+	uint32_t buffer_max;                // bytes that wait in all connections
+	uint32_t buffer_per_source_max;     // likewise, those of one source
+	uint32_t connect_ms;                // until a connection that we open stands, TLS included
+	uint32_t handshake_ms;              // until an accepted one has spoken TLS and WebSocket
+	uint32_t message_ms;                // for a message begun; also for the first one
+	uint32_t idle_ms;                   // without a message or keep-alive, 0 = for ever
+};
+
 struct config_sources;
 
 struct config {
@@ -125,6 +156,7 @@ struct config {
 	uint32_t route_count;
 	struct config_dataplane dataplane;
 	struct config_limits limits;
+	struct config_connections connections;
 	const struct config_sources *sources; // index of trunks by source; source.c only
 	void *owner;                        // arena and file name; config.c only
 };

@@ -3,7 +3,6 @@
 
 #include "config/value.h"
 
-#define SIP_PORT        5060u
 #define PORT_MIN        1024u
 #define PORT_BLOCK      256u // SHM_BLOCK: ports that one signaling worker owns as a unit
 #define ADDRESSES_MAX   64u  // SHM_ADDRESS_MAX: media addresses of all realms
@@ -173,61 +172,6 @@ void config_take_advertise(struct config_loader *loader, const struct node *node
 		return;
 	}
 	realm->advertise = ip;
-}
-
-void *config_begin_listener(struct config_loader *loader, const struct node *node,
-	uint32_t siblings)
-{
-	(void)node;
-	(void)siblings;
-	// The innermost realm is the one being loaded; the listener counts once its keys are right.
-	return &loader->config->realms[loader->config->realm_count - 1];
-}
-
-static const struct config_realm *sip_owner(const struct config *config, const struct addr *addr)
-{
-	for (uint32_t r = 0; r < config->realm_count; r++) {
-		const struct config_realm *realm = &config->realms[r];
-		for (uint32_t i = 0; i < realm->listener_count; i++) {
-			if (addr_eq(&realm->listeners[i].addr, addr))
-				return realm;
-		}
-	}
-	return NULL;
-}
-
-void config_take_udp(struct config_loader *loader, const struct node *node,
-	const struct config_item *item, void *target)
-{
-	struct config_realm *realm = target;
-	struct span text;
-	struct addr addr;
-	if (!config_scalar(loader, node, &text))
-		return;
-	if (addr_parse(text, SIP_PORT, &addr) != 0) {
-		config_fail_expected(loader, node, item->expected);
-		return;
-	}
-	if (ip_is_special(&addr.ip) && !ip_is_loopback(&addr.ip)) {
-		config_fail_expected(loader, node, "a unicast IP address that is not link-local");
-		return;
-	}
-	const struct config_realm *owner = sip_owner(loader->config, &addr);
-	if (owner) {
-		config_fail(loader, node, "the SIP address is already owned by the realm '%s'",
-			owner->name);
-		return;
-	}
-	realm->listeners[realm->listener_count++] =
-		(struct config_listener){ .transport = CONFIG_UDP, .addr = addr };
-}
-
-void config_finish_listener(struct config_loader *loader, const struct node *node, void *target)
-{
-	(void)target;
-	if (!node_child(node, SPAN_LIT("udp")))
-		config_fail(loader, node,
-			"expected a transport and its address, like udp: 192.0.2.1:5060");
 }
 
 // A port range is steered past the kernel: a listener inside it would never hear anything.

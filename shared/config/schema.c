@@ -83,18 +83,6 @@ const struct config_item config_profile_items[] = {
 	{ .key = NULL },
 };
 
-static const struct config_item listener_items[] = {
-	{ .key = "udp", .type = CONFIG_TYPE_VALUE, .value = config_take_udp,
-	  .expected = "a local address and port like 192.0.2.1:5060 or [2001:db8::1]:5060",
-	  .help = "SIP over UDP on this address; port 5060 unless given" },
-	{ .key = "tcp", .type = CONFIG_TYPE_LATER },
-	{ .key = "tls", .type = CONFIG_TYPE_LATER },
-	{ .key = "ws", .type = CONFIG_TYPE_LATER },
-	{ .key = "wss", .type = CONFIG_TYPE_LATER },
-	{ .key = "cert", .type = CONFIG_TYPE_LATER },
-	{ .key = NULL },
-};
-
 static const struct config_item media_items[] = {
 	{ .key = "device",
 		.type = CONFIG_TYPE_VALUE,
@@ -151,7 +139,8 @@ static const struct config_item realm_items[] = {
 	{ .key = "media", .type = CONFIG_TYPE_MAP, .is_required = true, .items = media_items,
 	  .help = "media side of the realm" },
 	{ .key = "sip", .type = CONFIG_TYPE_MAP_LIST, .is_required = true, .min = 1,
-	  .max = CONFIG_LISTENERS_MAX, .items = listener_items, .begin = config_begin_listener,
+	  .max = CONFIG_LISTENERS_MAX, .items = config_listener_items,
+	  .begin = config_begin_listener,
 	  .finish = config_finish_listener, .help = "SIP listeners" },
 	{ .key = NULL },
 };
@@ -185,6 +174,8 @@ static const struct config_item trunk_items[] = {
 	  .help = "how requests of the peer are recognised" },
 	{ .key = "limits", .type = CONFIG_TYPE_MAP, .items = trunk_limit_items,
 	  .help = "limits of the trunk" },
+	{ .key = "tls", .type = CONFIG_TYPE_MAP, .items = config_trunk_tls_items,
+	  .help = "TLS connections that we open to the peer" },
 	{ .key = "register", .type = CONFIG_TYPE_LATER },
 	{ .key = "probe", .type = CONFIG_TYPE_LATER },
 	{ .key = "profile", .type = CONFIG_TYPE_VALUE, AT(config_trunk, profile), .is_live = true,
@@ -272,6 +263,8 @@ const struct config_item config_schema[] = {
 	  .help = "where calls go; the first match in written order wins" },
 	{ .key = "limits", .type = CONFIG_TYPE_MAP, .items = limit_items,
 	  .help = "limits of the node" },
+	{ .key = "connections", .type = CONFIG_TYPE_MAP, .items = config_connection_items,
+	  .help = "limits of TCP, TLS and WebSocket connections" },
 	{ .key = "trunk_groups", .type = CONFIG_TYPE_LATER },
 	{ .key = "registrar", .type = CONFIG_TYPE_LATER },
 	{ .key = "security", .type = CONFIG_TYPE_LATER },

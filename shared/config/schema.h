@@ -120,13 +120,24 @@ bool config_make_default_profile(struct config_loader *loader);
 config_begin_fn config_begin_profile;
 config_value_fn config_take_profile; // uint32_t index
 
-config_begin_fn config_begin_realm, config_begin_listener;
-config_finish_fn config_finish_realm, config_finish_listener;
+config_begin_fn config_begin_realm;
+config_finish_fn config_finish_realm;
 config_value_fn config_take_vlan, config_take_realm_device, config_take_ports, config_take_dscp,
-	config_take_media_address, config_take_advertise, config_take_udp;
+	config_take_media_address, config_take_advertise;
+
+// listener.c, also for trunks and for connections as such.
+extern const struct config_item config_listener_items[], config_connection_items[],
+	config_trunk_tls_items[];
+config_begin_fn config_begin_listener;
+config_finish_fn config_finish_listener;
+config_value_fn config_take_udp, config_take_tcp, config_take_tls, config_take_ws, config_take_wss,
+	config_take_bytes; // uint32_t
+void config_check_trunk_tls(struct config_loader *loader, const struct node *node,
+	struct config_trunk *trunk);
 
 config_begin_fn config_begin_trunk, config_begin_route;
 config_finish_fn config_finish_trunk;
+
 config_value_fn config_take_trunk_realm, config_take_host, config_take_match_ip,
 	config_take_pattern, config_take_user, config_take_route_realm, config_take_route_from,
 	config_take_route_to;

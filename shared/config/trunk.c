@@ -173,10 +173,11 @@ static bool is_own_address(const struct config *config, const struct addr *addr)
 
 void config_finish_trunk(struct config_loader *loader, const struct node *node, void *target)
 {
-	const struct config_trunk *trunk = target;
+	struct config_trunk *trunk = target;
 	const struct config *config = loader->config;
 	const struct config_realm *realm = &config->realms[trunk->realm];
 	char text[ADDR_TEXT_MAX];
+	config_check_trunk_tls(loader, node, trunk);
 	for (uint32_t i = 0; i < trunk->host_count; i++) {
 		const struct addr *host = &trunk->hosts[i];
 		bool is_v4 = ip_is_v4(&host->ip);

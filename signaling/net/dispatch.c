@@ -15,9 +15,8 @@ struct shard_map {
 
 // What lies in a ring before the message's bytes.
 struct record {
-	uint32_t listener;
-	uint32_t hops;
-	struct addr source;
+	struct dispatch_message message; // its spans mean nothing
+	uint32_t name_len;               // the TLS name stands behind the data
 	uint32_t len;
 	char data[];
 };
@@ -125,17 +124,21 @@ bool dispatch_pass(struct dispatch *dispatch, uint32_t from, uint32_t to,
 	const struct dispatch_message *message)
 {
 	CHECK_HOT(from != to && to < dispatch->params.workers);
-	uint32_t len = (uint32_t)sizeof(struct record) + message->data.len;
+	struct span name = message->hop.tls_name;
+	uint32_t len = (uint32_t)sizeof(struct record) + message->data.len + name.len;
 	struct record *record = ring_reserve(ring_of(dispatch, from, to), len);
 	// Whatever was in the ring before waits for its wake already; a full ring must not miss it.
 	dispatch->states[from].touched |= UINT64_C(1) << to;
 	if (record == NULL)
 		return false;
-	record->listener = message->listener;
-	record->hops = message->hops + 1;
-	record->source = message->source;
+	record->message = *message;
+	record->message.hops++;
+	record->name_len = name.len;
 	record->len = message->data.len;
-	memcpy(record->data, message->data.ptr, message->data.len);
+	if (record->len > 0)
+		memcpy(record->data, message->data.ptr, record->len);
+	if (name.len > 0)
+		memcpy(record->data + record->len, name.ptr, name.len);
 	ring_commit(ring_of(dispatch, from, to), len);
 	return true;
 }
@@ -161,13 +164,10 @@ bool dispatch_take(struct dispatch *dispatch, uint32_t to, struct dispatch_messa
 			from == to ? NULL : ring_peek(ring_of(dispatch, from, to), &len);
 		if (record == NULL)
 			continue;
-		CHECK(len == sizeof(*record) + record->len);
-		*out = (struct dispatch_message){
-			.listener = record->listener,
-			.hops = record->hops,
-			.source = record->source,
-			.data = span_make(record->data, record->len),
-		};
+		CHECK(len == sizeof(*record) + record->len + record->name_len);
+		*out = record->message;
+		out->data = span_make(record->data, record->len);
+		out->hop.tls_name = span_make(record->data + record->len, record->name_len);
 		state->taken_from = from;
 		state->next_from = (from + 1) % workers;
 		return true;

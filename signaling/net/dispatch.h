@@ -1,13 +1,15 @@
 // dispatch.h - which worker owns a shard, and the lock-free way there.
 //
 // A map shard -> worker, published by RCU, and one byte ring per (from, to) pair of workers. A
-// worker passes messages on during its turn and wakes each receiver once, at the end of it.
+// worker passes messages on during its turn and wakes each receiver once, at the end of it. What
+// came off the network goes to the worker that owns the call, what is to be sent by a connection to
+// the worker that owns that, and the news of what did not leave back again.
 // Registered RCU readers call everything here but dispatch_publish_map(), dispatch_new() and
 // dispatch_free().
 #pragma once
 
-#include "base/addr.h"
 #include "base/span.h"
+#include "sip/transport.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,11 +28,20 @@ struct dispatch_params {
 	void *wake_context;  // borrowed for the life of the dispatch
 };
 
+enum dispatch_kind {
+	DISPATCH_RECEIVED, // hop: where it came from
+	DISPATCH_SEND,     // hop: where it is to go
+	DISPATCH_FAILED,   // ticket and failure alone
+};
+
 // A message on its way to the worker that owns it.
 struct dispatch_message {
-	uint32_t listener;  // as the receiving socket's
+	enum dispatch_kind kind;
 	uint32_t hops;      // rings crossed so far
-	struct addr source;
+	uint32_t from;      // SEND: worker that is told if it fails
+	uint32_t failure;   // FAILED: enum stream_failure (net/stream.h)
+	uint64_t ticket;    // SEND (0 = nobody wants to know), FAILED
+	struct sip_hop hop; // its tls_name as `data`
 	struct span data;   // dispatch_take(): borrowed until dispatch_release()
 };
 

@@ -54,6 +54,8 @@ static inline bool sip_transport_parse(struct span name, enum sip_transport *out
 // {worker, slot, generation} of net/connection.h, opaque above it; 0 = no connection.
 typedef uint64_t sip_connection;
 
+#define SIP_TLS_NAME_MAX 253u // a DNS name
+
 // One hop: where a message came from, or where it is to go.
 struct sip_hop {
 	uint32_t listener;         // realm << 8 | index; its transport is the hop's
@@ -62,5 +64,10 @@ struct sip_hop {
 	// is found or opened, unless is_bound.
 	sip_connection connection;
 	bool is_bound;             // this connection or none: the far end cannot be dialled
-	struct span tls_name;      // going out by TLS: what the certificate must show (RFC 5922)
+	// Going out by TLS: whose settings hold for a connection that is dialled, 1 + index of the
+	// trunk; 0 = the listener's.
+	uint16_t tls_trunk;
+	// Going out by TLS: the name that the certificate must show (RFC 5922), at most
+	// SIP_TLS_NAME_MAX bytes; empty = the trunk's `tls.name`, else the address itself.
+	struct span tls_name;
 };

@@ -7,7 +7,6 @@
 #include "call/metric.h"
 #include "call/trunk.h"
 #include "net/udp.h"
-#include "sip/transaction.h"
 
 #include <poll.h>
 #include <setjmp.h>
@@ -16,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <urcu/urcu-qsbr.h>
 
 #include <cmocka.h>
@@ -28,10 +28,10 @@
 struct core {
 	struct core_params params;
 	struct core_metrics metrics;
-	struct sip_transaction_metrics transactions;
 	uint64_t timer_ms; // UINT64_MAX = none
 	struct outbox_send timer_send;
 	uint32_t calls;
+	struct outbox_send failing; // to whom core_send_failed() is reported
 };
 
 struct core *core_new(const struct core_params *params)
@@ -61,9 +61,37 @@ static void answer(struct core *core, struct core_env *env, const struct core_me
 	char buf[128];
 	int n = snprintf(buf, sizeof(buf), "%u " SPAN_FMT, core->params.worker, SPAN_ARG(text));
 	struct outbox_send send = {
-		.hop = { .listener = message->listener, .addr = message->source },
+		.hop = { .listener = message->listener, .addr = message->source,
+			.connection = message->connection },
 		.data = span_make(buf, (uint32_t)n),
 	};
+	assert_int_equal(outbox_send(env->outbox, &send), 0);
+}
+
+void core_send_failed(struct core *core, struct core_env *env, uint64_t ticket,
+	enum core_send_failure failure)
+{
+	char buf[64];
+	struct outbox_send send = core->failing;
+	int n = snprintf(buf, sizeof(buf), "%u failed %u %d", core->params.worker, (unsigned)ticket,
+		(int)failure);
+	send.data = span_make(buf, (uint32_t)n);
+	assert_int_equal(outbox_send(env->outbox, &send), 0);
+}
+
+// Sends by a connection of the other worker that never was; the news must come back here.
+static void send_nowhere(struct core *core, struct core_env *env,
+	const struct core_message *message)
+{
+	uint64_t worker = (core->params.worker + 1) % WORKERS;
+	struct outbox_send send = {
+		.hop = { .listener = message->listener, .addr = message->source,
+			.connection = worker << 56 | UINT64_C(12) << 32 | 99, .is_bound = true },
+		.data = SPAN_LIT("lost"),
+		.ticket = 5,
+	};
+	core->failing.hop = (struct sip_hop){ .listener = message->listener,
+		.addr = message->source, .connection = message->connection };
 	assert_int_equal(outbox_send(env->outbox, &send), 0);
 }
 
@@ -88,6 +116,8 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 		struct core_message lost = *message;
 		lost.listener = listener_make(60, 3);
 		answer(core, env, &lost, rest);
+	} else if (span_starts(rest, SPAN_LIT("0\r\nGone"))) {
+		send_nowhere(core, env, message);
 	} else if (span_eq(word, SPAN_LIT("end"))) {
 		struct call_summary summary = { .info.token = 77, .info.from = "a b\"c=\n" };
 		outbox_call_end(env->outbox, &summary);
@@ -122,11 +152,6 @@ const struct core_metrics *core_metrics(const struct core *core)
 	return &core->metrics;
 }
 
-const struct sip_transaction_metrics *core_transaction_metrics(const struct core *core)
-{
-	return &core->transactions;
-}
-
 bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info *out)
 {
 	if (*cursor >= core->calls)
@@ -143,6 +168,9 @@ static struct config config = {
 	.realm_count = 1,
 	.limits = { .calls_max = 100, .transactions_max = 100, .quarantine_ms = 100,
 		.orphan_timeout_ms = 1000 },
+	.connections = { .count_max = 20, .per_source_max = 10, .buffer_max = 1 << 20,
+		.buffer_per_source_max = 1 << 20, .connect_ms = 1000, .handshake_ms = 1000,
+		.message_ms = 1000, .idle_ms = 60000 },
 };
 static struct worker_shared shared;
 static struct worker *workers[WORKERS];
@@ -176,22 +204,27 @@ static int set_up(void **state)
 		.lanes = 1 };
 	struct dispatch_params dispatch = { .workers = WORKERS, .shards = CORE_SHARDS,
 		.ring_bytes = 128 << 10, .wake = wake };
+	struct source_limits limits = { 20, 10, 1 << 20, 1 << 20 };
 	struct udp_options options = { 0 };
 	(void)state;
 
 	assert_int_equal(shm_anonymous(&geometry, &signaling, &media), 0);
-	config.realms[0].listener_count = 2;
+	config.realms[0].listener_count = 3;
 	for (int i = 0; i < 2; i++) {
 		struct addr local = { .port = 0 };
 		config.realms[0].listeners[i].addr = free_addr(ips[i]);
 		ip_parse(span_str(ips[i]), &local.ip);
 		assert_int_equal(udp_open(&local, &options, &client[i]), 0);
 	}
+	config.realms[0].listeners[2].transport = CONFIG_TCP;
+	config.realms[0].listeners[2].addr = free_addr("127.0.0.1");
 	memset(&shared, 0, sizeof(shared));
 	shared.config = &config;
 	shared.workers = WORKERS;
 	shared.dispatch = dispatch_new(&dispatch);
 	shared.trunks = trunk_table_new();
+	shared.sources = source_table_new(&limits, &shared.key);
+	assert_int_equal(worker_tls_new(&config, &shared.tls), 0);
 	for (uint32_t i = 0; i < WORKERS; i++) {
 		struct worker_params params = { .shared = &shared, .index = i,
 			.signaling = &signaling, .media = &media };
@@ -213,6 +246,8 @@ static int tear_down(void **state)
 	}
 	dispatch_free(shared.dispatch);
 	trunk_table_free(shared.trunks);
+	source_table_free(shared.sources);
+	worker_tls_free(shared.tls);
 	for (int i = 0; i < 2; i++)
 		udp_close(&client[i]);
 	shm_close(&media);
@@ -299,6 +334,63 @@ static void test_without_call_id(void **state)
 	say(0, "x y z garbage");
 	expect(0, "0 garbage");
 	assert_int_equal(NET_SUM(no_call_id) >= 1, 1);
+}
+
+static int tcp_open(void)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(&config.realms[0].listeners[2].addr, &sa);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+	return fd;
+}
+
+static void tcp_ask(int fd, uint32_t shard, const char *header, const char *want)
+{
+	char buf[256];
+	size_t len = 0, wanted = strlen(want);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n = snprintf(buf, sizeof(buf), "shard %u SIP/2.0\r\nContent-Length: 0\r\n%s\r\n", shard,
+		header);
+	assert_int_equal(send(fd, buf, (size_t)n, 0), n);
+	while (len < wanted) {
+		assert_int_equal(poll(&p, 1, 3000), 1);
+		ssize_t got = recv(fd, buf + len, wanted - len, 0);
+		assert_true(got > 0);
+		len += (size_t)got;
+	}
+	buf[len] = '\0';
+	assert_string_equal(buf, want);
+}
+
+// A connection is one worker's, its messages are for both, and both answer by it.
+static void test_connection_serves_all_workers(void **state)
+{
+	char want[64];
+	(void)state;
+	int fd = tcp_open();
+	for (uint32_t i = 0; i < 100; i++) {
+		snprintf(want, sizeof(want), "%u 0\r\n\r\n", i % WORKERS);
+		tcp_ask(fd, i, "", want);
+	}
+	assert_int_equal(NET_SUM(stream_messages), 100);
+	assert_int_equal(NET_SUM(stream_accepted), 1);
+	expect_sum(offsetof(struct net_metrics, stream_sent), 100);
+	assert_int_equal(NET_SUM(passed), 50);
+	assert_int_equal(NET_SUM(send_posted), 50);
+	close(fd);
+	expect_sum(offsetof(struct net_metrics, stream_closed_peer), 1);
+}
+
+// What cannot be sent by another worker's connection is told to the core that asked for it.
+static void test_failed_send_comes_back(void **state)
+{
+	(void)state;
+	int fd = tcp_open();
+	tcp_ask(fd, 0, "Gone: x\r\n", "0 failed 5 2");
+	tcp_ask(fd, 1, "Gone: x\r\n", "1 failed 5 2");
+	assert_int_equal(NET_SUM(stream_gone), 2);
+	close(fd);
 }
 
 // Both workers count in the one table: the sixth call is refused, whoever is asked.
@@ -417,6 +509,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_owner_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shard_moves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_without_call_id, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_connection_serves_all_workers, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(test_failed_send_comes_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_trunk_limit_is_shared, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_timer_fires, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_listener_that_is_not_there, set_up, tear_down),

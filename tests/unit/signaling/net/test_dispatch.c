@@ -41,8 +41,8 @@ static struct dispatch *make(uint32_t workers)
 static struct dispatch_message message_of(const char *text)
 {
 	return (struct dispatch_message){
-		.listener = 0x0103,
-		.source = { .ip = ip_from_v4(0xc0000201), .port = 5062 },
+		.hop = { .listener = 0x0103,
+			.addr = { .ip = ip_from_v4(0xc0000201), .port = 5062 } },
 		.data = span_str(text),
 	};
 }
@@ -84,12 +84,46 @@ static void test_pass_and_take(void **state)
 	assert_true(dispatch_pass(dispatch, 0, 1, &in));
 	assert_false(dispatch_take(dispatch, 2, &out));
 	assert_true(dispatch_take(dispatch, 1, &out));
-	assert_int_equal(out.listener, in.listener);
+	assert_int_equal(out.hop.listener, in.hop.listener);
 	assert_int_equal(out.hops, 1);
-	assert_true(addr_eq(&out.source, &in.source));
+	assert_true(addr_eq(&out.hop.addr, &in.hop.addr));
 	assert_true(span_eq(out.data, in.data));
 	dispatch_release(dispatch, 1);
 	assert_false(dispatch_take(dispatch, 1, &out));
+	dispatch_free(dispatch);
+}
+
+// A message to be sent keeps all that says where to, and the news of its failure has no text.
+static void test_send_and_failure(void **state)
+{
+	struct dispatch *dispatch = make(2);
+	struct dispatch_message in = message_of("BYE"), out;
+	(void)state;
+	in.kind = DISPATCH_SEND;
+	in.from = 0;
+	in.ticket = 77;
+	in.hop.connection = 0x0100000200000003;
+	in.hop.is_bound = true;
+	in.hop.tls_trunk = 5;
+	in.hop.tls_name = SPAN_LIT("sip.example.com");
+	assert_true(dispatch_pass(dispatch, 0, 1, &in));
+	in = (struct dispatch_message){ .kind = DISPATCH_FAILED, .ticket = 78, .failure = 2 };
+	assert_true(dispatch_pass(dispatch, 0, 1, &in));
+	assert_true(dispatch_take(dispatch, 1, &out));
+	assert_int_equal(out.kind, DISPATCH_SEND);
+	assert_int_equal(out.ticket, 77);
+	assert_true(out.hop.connection == 0x0100000200000003);
+	assert_true(out.hop.is_bound);
+	assert_int_equal(out.hop.tls_trunk, 5);
+	assert_true(span_eq(out.hop.tls_name, SPAN_LIT("sip.example.com")));
+	assert_true(span_eq(out.data, SPAN_LIT("BYE")));
+	dispatch_release(dispatch, 1);
+	assert_true(dispatch_take(dispatch, 1, &out));
+	assert_int_equal(out.kind, DISPATCH_FAILED);
+	assert_int_equal(out.ticket, 78);
+	assert_int_equal(out.failure, 2);
+	assert_true(span_is_empty(out.data) && span_is_empty(out.hop.tls_name));
+	dispatch_release(dispatch, 1);
 	dispatch_free(dispatch);
 }
 
@@ -233,6 +267,7 @@ int main(void)
 		cmocka_unit_test(test_owner_round),
 		cmocka_unit_test(test_publish_map),
 		cmocka_unit_test(test_pass_and_take),
+		cmocka_unit_test(test_send_and_failure),
 		cmocka_unit_test(test_one_wake_per_turn),
 		cmocka_unit_test(test_senders_take_turns),
 		cmocka_unit_test(test_full_ring),

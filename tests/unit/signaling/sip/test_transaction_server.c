@@ -372,7 +372,7 @@ static void stateless_answer(void **state)
 			&msg, &fault),
 		0);
 	assert_true(fault.can_answer);
-	struct sip_received in = { { 7, { ip_from_v4(0xc0000201), 5070 }, 0, false, SPAN_NONE },
+	struct sip_received in = { { .listener = 7, .addr = { ip_from_v4(0xc0000201), 5070 } },
 		&msg };
 	sip_reply_stateless(tu.txs, &tu.turn, &in, fault.status, span_str(fault.reason));
 	assert_has(tu_last(), "SIP/2.0 400 CSeq Method Mismatch\r\n");
@@ -393,7 +393,7 @@ static void stateless_answer_without_headers(void **state)
 				     &msg, &fault),
 		0);
 	assert_true(fault.can_answer);
-	struct sip_received in = { { 7, { ip_from_v4(0xc0000201), 5070 }, 0, false, SPAN_NONE },
+	struct sip_received in = { { .listener = 7, .addr = { ip_from_v4(0xc0000201), 5070 } },
 		&msg };
 	sip_reply_stateless(tu.txs, &tu.turn, &in, fault.status, span_str(fault.reason));
 	assert_has(tu_last(), "SIP/2.0 400 Missing From\r\n");

@@ -1,0 +1,80 @@
+// stream.h - the connections of one worker: TCP, TLS, WebSocket; accepted or dialled.
+//
+// Owned by one worker's thread. Never blocks. One descriptor (streams_fd()) tells that something
+// happened anywhere; the work is done in streams_run(), in portions, so that no storm of strangers
+// delays the calls of the turn. What is sent is written by streams_flush(). Messages of one
+// connection come in the order of the wire and leave in the order of streams_send().
+#pragma once
+
+#include "net/connection.h"
+#include "net/metric.h"
+#include "net/source.h"
+
+// In the order of enum core_send_failure (call/core.h).
+enum stream_failure { STREAM_QUEUE_FULL, STREAM_CONNECT_FAILED, STREAM_CLOSED };
+
+// Called inside streams_run(), streams_send() and streams_flush(). They may call streams_send() and
+// streams_flush(), but not streams_run().
+struct stream_handler {
+	void *user;
+	// One whole SIP message, borrowed until the handler returns.
+	void (*on_message)(void *user, const struct sip_hop *from, struct span message);
+	// A message with a ticket did not leave. `from` is what stream_send said.
+	void (*on_failed)(void *user, uint32_t from, uint64_t ticket, enum stream_failure failure);
+	// The rules of a TLS connection that is dialled; NULL = refuse to.
+	struct tls_context *(*tls_of)(void *user, const struct sip_hop *hop);
+};
+
+struct stream_params {
+	uint32_t worker, workers;
+	struct hash_key key;           // of tables and of connection_owner()
+	uint32_t connections_max;      // of this worker, 1..CONNECTION_SLOTS_MAX
+	uint32_t connect_ms;           // see struct config_connections (config/config.h)
+	uint32_t handshake_ms;
+	uint32_t message_ms;
+	uint32_t idle_ms;
+	struct source_table *sources;  // borrowed, shared by all workers
+	struct net_metrics *metrics;   // borrowed
+	struct stream_handler handler;
+	uint64_t now_ms;
+};
+
+struct streams;
+
+// 0, -ENOMEM or -errno of epoll_create1(2).
+int streams_new(const struct stream_params *params, struct streams **out);
+// Ends every connection, without a word to anybody's tickets.
+void streams_free(struct streams *streams);
+
+struct stream_listen {
+	uint32_t id;               // realm << 8 | index
+	enum sip_transport transport;
+	struct addr addr;
+	struct tls_context *tls;   // of TLS and WSS, borrowed
+};
+// 0, -ENOMEM or -errno of tcp_listen(). Connections that are dialled come from its address.
+int streams_listen(struct streams *streams, const struct stream_listen *listen);
+// Where that listener is bound (its port, if 0 was asked for). False: no such one.
+bool streams_address(const struct streams *streams, uint32_t id, struct addr *out);
+
+// Readable when streams_run() has something to read; owned by the streams.
+int streams_fd(const struct streams *streams);
+// Deadlines, and if `is_readable` one portion of what the descriptor stands for.
+void streams_run(struct streams *streams, uint64_t now_ms, bool is_readable);
+// When streams_run() must be called at the latest, UINT64_MAX = never.
+uint64_t streams_next_ms(const struct streams *streams);
+
+struct stream_send {
+	struct sip_hop hop;
+	struct span data;   // copied
+	uint64_t ticket;    // 0 = nobody wants to know
+	uint32_t from;      // worker whose ticket it is
+};
+// By the connection that hop names while it lives; else, unless it is bound to that, by one to the
+// same target; else one is dialled. Only what is asked for by connection_owner() may be dialled
+// here, and only what streams_has() can go by its handle alone.
+void streams_send(struct streams *streams, const struct stream_send *send);
+bool streams_has(const struct streams *streams, sip_connection handle);
+void streams_flush(struct streams *streams);
+
+uint32_t streams_count(const struct streams *streams); // connections, closing ones too

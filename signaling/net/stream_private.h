@@ -1,0 +1,99 @@
+// stream_private.h - the inside of struct streams, for stream*.c only.
+#pragma once
+
+#include "net/stream.h"
+#include "net/ws.h"
+#include "sip/msg.h"
+
+#define STREAM_LISTENERS_MAX 1024u // realms by listeners
+#define STREAM_READ_BYTES    16384u // of one read: a TLS record's plain text, too
+#define STREAM_PORTIONS      2u     // see streams.plain
+
+enum close_reason {
+#define CLOSE(id, name, metric, is_abort) CLOSE_##id,
+#include "net/close_reason.def"
+#undef CLOSE
+	CLOSE_REASON_COUNT
+};
+
+struct stream_listener {
+	enum poll_kind kind;
+	int fd;
+	uint32_t id;
+	enum sip_transport transport;
+	struct addr addr;
+	struct tls_context *tls;
+	bool is_paused;        // no descriptor was left
+};
+
+struct streams {
+	struct stream_params params;
+	struct connection_table *table;
+	struct timer_wheel *wheel;
+	int epoll;
+	uint64_t now_ms;       // of the turn
+	struct stream_listener *listeners[STREAM_LISTENERS_MAX];
+	uint32_t listener_count;
+	uint64_t paused_ms;    // since when accepting rests, 0 = it does not
+	struct connection *dirty;  // have something to write
+	struct connection *closed; // to be freed at the next turn
+	// what is left of this turn's portion
+	uint32_t accepts_left, handshakes_left, messages_left;
+	// log lines about strangers
+	uint64_t log_second;
+	uint32_t log_lines;
+	struct sip_msg msg;    // of a message that is refused
+	char wire[STREAM_READ_BYTES];
+	char plain[STREAM_READ_BYTES]; // of TLS
+};
+
+// stream.c ----------------------------------------------------------------------------------------
+// Makes a connection around `fd`, which it owns from then on. NULL: refused and closed, counted.
+struct connection *connection_add(struct streams *streams, const struct sip_hop *hop, int fd,
+	bool is_outbound);
+// Once; fails the tickets of what is queued. `detail` goes to the log, NULL = nothing to add.
+void connection_close(struct connection *connection, enum close_reason reason, const char *detail);
+// Sends what is queued, then closes; `detail` is static.
+void connection_finish(struct connection *connection, enum close_reason reason, const char *detail);
+// Sets the timer to the next deadline after one of the connection's times changed.
+void connection_arm(struct connection *connection);
+// Whether it may be used by whoever has something to send.
+static inline bool connection_is_usable(const struct connection *connection)
+{
+	return connection != NULL && connection->state != CONNECTION_CLOSED &&
+		!connection->is_over;
+}
+// Strangers fill no log: true for the first lines of each second.
+bool stream_may_log(struct streams *streams);
+const struct stream_listener *stream_listener_of(const struct streams *streams, uint32_t id);
+
+// stream_open.c: from a socket to an open connection ---------------------------------------------
+void stream_accept(struct streams *streams, struct stream_listener *listener);
+struct connection *stream_dial(struct streams *streams, const struct sip_hop *hop);
+void connection_connected(struct connection *connection); // TCP is up
+// Goes on with TLS; true when it is open.
+bool connection_handshake(struct connection *connection);
+void connection_opened(struct connection *connection);    // messages may leave
+
+// stream_read.c -----------------------------------------------------------------------------------
+void connection_receive(struct connection *connection); // readable
+// One message, or another frame, that came by ws.h or by the framer.
+void connection_take_frame(struct connection *connection, const struct sip_frame *frame);
+
+// stream_write.c ----------------------------------------------------------------------------------
+void connection_send(struct connection *connection, const struct stream_send *send);
+// Raw bytes behind what is queued. False: no room.
+bool connection_put(struct connection *connection, struct span bytes);
+void connection_send_waiting(struct connection *connection); // once it is open
+void connection_touch(struct connection *connection);   // to be written by the next flush
+void connection_pump(struct connection *connection);    // writes what the socket takes
+void connection_fail_queued(struct connection *connection, enum stream_failure failure);
+void connection_give_bytes(struct connection *connection, uint32_t bytes);
+bool connection_take_bytes(struct connection *connection, uint32_t bytes);
+
+// stream_ws.c -------------------------------------------------------------------------------------
+bool connection_open_ws(struct connection *connection); // begins the WebSocket handshake
+void connection_receive_ws(struct connection *connection, struct span data);
+
+// stream_refuse.c ---------------------------------------------------------------------------------
+void connection_refuse(struct connection *connection, const struct sip_frame *frame);

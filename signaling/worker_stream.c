@@ -1,0 +1,208 @@
+// worker_stream.c - the connections of a worker: its own by net/stream.h, others' by their owners.
+//
+// A connection belongs to the worker that accepted it, or to the one that connection_owner() names
+// if it is to be opened. Everybody else posts what is to be sent, and hears what did not leave.
+#include "worker_private.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+
+_Static_assert((int)STREAM_QUEUE_FULL == (int)CORE_SEND_QUEUE_FULL, "one order");
+_Static_assert((int)STREAM_CONNECT_FAILED == (int)CORE_SEND_CONNECT_FAILED, "one order");
+_Static_assert((int)STREAM_CLOSED == (int)CORE_SEND_CLOSED, "one order");
+_Static_assert((int)SIP_TRANSPORT_WSS == (int)CONFIG_WSS, "one order");
+
+static void on_message(void *user, const struct sip_hop *from, struct span message)
+{
+	struct dispatch_message in = { .kind = DISPATCH_RECEIVED, .hop = *from, .data = message };
+
+	worker_dispatch(user, &in);
+}
+
+// The core is not called back in the middle of its own sending: it hears with the next turn.
+static void failure_keep(struct worker *worker, uint64_t ticket, uint32_t failure)
+{
+	struct worker_failures *failures = &worker->failures;
+
+	if (failures->count == WORKER_FAILURES_MAX) {
+		metric_add(&worker->metrics.stream_failures_lost, 1);
+		return;
+	}
+	failures->of[failures->count++] = (struct worker_failure){ ticket, failure };
+}
+
+static void on_failed(void *user, uint32_t from, uint64_t ticket, enum stream_failure failure)
+{
+	struct worker *worker = user;
+	struct dispatch_message out = { .kind = DISPATCH_FAILED, .ticket = ticket,
+		.failure = failure };
+
+	if (from == worker->index)
+		failure_keep(worker, ticket, failure);
+	else if (!dispatch_pass(worker->shared->dispatch, worker->index, from, &out))
+		metric_add(&worker->metrics.stream_failures_lost, 1);
+}
+
+static struct tls_context *tls_of(void *user, const struct sip_hop *hop)
+{
+	struct worker *worker = user;
+
+	return worker_tls_client(worker->shared->tls, hop);
+}
+
+static int listener_open(struct worker *worker, listener_id id,
+	const struct config_listener *listener)
+{
+	struct stream_listen listen = {
+		.id = id,
+		.transport = (enum sip_transport)listener->transport,
+		.addr = listener->addr,
+		.tls = worker_tls_server(worker->shared->tls, id),
+	};
+	char text[ADDR_TEXT_MAX];
+	int rc = streams_listen(worker->streams, &listen);
+
+	if (rc < 0) {
+		addr_format(&listener->addr, text);
+		LOG_ERROR(NET, "listen_failed", "transport=" SPAN_FMT " addr=%s error=\"%s\"",
+			SPAN_ARG(sip_transport_name(listen.transport)), text, strerror(-rc));
+	}
+	return rc;
+}
+
+int worker_streams_open(struct worker *worker, const struct config *config, uint64_t now_ms)
+{
+	const struct config_connections *limits = &config->connections;
+	struct stream_params params = {
+		.worker = worker->index,
+		.workers = worker->shared->workers,
+		.key = worker->shared->key,
+		.connections_max = limits->count_max,
+		.connect_ms = limits->connect_ms,
+		.handshake_ms = limits->handshake_ms,
+		.message_ms = limits->message_ms,
+		.idle_ms = limits->idle_ms,
+		.sources = worker->shared->sources,
+		.metrics = &worker->metrics,
+		.handler = { .user = worker, .on_message = on_message, .on_failed = on_failed,
+			.tls_of = tls_of },
+		.now_ms = now_ms,
+	};
+	int rc = streams_new(&params, &worker->streams);
+
+	for (uint32_t r = 0; r < config->realm_count && rc == 0; r++) {
+		const struct config_realm *realm = &config->realms[r];
+		for (uint32_t i = 0; i < realm->listener_count && rc == 0; i++)
+			if (realm->listeners[i].transport != CONFIG_UDP)
+				rc = listener_open(worker, listener_make(r, i),
+					&realm->listeners[i]);
+	}
+	return rc;
+}
+
+// Called while the worker is offline for RCU: only notes what happened.
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct worker *worker = poll->data;
+
+	(void)status;
+	(void)events;
+	worker->is_stream_readable = true;
+}
+
+int worker_streams_poll(struct worker *worker)
+{
+	int rc = uv_poll_init(&worker->loop, &worker->stream_poll, streams_fd(worker->streams));
+
+	if (rc < 0)
+		return rc;
+	worker->is_stream_polled = true;
+	worker->stream_poll.data = worker;
+	return uv_poll_start(&worker->stream_poll, UV_READABLE, on_poll);
+}
+
+void worker_streams_close_handles(struct worker *worker)
+{
+	if (worker->is_stream_polled)
+		uv_close((uv_handle_t *)&worker->stream_poll, NULL);
+}
+
+void worker_streams_free(struct worker *worker)
+{
+	streams_free(worker->streams);
+}
+
+static void failures_tell(struct worker *worker)
+{
+	struct worker_failures *failures = &worker->failures;
+	uint32_t count = failures->count;
+
+	// What comes of telling them is told in the next turn.
+	struct worker_failure *of = worker->failures_told;
+	memcpy(of, failures->of, count * sizeof(of[0]));
+	failures->count = 0;
+	for (uint32_t i = 0; i < count; i++)
+		core_send_failed(worker->core, &worker->env, of[i].ticket,
+			(enum core_send_failure)of[i].failure);
+}
+
+void worker_streams_receive(struct worker *worker)
+{
+	bool is_readable = worker->is_stream_readable;
+
+	worker->is_stream_readable = false;
+	streams_run(worker->streams, worker->env.now_ms, is_readable);
+	failures_tell(worker);
+}
+
+uint64_t worker_streams_next_ms(const struct worker *worker)
+{
+	return worker->failures.count > 0 ? 0 : streams_next_ms(worker->streams);
+}
+
+static void send_here(struct worker *worker, const struct dispatch_message *message)
+{
+	struct stream_send send = { .hop = message->hop, .data = message->data,
+		.ticket = message->ticket, .from = message->from };
+
+	streams_send(worker->streams, &send);
+}
+
+static void send_there(struct worker *worker, uint32_t to, const struct dispatch_message *message)
+{
+	if (dispatch_pass(worker->shared->dispatch, worker->index, to, message)) {
+		metric_add(&worker->metrics.send_posted, 1);
+		return;
+	}
+	metric_add(&worker->metrics.ring_full, 1);
+	if (message->ticket != 0)
+		on_failed(worker, message->from, message->ticket, STREAM_QUEUE_FULL);
+}
+
+// To the connection if it lives, else to whoever may open another one: two rings at most.
+void worker_stream_send(struct worker *worker, const struct dispatch_message *message)
+{
+	struct dispatch_message rest = *message;
+	uint32_t at = connection_worker(rest.hop.connection);
+
+	if (rest.hop.connection != 0 && at != worker->index && at < worker->shared->workers) {
+		send_there(worker, at, &rest);
+		return;
+	}
+	if (streams_has(worker->streams, rest.hop.connection) || rest.hop.is_bound) {
+		send_here(worker, &rest);
+		return;
+	}
+	rest.hop.connection = 0;
+	at = connection_owner(&worker->shared->key, &rest.hop, worker->shared->workers);
+	if (at == worker->index)
+		send_here(worker, &rest);
+	else
+		send_there(worker, at, &rest);
+}
+
+void worker_stream_failed(struct worker *worker, const struct dispatch_message *message)
+{
+	failure_keep(worker, message->ticket, message->failure);
+}

@@ -1,1 +1,0 @@
-muga_fuzz(framing signaling_sip)

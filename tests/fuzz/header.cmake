@@ -1,1 +1,0 @@
-muga_fuzz(header signaling_sip)

@@ -1,1 +1,0 @@
-muga_fuzz(keepalive signaling_net)

@@ -1,1 +1,0 @@
-muga_fuzz(uri signaling_sip)

@@ -1,1 +1,0 @@
-muga_fuzz(ws signaling_net)
