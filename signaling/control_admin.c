@@ -7,6 +7,7 @@
 #include "admin/json.h"
 #include "base/log.h"
 #include "call/metric.h"
+#include "sip/transaction.h"
 #include "worker_command.h"
 
 #include <errno.h>
@@ -258,32 +259,42 @@ static int flows_add(struct worker *worker, struct flow_counters *sum)
 	return is_answered ? 0 : -ETIMEDOUT;
 }
 
-static int worker_add(struct worker *worker, json_t *net, json_t *core, struct flow_counters *flows)
+// Sums over the workers.
+struct metrics_json {
+	json_t *net, *core, *transactions;
+	struct flow_counters flows;
+};
+
+static int worker_add(struct worker *worker, struct metrics_json *sum)
 {
-	int rc = admin_json_add_metrics(net, net_metric_info, net_metric_count,
+	int rc = admin_json_add_metrics(sum->net, net_metric_info, net_metric_count,
 		worker_net_metrics(worker));
 	if (rc == 0)
-		rc = admin_json_add_metrics(core, core_metric_info, core_metric_count,
+		rc = admin_json_add_metrics(sum->core, core_metric_info, core_metric_count,
 			worker_core_metrics(worker));
-	return rc == 0 ? flows_add(worker, flows) : rc;
+	if (rc == 0)
+		rc = admin_json_add_metrics(sum->transactions, sip_transaction_metric_info,
+			sip_transaction_metric_count, worker_transaction_metrics(worker));
+	return rc == 0 ? flows_add(worker, &sum->flows) : rc;
 }
 
 static int admin_metrics(void *context, json_t **out)
 {
 	struct control *control = context;
-	struct flow_counters flows = { 0 };
-	json_t *net = json_object(), *core = json_object();
-	int rc = net != NULL && core != NULL ? 0 : -ENOMEM;
+	struct metrics_json sum = { .net = json_object(), .core = json_object(),
+		.transactions = json_object() };
+	int rc = sum.net && sum.core && sum.transactions ? 0 : -ENOMEM;
 	for (uint32_t i = 0; i < control->shared->workers && rc == 0; i++)
-		rc = worker_add(control->workers[i], net, core, &flows);
+		rc = worker_add(control->workers[i], &sum);
 	if (rc == 0) {
-		*out = json_pack("{s:I, s:O, s:O, s:o}", "workers",
-			(json_int_t)control->shared->workers, "net", net, "core", core, "flows",
-			counters_json(&flows));
+		*out = json_pack("{s:I, s:O, s:O, s:O, s:o}", "workers",
+			(json_int_t)control->shared->workers, "net", sum.net, "core", sum.core,
+			"transactions", sum.transactions, "flows", counters_json(&sum.flows));
 		rc = *out != NULL ? 0 : -ENOMEM;
 	}
-	json_decref(net);
-	json_decref(core);
+	json_decref(sum.net);
+	json_decref(sum.core);
+	json_decref(sum.transactions);
 	return rc;
 }
 

@@ -287,6 +287,11 @@ const struct core_metrics *worker_core_metrics(const struct worker *worker)
 	return core_metrics(worker->core);
 }
 
+const struct sip_transaction_metrics *worker_transaction_metrics(const struct worker *worker)
+{
+	return core_transaction_metrics(worker->core);
+}
+
 bool worker_is_drained(const struct worker *worker)
 {
 	return atomic_load_explicit(&worker->is_drained, memory_order_relaxed);

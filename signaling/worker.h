@@ -60,6 +60,7 @@ void worker_wake(struct worker *worker);
 uint32_t worker_index(const struct worker *worker);
 const struct net_metrics *worker_net_metrics(const struct worker *worker);
 const struct core_metrics *worker_core_metrics(const struct worker *worker);
+const struct sip_transaction_metrics *worker_transaction_metrics(const struct worker *worker);
 // While draining: whether the worker has no call left. Any thread.
 bool worker_is_drained(const struct worker *worker);
 

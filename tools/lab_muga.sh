@@ -79,7 +79,8 @@ lab_start_signaling() {
 lab_start_media() {
 	lab_start muga-media muga "$(muga_program muga-media)" \
 		--config "$LAB_DIR/muga.yaml" --foreground
-	lab_wait_for 20 lab_media_is_ready
+	lab_wait_for 20 lab_media_is_settled
+	lab_media_is_ready >/dev/null 2>&1
 }
 
 lab_signaling_is_ready() {
@@ -91,6 +92,9 @@ lab_media_is_ready() {
 	lab_is_alive muga-media && lab_muga shmdump --json | jq -e '
 		.media.writer_is_alive and .media.heartbeat_age_s < 1 and any(.media.online_lanes[]; .epoch > 0)'
 }
+
+# It may also have ended: nobody needs to wait then.
+lab_media_is_settled() { lab_media_is_ready || ! lab_is_alive muga-media; }
 
 # lab_muga ARGUMENT...: the command line tool against this laboratory's Muga.
 lab_muga() {

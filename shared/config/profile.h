@@ -17,8 +17,39 @@
 struct profile_flow {
 };
 
-// Keys `sdp` (profile_sdp.c): codecs and what may stand in a session description.
+#define PROFILE_CODECS_MAX 32u // in each list
+#define PROFILE_BODIES_MAX 16u
+#define PROFILE_STREAMS_MAX 32u
+
+enum profile_unanchored { PROFILE_UNANCHORED_REFUSE, PROFILE_UNANCHORED_PASS };
+enum profile_bundle { PROFILE_BUNDLE_STRIP, PROFILE_BUNDLE_PASS };
+
+// "PCMA", "L16/16000", "video/H264", "video/*".
+struct profile_codec {
+	struct span name;    // encoding name, compared without case; "*" = all of the type
+	uint32_t clock_rate; // Hz, 0 = any
+	bool is_video;       // concerns m=video, else m=audio
+};
+
+struct profile_codec_list {
+	struct profile_codec *codecs; // [count]
+	uint32_t count;
+};
+
+// Keys `sdp` (profile_sdp.c): codecs and what may stand in a session description. Both sides of a
+// call have a say: what either profile refuses does not cross.
 struct profile_sdp {
+	struct profile_codec_list allow;  // empty = all; per type: no video entry allows all video
+	struct profile_codec_list deny;   // stronger than allow
+	struct profile_codec_list prefer; // first in what this side is sent, in this order
+	bool strip_telephone_event;       // no RFC 4733 events with this side
+	uint32_t ptime_ms;                // a=ptime that this side is sent; 0 = as it came
+	uint32_t streams_max;             // lines relayed in one call, 1..32
+	uint32_t unanchored;              // enum profile_unanchored: MSRP and other TCP media
+	uint32_t unknown;                 // likewise: lines of protocols that nobody here knows
+	uint32_t bundle;                  // enum profile_bundle (RFC 8843)
+	struct span *bodies;              // [body_count], media types that pass beside SDP
+	uint32_t body_count;
 };
 
 struct config_profile {

@@ -19,9 +19,10 @@ static void relay_late_answer(struct call *call, const struct sip_turn *turn,
 	struct call_invite *invite = &call->invite;
 	enum call_side to = call_other(invite->from);
 	enum offer_result result = OFFER_UNUSABLE;
+	struct span sdp = body_sdp(msg);
 
-	if (call->offer.is_open && !span_is_empty(msg->body))
-		result = offer_answer(call, core_env_of(turn), msg->body, true);
+	if (call->offer.is_open && !span_is_empty(sdp))
+		result = offer_answer(call, core_env_of(turn), sdp, true);
 	else
 		offer_drop(call, core_env_of(turn));
 	leg_send_ack(call, turn, to, invite->client_cseq,

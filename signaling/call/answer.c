@@ -22,6 +22,7 @@ static void relay_provisional(struct call *call, const struct sip_turn *turn,
 {
 	struct call_leg *leg = &call->legs[CALL_LEG_B];
 	struct leg_response response = { .status = msg->status };
+	struct call_body body;
 
 	timer_stop(call->core->wheel, &call->host_timer);
 	if (msg->status == 100 || !call->invite.server)
@@ -29,23 +30,25 @@ static void relay_provisional(struct call *call, const struct sip_turn *turn,
 	take_dialog(leg, msg);
 	call->state = CALL_STATE_RINGING;
 	// Only an answer may come so: an offer in an unreliable response cannot (RFC 3261 13.2.1).
-	if (!span_is_empty(msg->body) && !call->invite.is_late && call->offer.is_open &&
-		offer_answer(call, core_env_of(turn), msg->body, false) == OFFER_OK)
-		response.body = call->legs[CALL_LEG_A].sdp_sent.text;
+	body_read(call, core_env_of(turn), CALL_LEG_B, msg, &body);
+	if (!span_is_empty(body.sdp) && !call->invite.is_late && call->offer.is_open &&
+		offer_answer(call, core_env_of(turn), body.sdp, false) == OFFER_OK)
+		response.body = sip_body_sdp(call->legs[CALL_LEG_A].sdp_sent.text);
+	response.body.parts = body.parts;
 	leg_respond(call, turn, call->invite.server, &response);
 }
 
 enum offer_result answer_take_body(struct call *call, const struct core_env *env,
-	const struct sip_msg *msg)
+	struct span sdp)
 {
 	struct call_invite *invite = &call->invite;
 
 	if (invite->is_late)
-		return span_is_empty(msg->body) ?
+		return span_is_empty(sdp) ?
 			OFFER_UNUSABLE :
-			offer_receive(call, env, call_other(invite->from), msg->body);
-	if (!span_is_empty(msg->body))
-		return offer_answer(call, env, msg->body, true);
+			offer_receive(call, env, call_other(invite->from), sdp);
+	if (!span_is_empty(sdp))
+		return offer_answer(call, env, sdp, true);
 	// The answer stood in a provisional response already, which was not reliable, but came.
 	if (!call->offer.is_early)
 		return OFFER_UNUSABLE;
@@ -83,14 +86,17 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 		call_hangup(call, turn, &hangup);
 		return;
 	}
-	enum offer_result result = answer_take_body(call, env, msg);
+	struct call_body body;
+	body_read(call, env, CALL_LEG_B, msg, &body);
+	enum offer_result result = answer_take_body(call, env, body.sdp);
 	if (result != OFFER_OK) {
 		hangup.code = result == OFFER_NO_PORTS ? 503 : 488;
 		reject_answer(call, turn, &hangup);
 		return;
 	}
 	struct leg_response response = { .status = msg->status,
-		.body = call->legs[CALL_LEG_A].sdp_sent.text };
+		.body = sip_body_sdp(call->legs[CALL_LEG_A].sdp_sent.text) };
+	response.body.parts = body.parts;
 	call->answered_ms = env->now_ms;
 	call->code = msg->status;
 	call->state = CALL_STATE_ANSWERED;
@@ -107,7 +113,10 @@ static void relay_error(struct call *call, const struct sip_turn *turn, const st
 {
 	struct sip_writer w;
 	struct leg_response response = { .status = hide_status(msg->status) };
+	struct call_body body;
 
+	body_read(call, core_env_of(turn), CALL_LEG_B, msg, &body);
+	response.body.parts = body.parts;
 	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
 	hide_put_error(&w, msg);
 	if (!w.is_overflowed)

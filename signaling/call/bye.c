@@ -48,6 +48,11 @@ void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	}
 	if (!call->is_finished) {
 		struct span reason = copy_reason(call, msg);
+		struct call_body body;
+
+		body_read(call, core_env_of(turn), side, msg, &body);
+		if (!call_set_text(call, &call->passed_parts, body.parts))
+			CORE_COUNT(call->core, parts_lost);
 
 		CORE_COUNT(call->core, byes);
 		call->ended_by = side;

@@ -86,6 +86,7 @@ struct call {
 	uint32_t invites_given_up; // cancelled first INVITEs that may still be answered (again)
 	uint32_t max_forwards;   // of requests to B
 	struct sip_text passed;  // header lines that go along with the first INVITE
+	struct sip_text passed_parts; // body parts that do; then those of the BYE
 	uint64_t shed[CALL_SHED_MAX]; // hashes of the dialogs that leg_shed_answer() ended
 	uint32_t shed_count;     // ever; the newest CALL_SHED_MAX are kept
 

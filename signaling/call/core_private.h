@@ -1,6 +1,7 @@
 // core_private.h - the inside of the core, for the files of signaling/call only.
 #pragma once
 
+#include "call/body.h"
 #include "call/call.h"
 #include "call/metric.h"
 #include "call/outbox.h"
@@ -11,6 +12,7 @@
 #include "sip/sdp.h"
 
 #define CORE_BODY_MAX  16384u // bytes of a session description that we write
+#define CORE_PARTS_MAX 16384u // bytes of body parts passed from one leg to the other
 #define CORE_EXTRA_MAX 2048u  // bytes of header lines passed from one leg to the other
 
 struct core {
@@ -32,6 +34,7 @@ struct core {
 	uint32_t message_len;        // bytes of `message` that were built last
 	char message[SIP_MESSAGE_MAX];
 	char body[CORE_BODY_MAX];
+	char parts[CORE_PARTS_MAX];
 	char extra[CORE_EXTRA_MAX];
 };
 
@@ -61,6 +64,9 @@ void refuse_busy(struct core *core, const struct sip_turn *turn, struct sip_tx *
 // 500 with a Retry-After of 0 to 10 s: something that came before is not answered yet (RFC 3311
 // 5.2).
 void refuse_early(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);
+// 415 with Accept for a peer with that profile.
+void refuse_type(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct config_profile *profile);
 // 405 with Allow.
 void refuse_method(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);
 // Retry-After line with jitter (5..10 s), valid until the next call.
@@ -68,7 +74,8 @@ struct span refuse_retry_after(struct core *core, const struct core_env *env);
 // RFC 3261 8.2 for a request outside a dialog: true if it was refused.
 bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in);
-// Require, body type and coding, in a dialog too.
+// Require, and bodies that nobody could read, in a dialog too. Whether their types may pass is
+// seen by body_read().
 bool refuse_extensions(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_msg *msg);
 
@@ -95,8 +102,7 @@ struct leg_request {
 	enum sip_method method;
 	uint32_t cseq;
 	struct span headers; // whole lines, may be empty
-	struct span body;    // may be empty
-	struct span content_type; // of the body, empty = application/sdp
+	struct sip_body body; // may be empty; see sip_body_sdp()
 };
 // Sends a request in the leg's dialog as a transaction of the call. NULL: tables full, or it did
 // not fit.
@@ -123,8 +129,7 @@ struct leg_response {
 	uint16_t status;
 	enum call_side side; // of the transaction's leg; not needed for INVITE
 	struct span headers;
-	struct span body;
-	struct span content_type; // of the body, empty = application/sdp
+	struct sip_body body; // may be empty
 };
 void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct leg_response *response);
@@ -169,9 +174,9 @@ void answer_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_f
 // A 2xx to INVITE that is not the first: repeated, or of another fork.
 void answer_again(struct call *call, const struct sip_turn *turn, enum call_side side,
 	const struct sip_msg *msg);
-// The offer or answer in the 2xx of an INVITE being relayed.
+// The offer or answer in the 2xx of an INVITE being relayed; empty = it has none.
 enum offer_result answer_take_body(struct call *call, const struct core_env *env,
-	const struct sip_msg *msg);
+	struct span sdp);
 // Gives up an INVITE: `code` to the caller's side unless it has its answer, CANCEL to the other.
 void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code,
 	struct span headers);

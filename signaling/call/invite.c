@@ -54,7 +54,9 @@ static bool send_invite(struct call *call, const struct sip_turn *turn)
 	call->invite.client_cseq = sip_dialog_next_cseq(&leg->dialog);
 	struct leg_request request = { .side = CALL_LEG_B, .method = SIP_METHOD_INVITE,
 		.cseq = call->invite.client_cseq, .headers = call->passed.text,
-		.body = call->invite.is_late ? SPAN_NONE : leg->sdp_sent.text };
+		.body = sip_body_sdp(call->invite.is_late ? SPAN_NONE : leg->sdp_sent.text) };
+
+	request.body.parts = call->passed_parts.text;
 	call->invite.client = leg_send(call, turn, &request);
 	if (!call->invite.client)
 		return false;
@@ -89,6 +91,7 @@ struct setup {
 	uint32_t realm;
 	int from_trunk;
 	struct route_decision route;
+	struct call_body body;
 };
 
 static void setup_refuse(struct setup *s, uint16_t status, struct span reason)
@@ -132,6 +135,29 @@ static bool decide(struct setup *s, const char *from, const char *to)
 	}
 	CORE_COUNT(s->core, refused_route);
 	setup_refuse(s, 404, SPAN_NONE);
+	return false;
+}
+
+// Both sides' profiles say what may cross besides the session description.
+static bool read_body(struct setup *s)
+{
+	const struct config *config = s->env->config;
+	const struct config_profile *const profiles[CALL_LEGS] = {
+		&config->profiles[config->trunks[s->from_trunk].profile],
+		&config->profiles[config->trunks[s->route.trunk].profile],
+	};
+
+	switch (body_read_between(s->core, s->env, profiles, s->in->msg, &s->body)) {
+	case BODY_OK:
+		return true;
+	case BODY_MALFORMED:
+		CORE_COUNT(s->core, refused_body);
+		setup_refuse(s, 400, SPAN_LIT("Malformed Body"));
+		return false;
+	case BODY_UNSUPPORTED:
+		break;
+	}
+	refuse_type(s->core, s->turn, s->tx, profiles[CALL_LEG_A]);
 	return false;
 }
 
@@ -285,15 +311,15 @@ static bool choose_hosts(struct setup *s)
 
 static void setup_media(struct setup *s)
 {
-	const struct sip_msg *msg = s->in->msg;
 	struct call *call = s->call;
 	struct call_invite *invite = &call->invite;
 	enum offer_result result = OFFER_OK;
 
-	if (span_is_empty(msg->body))
-		invite->is_late = true;
-	else
-		result = offer_receive(call, s->env, CALL_LEG_A, msg->body);
+	if (!call_set_text(call, &call->passed_parts, s->body.parts))
+		CORE_COUNT(call->core, parts_lost);
+	invite->is_late = span_is_empty(s->body.sdp);
+	if (!invite->is_late)
+		result = offer_receive(call, s->env, CALL_LEG_A, s->body.sdp);
 	if (result != OFFER_OK) {
 		setup_fail(s, result == OFFER_NO_PORTS ? 503 : 488, CALL_CAUSE_MEDIA_REFUSED);
 		return;
@@ -357,7 +383,7 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 		setup_refuse(&s, 484, SPAN_NONE);
 		return;
 	}
-	if (!decide(&s, from, to))
+	if (!decide(&s, from, to) || !read_body(&s))
 		return;
 	if (s.env->is_draining) {
 		CORE_COUNT(core, refused_draining);

@@ -3,8 +3,6 @@
 
 #include "base/check.h"
 
-#define SDP_TYPE   SPAN_LIT("application/sdp")
-
 // The dialog's next hop where it is an address that the far end can be believed to own; behind a
 // NAT its Contact is not, and everything goes back to where its messages come from (RFC 3581 in
 // spirit). The connection serves whoever is at its far end, nobody beyond.
@@ -88,13 +86,6 @@ static void put_self(struct sip_writer *w, const struct call_leg *leg, const str
 		ability_put(w);
 }
 
-static void put_body(struct sip_writer *w, struct span content_type, struct span body)
-{
-	if (span_is_empty(content_type))
-		content_type = SDP_TYPE;
-	sip_put_body(w, span_is_empty(body) ? SPAN_NONE : content_type, body);
-}
-
 static void make_branch(const struct call *call, const struct sip_turn *turn,
 	char branch[SIP_BRANCH_LEN])
 {
@@ -127,9 +118,9 @@ static bool build_request(struct call *call, const struct sip_turn *turn,
 	if (is_target_refresh(request->method))
 		put_self(&w, leg, env->config, request->method);
 	if (request->method == SIP_METHOD_INVITE)
-		sip_put_lit(&w, "Accept: application/sdp\r\n");
+		body_put_accept(&w, &env->config->profiles[leg->profile]);
 	sip_put(&w, request->headers);
-	put_body(&w, request->content_type, request->body);
+	multipart_put_content(&w, &request->body);
 	call->core->message_len = w.len;
 	return !w.is_overflowed;
 }
@@ -167,7 +158,7 @@ static void send_ack(struct call *call, const struct sip_turn *turn, enum call_s
 	const struct core_env *env = core_env_of(turn);
 	const struct call_leg *leg = &call->legs[side];
 	struct leg_request request = { .side = side, .method = SIP_METHOD_ACK,
-		.cseq = leg->acked_cseq, .body = body };
+		.cseq = leg->acked_cseq, .body = sip_body_sdp(body) };
 
 	if (!build_request(call, turn, &request, leg->ack_branch))
 		return;
@@ -218,6 +209,10 @@ void leg_send_bye(struct call *call, const struct sip_turn *turn, enum call_side
 	leg->is_bye_due = false;
 	struct leg_request request = { .side = side, .method = SIP_METHOD_BYE,
 		.cseq = sip_dialog_next_cseq(&leg->dialog), .headers = headers };
+
+	// Parts of the other side's BYE, e.g. the ISUP release of SIP-I.
+	if (call->cause == CALL_CAUSE_BYE)
+		request.body.parts = call->passed_parts.text;
 	leg->bye = leg_send(call, turn, &request);
 }
 
@@ -287,7 +282,7 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	if (is_target_refresh(method) && response->status > 100 && response->status < 300)
 		put_self(&w, &call->legs[side], env->config, method);
 	sip_put(&w, response->headers);
-	put_body(&w, response->content_type, response->body);
+	multipart_put_content(&w, &response->body);
 	if (w.is_overflowed ||
 		sip_server_respond(core->txs, turn, tx, response->status, sip_writer_text(&w)) < 0)
 		CORE_COUNT(core, responses_lost);

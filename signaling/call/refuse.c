@@ -1,6 +1,5 @@
 #include "call/core_private.h"
 
-#define ACCEPT_LINE "Accept: application/sdp\r\n"
 #define RETRY_MIN_S 5u
 #define RETRY_SPREAD_S 6u
 
@@ -96,30 +95,35 @@ static bool refuse_require(struct core *core, const struct sip_turn *turn, struc
 static bool refuse_body(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_msg *msg)
 {
-	struct refusal refusal = { .status = 415, .headers = SPAN_LIT(ACCEPT_LINE) };
-	struct span type = msg->content_type;
+	struct refusal refusal = { .status = 415,
+		.headers = SPAN_LIT("Accept-Encoding: identity\r\n") };
 	const struct sip_header *coding = sip_msg_header(msg, SIP_HEADER_CONTENT_ENCODING);
-	int32_t end = span_find(type, ';', 0);
-
 	bool is_session = msg->method == SIP_METHOD_INVITE || msg->method == SIP_METHOD_UPDATE ||
 		msg->method == SIP_METHOD_PRACK;
 
 	if (span_is_empty(msg->body) || !is_session)
 		return false;
-	if (span_is_empty(type)) {
+	if (span_is_empty(msg->content_type))
 		refusal = (struct refusal){ .status = 400,
 			.reason = SPAN_LIT("Missing Content-Type") };
-	} else if (coding && !span_ieq(coding->value, SPAN_LIT("identity"))) {
-		refusal.headers = SPAN_LIT("Accept-Encoding: identity\r\n");
-	} else {
-		if (end >= 0)
-			type.len = (uint32_t)end;
-		if (span_ieq(span_trim(type), SPAN_LIT("application/sdp")))
-			return false;
-	}
+	else if (!coding || span_ieq(coding->value, SPAN_LIT("identity")))
+		return false;
 	CORE_COUNT(core, refused_body);
 	refuse(core, turn, tx, &refusal);
 	return true;
+}
+
+void refuse_type(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct config_profile *profile)
+{
+	struct refusal refusal = { .status = 415 };
+	struct sip_writer w;
+
+	sip_writer_init(&w, core->extra, sizeof(core->extra));
+	body_put_accept(&w, profile);
+	refusal.headers = w.is_overflowed ? SPAN_NONE : sip_writer_text(&w);
+	CORE_COUNT(core, refused_body);
+	refuse(core, turn, tx, &refusal);
 }
 
 bool refuse_extensions(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,

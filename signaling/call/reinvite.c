@@ -15,17 +15,23 @@ static uint16_t relay(struct call *call, const struct sip_turn *turn, const stru
 	struct call_invite *invite = &call->invite;
 	enum call_side to = call_other(invite->from);
 	struct call_leg *leg = &call->legs[to];
+	struct call_body body;
+	enum body_verdict verdict = body_read(call, core_env_of(turn), invite->from, msg, &body);
 
+	if (verdict != BODY_OK)
+		return verdict == BODY_MALFORMED ? 400 : 415;
+	invite->is_late = span_is_empty(body.sdp);
 	if (!invite->is_late) {
 		enum offer_result result = offer_receive(call, core_env_of(turn), invite->from,
-			msg->body);
+			body.sdp);
 		if (result != OFFER_OK)
 			return result == OFFER_NO_PORTS ? 503 : 488;
 	}
 	invite->client_cseq = sip_dialog_next_cseq(&leg->dialog);
 	struct leg_request request = { .side = to, .method = SIP_METHOD_INVITE,
 		.cseq = invite->client_cseq,
-		.body = invite->is_late ? SPAN_NONE : leg->sdp_sent.text };
+		.body = sip_body_sdp(invite->is_late ? SPAN_NONE : leg->sdp_sent.text) };
+	request.body.parts = body.parts;
 	invite->client = leg_send(call, turn, &request);
 	if (invite->client)
 		return 0;
@@ -52,8 +58,7 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 	sip_dialog_refresh_target(&call->legs[side].dialog, in->msg);
 	ability_learn(&call->legs[side], in->msg);
 	call->invite = (struct call_invite){ .is_active = true, .from = side, .server = tx,
-		.server_cseq = in->msg->cseq.number,
-		.is_late = span_is_empty(in->msg->body) };
+		.server_cseq = in->msg->cseq.number };
 	sip_tx_set_user(tx, call_user(call));
 	uint16_t status = relay(call, turn, in->msg);
 	if (status == 0) {
@@ -63,6 +68,9 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 	call->invite.is_active = false;
 	if (status == 503)
 		refuse_busy(core, turn, tx);
+	else if (status == 415)
+		refuse_type(core, turn, tx,
+			&core_env_of(turn)->config->profiles[call->legs[side].profile]);
 	else
 		refuse_status(core, turn, tx, status);
 }
@@ -72,7 +80,7 @@ bool reinvite_for_update(struct call *call, const struct sip_turn *turn, struct 
 	enum call_side to = call_other(update->from);
 	struct call_leg *leg = &call->legs[to];
 	struct leg_request request = { .side = to, .method = SIP_METHOD_INVITE,
-		.cseq = sip_dialog_next_cseq(&leg->dialog), .body = leg->sdp_sent.text };
+		.cseq = sip_dialog_next_cseq(&leg->dialog), .body = sip_body_sdp(leg->sdp_sent.text) };
 	struct sip_tx *client = leg_send(call, turn, &request);
 
 	if (!client)
@@ -103,9 +111,12 @@ static void take_answer(struct call *call, const struct sip_turn *turn, const st
 	struct call_invite *invite = &call->invite;
 	enum call_side to = call_other(invite->from);
 
+	struct call_body body;
+
 	sip_dialog_refresh_target(&call->legs[to].dialog, msg);
 	ability_learn(&call->legs[to], msg);
-	if (answer_take_body(call, env, msg) != OFFER_OK) {
+	body_read(call, env, to, msg, &body);
+	if (answer_take_body(call, env, body.sdp) != OFFER_OK) {
 		// Both sides disagree about the session now: nothing is left but to end it.
 		struct call_hangup hangup = { .cause = CALL_CAUSE_MEDIA_REFUSED, .code = 488 };
 
@@ -116,7 +127,8 @@ static void take_answer(struct call *call, const struct sip_turn *turn, const st
 		return;
 	}
 	struct leg_response response = { .status = msg->status,
-		.body = call->legs[invite->from].sdp_sent.text };
+		.body = sip_body_sdp(call->legs[invite->from].sdp_sent.text) };
+	response.body.parts = body.parts;
 	// Without a server transaction nobody owes us an ACK.
 	invite->is_answered = invite->server != NULL;
 	invite->is_active = invite->is_answered;

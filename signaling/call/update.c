@@ -65,7 +65,7 @@ static enum relay_verdict take_offer(struct call *call, const struct sip_turn *t
 	enum offer_result result = OFFER_UNUSABLE;
 
 	if (is_allowed || (call->answered_ms && leg->dialog.is_confirmed))
-		result = offer_receive(call, core_env_of(turn), relay->from, msg->body);
+		result = offer_receive(call, core_env_of(turn), relay->from, body_sdp(msg));
 	if (result == OFFER_NO_PORTS)
 		refuse_busy(call->core, turn, relay->server);
 	else if (result != OFFER_OK)
@@ -81,7 +81,7 @@ static enum relay_verdict receive_request(struct call *call, const struct sip_tu
 {
 	struct call_leg *leg = &call->legs[relay->from];
 	const struct call_leg *other = &call->legs[call_other(relay->from)];
-	bool has_offer = !span_is_empty(in->msg->body);
+	bool has_offer = !span_is_empty(body_sdp(in->msg));
 
 	if (refuse_glare(call, turn, relay, has_offer))
 		return RELAY_ANSWERED;
@@ -93,7 +93,7 @@ static enum relay_verdict receive_request(struct call *call, const struct sip_tu
 								  answer_here(call, turn, relay);
 	enum relay_verdict verdict = take_offer(call, turn, relay, in->msg);
 	if (verdict == RELAY_SEND)
-		out->body = other->sdp_sent.text;
+		out->body = sip_body_sdp(other->sdp_sent.text);
 	return verdict;
 }
 
@@ -111,9 +111,10 @@ static void take_answer(struct call *call, const struct sip_turn *turn, const st
 {
 	const struct core_env *env = core_env_of(turn);
 	struct call_hangup hangup = { .cause = CALL_CAUSE_MEDIA_REFUSED, .code = 488 };
+	struct span sdp = body_sdp(msg);
 
-	if (!span_is_empty(msg->body) && offer_answer(call, env, msg->body, true) == OFFER_OK) {
-		out->body = call->legs[relay->from].sdp_sent.text;
+	if (!span_is_empty(sdp) && offer_answer(call, env, sdp, true) == OFFER_OK) {
+		out->body = sip_body_sdp(call->legs[relay->from].sdp_sent.text);
 		if (call->answered_ms)
 			silence_watch(call, env);
 		return;

@@ -61,6 +61,18 @@ struct sip_via_out {
 void sip_put_via(struct sip_writer *w, const struct sip_via_out *via);
 void sip_put_cseq(struct sip_writer *w, uint32_t number, struct span method);
 
+// What follows the headers: one body, or several parts of which one may be made here.
+struct sip_body {
+	struct span type;  // Content-Type of `data`
+	struct span data;  // may be empty
+	struct span parts; // that go along, as multipart_put_part() wrote them; may be empty
+};
+
+static inline struct sip_body sip_body_sdp(struct span sdp)
+{
+	return (struct sip_body){ .type = SPAN_LIT("application/sdp"), .data = sdp };
+}
+
 // Ends the header part: Content-Type (if there is a body), Content-Length, empty line, body.
 void sip_put_body(struct sip_writer *w, struct span content_type, struct span body);
 

@@ -1,4 +1,4 @@
-// transaction.c - state tables, timers, lookup and memory of the transaction layer.
+// transaction.c - state tables and timers of the transaction layer.
 
 #include "sip/transaction.h"
 
@@ -14,7 +14,7 @@ enum tx_do {
 	TX_DO_SEND = 1 << 1,       // what is stored, again
 	TX_DO_PASS = 1 << 2,       // response to the TU
 	TX_DO_STORE = 1 << 3,      // the TU's response, and send it
-	TX_DO_ACK = 1 << 4,        // build, store and send the ACK of a non-2xx
+	TX_DO_ACK = 1 << 4,        // build and send the ACK of a non-2xx
 	TX_DO_FORGET = 1 << 5,     // drop what is stored
 	TX_DO_RETRY = 1 << 6,      // start A, E or G at T1
 	TX_DO_RETRY_NEXT = 1 << 7, // back off
@@ -61,7 +61,7 @@ static const struct tx_rule rules[SIP_TX_KIND_COUNT][SIP_TX_STATE_COUNT][TX_EVEN
 			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_FAIL },
 		},
 		[SIP_TX_COMPLETED] = {
-			[TX_EV_FINAL] = { SIP_TX_COMPLETED, TX_DO_SEND },
+			[TX_EV_FINAL] = { SIP_TX_COMPLETED, TX_DO_ACK },
 			[TX_EV_END] = { SIP_TX_TERMINATED, TX_DO_NOTHING },
 			[TX_EV_SEND_FAILED] = { SIP_TX_TERMINATED, TX_DO_NOTHING },
 		},
@@ -146,113 +146,6 @@ static const struct tx_rule rules[SIP_TX_KIND_COUNT][SIP_TX_STATE_COUNT][TX_EVEN
 	},
 };
 
-// Memory and lookup ----------
-
-struct tx_key tx_key_make(
-	const struct sip_transactions *txs, const struct span *parts, uint32_t count)
-{
-	uint64_t digest[8] = { 0 };
-	CHECK(count <= 8);
-	for (uint32_t i = 0; i < count; i++)
-		digest[i] = hash_sip(
-			&txs->table_key[0], parts[i].len ? parts[i].ptr : "", parts[i].len);
-	size_t len = count * sizeof(digest[0]);
-	struct tx_key key = { hash_sip(&txs->table_key[0], digest, len), 0 };
-	// Its own digests, or one 64-bit collision of a part would be a collision of the whole.
-	for (uint32_t i = 0; i < count; i++)
-		digest[i] = hash_sip(
-			&txs->table_key[1], parts[i].len ? parts[i].ptr : "", parts[i].len);
-	key.b = hash_sip(&txs->table_key[1], digest, len);
-	return key;
-}
-
-struct sip_tx *tx_lookup(const struct sip_transactions *txs, const struct tx_key *key)
-{
-	struct sip_tx *tx = txs->by_key[key->a & txs->mask];
-	while (tx && (tx->key.a != key->a || tx->key.b != key->b))
-		tx = tx->key_next;
-	return tx;
-}
-
-struct sip_tx *tx_lookup_merge(const struct sip_transactions *txs, const struct tx_key *key)
-{
-	struct sip_tx *tx = txs->by_merge[key->a & txs->mask];
-	while (tx && (tx->merge_key.a != key->a || tx->merge_key.b != key->b))
-		tx = tx->merge_next;
-	return tx;
-}
-
-static void gauges_set(struct sip_transactions *txs)
-{
-	atomic_store_explicit(&txs->metrics.active, slab_count(txs->slab), memory_order_relaxed);
-	atomic_store_explicit(&txs->metrics.stored_bytes, txs->stored_bytes, memory_order_relaxed);
-}
-
-static void stored_drop(struct sip_transactions *txs, struct sip_stored **slot)
-{
-	if (*slot)
-		txs->stored_bytes -= (*slot)->len;
-	free(*slot);
-	*slot = NULL;
-}
-
-bool tx_store(struct sip_transactions *txs, struct sip_stored **slot, struct span data)
-{
-	struct sip_stored *copy = NULL;
-	uint64_t others = txs->stored_bytes - (*slot ? (*slot)->len : 0);
-	if (data.len <= txs->params.stored_bytes_max - others)
-		copy = malloc(sizeof(*copy) + data.len);
-	if (copy) { // before the old one goes: `data` may lie in it
-		copy->len = data.len;
-		memcpy(copy->data, data.ptr, data.len);
-	}
-	stored_drop(txs, slot);
-	*slot = copy;
-	txs->stored_bytes += copy ? data.len : 0;
-	gauges_set(txs);
-	return copy != NULL;
-}
-
-struct sip_tx *tx_new(
-	struct sip_transactions *txs, const struct tx_key *key, const struct tx_key *merge)
-{
-	struct sip_tx *tx = slab_get(txs->slab);
-	if (!tx)
-		return NULL;
-	tx->key = *key;
-	tx->key_next = txs->by_key[key->a & txs->mask];
-	txs->by_key[key->a & txs->mask] = tx;
-	if (merge) {
-		tx->has_merge_key = true;
-		tx->merge_key = *merge;
-		tx->merge_next = txs->by_merge[merge->a & txs->mask];
-		txs->by_merge[merge->a & txs->mask] = tx;
-	}
-	gauges_set(txs);
-	return tx;
-}
-
-void tx_discard(struct sip_transactions *txs, struct sip_tx *tx)
-{
-	struct sip_tx **link = &txs->by_key[tx->key.a & txs->mask];
-	while (*link != tx)
-		link = &(*link)->key_next;
-	*link = tx->key_next;
-	if (tx->has_merge_key) {
-		link = &txs->by_merge[tx->merge_key.a & txs->mask];
-		while (*link != tx)
-			link = &(*link)->merge_next;
-		*link = tx->merge_next;
-	}
-	timer_stop(txs->wheel, &tx->retry);
-	timer_stop(txs->wheel, &tx->end);
-	stored_drop(txs, &tx->out);
-	stored_drop(txs, &tx->head);
-	stored_drop(txs, &tx->tls_name);
-	slab_put(txs->slab, tx);
-	gauges_set(txs);
-}
-
 // Timers ----------
 
 // What a timer's fn gets as context.
@@ -261,20 +154,21 @@ struct tx_run {
 	const struct sip_turn *turn;
 };
 
-#define TX_OF(timer, field)                                                                        \
-	((struct sip_tx *)(void *)((char *)(timer)-offsetof(struct sip_tx, field)))
+#define OWNER_OF(timer, type, field)                                                               \
+	((struct type *)(void *)((char *)(timer)-offsetof(struct type, field)))
 
 static void retry_fired(struct timer *timer, void *context)
 {
 	struct tx_run *run = context;
-	tx_step(run->txs, run->turn, TX_OF(timer, retry), TX_EV_RETRY, &(struct tx_input){ 0 });
+	tx_step(run->txs, run->turn, OWNER_OF(timer, tx_live, retry)->tx, TX_EV_RETRY,
+		&(struct tx_input){ 0 });
 }
 
 static void end_fired(struct timer *timer, void *context)
 {
 	struct tx_run *run = context;
 	struct sip_transactions *txs = run->txs;
-	struct sip_tx *tx = TX_OF(timer, end);
+	struct sip_tx *tx = OWNER_OF(timer, sip_tx, end);
 	if (tx->state != SIP_TX_TERMINATED)
 		tx_step(txs, run->turn, tx, TX_EV_END, &(struct tx_input){ 0 });
 	if (!tx->is_internal)
@@ -285,8 +179,8 @@ static void end_fired(struct timer *timer, void *context)
 void tx_timer_retry(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
 	uint32_t ms)
 {
-	tx->interval_ms = ms;
-	timer_start(txs->wheel, &tx->retry, turn->now_ms + ms, retry_fired);
+	tx->live->interval_ms = ms;
+	timer_start(txs->wheel, &tx->live->retry, turn->now_ms + ms, retry_fired);
 }
 
 void tx_timer_end(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
@@ -298,7 +192,7 @@ void tx_timer_end(struct sip_transactions *txs, const struct sip_turn *turn, str
 // Timer A doubles without limit (17.1.1.2); E and G stop at T2, E is T2 once there was an answer.
 static uint32_t retry_interval(const struct sip_transactions *txs, const struct sip_tx *tx)
 {
-	uint32_t doubled = tx->interval_ms * 2, t2 = txs->params.t2_ms;
+	uint32_t doubled = tx->live->interval_ms * 2, t2 = txs->params.t2_ms;
 	if (tx->kind == SIP_TX_INVITE_CLIENT)
 		return doubled;
 	if (tx->kind == SIP_TX_CLIENT && tx->state == SIP_TX_PROCEEDING)
@@ -321,19 +215,46 @@ bool tx_allows(const struct sip_tx *tx, enum tx_event event)
 void tx_send(struct sip_transactions *txs, const struct sip_turn *turn, const struct sip_tx *tx,
 	struct span data)
 {
-	struct slab_handle handle = slab_handle_of(txs->slab, tx);
-	uint64_t ticket = (uint64_t)handle.generation << 32 | handle.index;
-	txs->params.ops->send(txs->params.context, turn, &tx->hop, data, ticket);
+	tx_send_by(txs, turn, tx, &tx->live->hop, data);
 }
 
-static void do_send(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx)
+void tx_send_by(struct sip_transactions *txs, const struct sip_turn *turn, const struct sip_tx *tx,
+	const struct sip_hop *hop, struct span data)
 {
-	if (!tx->out)
-		return;
+	struct slab_handle handle = slab_handle_of(txs->slab, tx);
+	uint64_t ticket = (uint64_t)handle.generation << 32 | handle.index;
+	txs->params.ops->send(txs->params.context, turn, hop, data, ticket);
+}
+
+// What is stored, again; of a finished one made from what the far end repeated.
+static void do_send(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
 	bool is_server = tx->kind == SIP_TX_INVITE_SERVER || tx->kind == SIP_TX_SERVER;
+	if (tx->live && !tx->live->out)
+		return;
 	metric_add(is_server ? &txs->metrics.responses_retransmitted
 			     : &txs->metrics.requests_retransmitted, 1);
-	tx_send(txs, turn, tx, span_make(tx->out->data, tx->out->len));
+	if (tx->live) {
+		tx_send(txs, turn, tx, span_make(tx->live->out->data, tx->live->out->len));
+		return;
+	}
+	struct sip_writer w;
+	struct sip_hop hop = server_hop(txs, turn, in);
+	sip_writer_init(&w, txs->buffer, sizeof(txs->buffer));
+	rest_put_response(tx, &w, in);
+	if (!w.is_overflowed)
+		tx_send_by(txs, turn, tx, &hop, sip_writer_text(&w));
+}
+
+// The TU's response.
+static void do_store(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
+	struct span data)
+{
+	tx_send(txs, turn, tx, data);
+	if (tx->kind != SIP_TX_SERVER || tx->state != SIP_TX_COMPLETED ||
+		!rest_take_response(txs, tx, data))
+		tx_store(txs, &tx->live->out, data);
 }
 
 static void do_timers(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
@@ -347,8 +268,8 @@ static void do_timers(struct sip_transactions *txs, const struct sip_turn *turn,
 		tx_timer_retry(txs, turn, tx, p->t1_ms);
 	if (actions & TX_DO_RETRY_NEXT)
 		tx_timer_retry(txs, turn, tx, retry_interval(txs, tx));
-	if (actions & TX_DO_STOP_RETRY)
-		timer_stop(txs->wheel, &tx->retry);
+	if ((actions & TX_DO_STOP_RETRY) && tx->live)
+		timer_stop(txs->wheel, &tx->live->retry);
 	if (actions & TX_DO_STOP_END)
 		timer_stop(txs->wheel, &tx->end);
 	if (actions & TX_DO_END_LONG)
@@ -391,15 +312,13 @@ void tx_step(struct sip_transactions *txs, const struct sip_turn *turn, struct s
 		rule->next == SIP_TX_PROCEEDING && tx->kind == SIP_TX_INVITE_CLIENT;
 	tx->state = rule->next;
 	if (rule->actions & TX_DO_SEND)
-		do_send(txs, turn, tx);
-	if (rule->actions & TX_DO_STORE) {
-		tx_store(txs, &tx->out, input->data);
-		tx_send(txs, turn, tx, input->data);
-	}
+		do_send(txs, turn, tx, input->in);
+	if (rule->actions & TX_DO_STORE)
+		do_store(txs, turn, tx, input->data);
 	if (rule->actions & TX_DO_ACK)
 		client_send_ack(txs, turn, tx, input->in);
-	if (rule->actions & TX_DO_FORGET)
-		stored_drop(txs, &tx->out);
+	if ((rule->actions & TX_DO_FORGET) && tx->live)
+		tx_stored_drop(txs, &tx->live->out);
 	if (is_cancel_due)
 		client_send_cancel(txs, turn, tx);
 	if (rule->actions & TX_DO_TRYING)
@@ -408,8 +327,11 @@ void tx_step(struct sip_transactions *txs, const struct sip_turn *turn, struct s
 		do_fail(txs, turn, tx, event);
 	if ((rule->actions & TX_DO_PASS) && !tx->is_internal)
 		txs->params.ops->on_response(txs->params.context, turn, tx, input->in);
+	if (tx->live)
+		rest_shrink(txs, tx);
 	if (tx->state == SIP_TX_TERMINATED && event != TX_EV_END) {
-		timer_stop(txs->wheel, &tx->retry);
+		if (tx->live)
+			timer_stop(txs->wheel, &tx->live->retry);
 		tx_timer_end(txs, turn, tx, 0); // freed at the next run, never under a caller
 	}
 }
@@ -441,10 +363,11 @@ struct sip_transactions *sip_transactions_new(const struct sip_transactions_para
 		txs->table_key[i].k[1] = hash_sip(&params->keys.mac[0], "chain", 5) - i;
 	}
 	txs->slab = slab_new(sizeof(struct sip_tx), params->count_max);
+	txs->live_slab = slab_new(sizeof(struct tx_live), params->count_max);
 	txs->wheel = timer_wheel_new(params->now_ms);
 	txs->by_key = calloc(buckets, sizeof(txs->by_key[0]));
 	txs->by_merge = calloc(buckets, sizeof(txs->by_merge[0]));
-	if (txs->slab && txs->wheel && txs->by_key && txs->by_merge)
+	if (txs->slab && txs->live_slab && txs->wheel && txs->by_key && txs->by_merge)
 		return txs;
 	sip_transactions_free(txs);
 	return NULL;
@@ -457,14 +380,19 @@ void sip_transactions_free(struct sip_transactions *txs)
 	uint32_t cursor = 0;
 	struct sip_tx *tx;
 	while (txs->slab && (tx = slab_next(txs->slab, &cursor))) {
-		stored_drop(txs, &tx->out);
-		stored_drop(txs, &tx->head);
-		stored_drop(txs, &tx->tls_name);
+		if (tx->live) {
+			free(tx->live->out);
+			free(tx->live->head);
+			free(tx->live->tls_name);
+		}
+		free(tx->rest);
 	}
 	if (txs->wheel)
 		timer_wheel_free(txs->wheel);
 	if (txs->slab)
 		slab_free(txs->slab);
+	if (txs->live_slab)
+		slab_free(txs->live_slab);
 	free(txs->by_key);
 	free(txs->by_merge);
 	free(txs);

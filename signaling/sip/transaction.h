@@ -14,6 +14,7 @@
 
 #include "base/addr.h"
 #include "base/hash.h"
+#include "base/metric.h"
 #include "sip/build.h"
 #include "sip/msg.h"
 #include "sip/token.h"
@@ -127,6 +128,9 @@ struct sip_transaction_metrics {
 #include "sip/transaction.def"
 #undef METRIC
 };
+// In the order of the .def file.
+extern const struct metric_info sip_transaction_metric_info[];
+extern const uint32_t sip_transaction_metric_count;
 
 // NULL: out of memory.
 struct sip_transactions *sip_transactions_new(const struct sip_transactions_params *params);

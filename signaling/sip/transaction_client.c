@@ -15,22 +15,23 @@ static struct sip_tx *client_new(struct sip_transactions *txs, const struct sip_
 	const struct sip_client_params *params)
 {
 	struct tx_key key = client_key(txs, params->branch, params->method_text);
-	struct sip_tx *tx = tx_new(txs, &key, NULL);
+	struct sip_tx *tx = tx_new(txs, &key, 0);
 	if (!tx)
 		return NULL;
-	if (!tx_store(txs, &tx->out, params->data) ||
+	struct tx_live *live = tx->live;
+	if (!tx_store(txs, &live->out, params->data) ||
 		(params->hop.tls_name.len &&
-			!tx_store(txs, &tx->tls_name, params->hop.tls_name))) {
+			!tx_store(txs, &live->tls_name, params->hop.tls_name))) {
 		tx_discard(txs, tx);
 		return NULL;
 	}
 	tx->kind = params->method == SIP_METHOD_INVITE ? SIP_TX_INVITE_CLIENT : SIP_TX_CLIENT;
 	tx->state = SIP_TX_CALLING;
 	tx->method = (uint8_t)params->method;
-	tx->hop = params->hop;
-	tx->hop.tls_name = tx->tls_name ? span_make(tx->tls_name->data, tx->tls_name->len)
-					: SPAN_NONE;
-	tx->is_reliable = tx_is_reliable(txs, turn, tx->hop.listener);
+	live->hop = params->hop;
+	live->hop.tls_name = live->tls_name ? span_make(live->tls_name->data, live->tls_name->len)
+					    : SPAN_NONE;
+	tx->is_reliable = tx_is_reliable(txs, turn, live->hop.listener);
 	tx->user = params->user;
 	metric_add(&txs->metrics.client_started, 1);
 	if (!tx->is_reliable)
@@ -48,7 +49,7 @@ struct sip_tx *sip_client_start(struct sip_transactions *txs, const struct sip_t
 		return client_new(txs, turn, params);
 	struct sip_tx *tx = client_new(txs, turn, &stream);
 	if (tx) {
-		tx->fallback = params->hop.listener;
+		tx->live->fallback = params->hop.listener;
 		tx->has_fallback = true;
 	}
 	return tx;
@@ -70,44 +71,76 @@ void client_receive(struct sip_transactions *txs, const struct sip_turn *turn,
 	tx_step(txs, turn, tx, tx_event_of(msg->status), &(struct tx_input){ .in = in });
 }
 
-// Start line to CSeq of an ACK or CANCEL that repeats our INVITE's identity (RFC 3261 9.1,
-// 17.1.1.3).
-static void put_companion(struct sip_transactions *txs, struct sip_writer *w, struct span method,
-	struct span to)
-{
-	const struct sip_msg *invite = &txs->scratch;
-	sip_put_request_line(w, method, invite->uri.text);
-	sip_put_header(w, SIP_HEADER_VIA, invite->via.text);
-	sip_put_header_u32(w, SIP_HEADER_MAX_FORWARDS, 70);
-	sip_put_headers_of(w, invite, SIP_HEADER_ROUTE);
-	sip_put_header(w, SIP_HEADER_FROM, invite->from.text);
-	sip_put_header(w, SIP_HEADER_TO, to);
-	sip_put_header(w, SIP_HEADER_CALL_ID, invite->call_id);
-	sip_put_cseq(w, invite->cseq.number, method);
-}
-
 // Parses the stored INVITE into the scratch message. False: it is gone.
 static bool scratch_parse(struct sip_transactions *txs, const struct sip_tx *tx)
 {
 	struct sip_fault fault;
-	return tx->out &&
-		sip_parse(span_make(tx->out->data, tx->out->len), &txs->scratch, &fault) == 0 &&
+	const struct sip_stored *out = tx->live ? tx->live->out : NULL;
+	return out && sip_parse(span_make(out->data, out->len), &txs->scratch, &fault) == 0 &&
 		txs->scratch.method == SIP_METHOD_INVITE;
+}
+
+// What the ACK takes from the INVITE. The route's lines are written by `w`. False: it is gone.
+static bool ack_make(struct sip_transactions *txs, struct sip_tx *tx, struct sip_writer *w,
+	struct tx_ack *ack)
+{
+	if (!scratch_parse(txs, tx))
+		return false;
+	sip_put_headers_of(w, &txs->scratch, SIP_HEADER_ROUTE);
+	*ack = (struct tx_ack){ .hop = tx->live->hop, .uri = txs->scratch.uri.text,
+		.routes = sip_writer_text(w) };
+	return !w->is_overflowed;
+}
+
+// RFC 3261 17.1.1.3: the INVITE's Request-URI, Via and route, the rest as in its answer.
+static void put_ack(struct sip_transactions *txs, const struct sip_turn *turn,
+	struct sip_writer *w, const struct tx_ack *ack, const struct sip_msg *answer)
+{
+	struct sip_local local =
+		txs->params.ops->local(txs->params.context, turn, ack->hop.listener);
+	struct sip_via_out via = { .transport = sip_transport_name(local.transport),
+		.sent_by = local.sent_by, .branch = answer->via.branch };
+	sip_put_request_line(w, SPAN_LIT("ACK"), ack->uri);
+	sip_put_via(w, &via);
+	sip_put_header_u32(w, SIP_HEADER_MAX_FORWARDS, 70);
+	sip_put(w, ack->routes);
+	sip_put_header(w, SIP_HEADER_FROM, answer->from.text);
+	sip_put_header(w, SIP_HEADER_TO, answer->to.text);
+	sip_put_header(w, SIP_HEADER_CALL_ID, answer->call_id);
+	sip_put_cseq(w, answer->cseq.number, SPAN_LIT("ACK"));
+	sip_put_body(w, SPAN_NONE, SPAN_NONE);
 }
 
 void client_send_ack(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in)
 {
-	struct sip_writer w;
-	if (!scratch_parse(txs, tx))
-		return;
-	sip_writer_init(&w, txs->buffer, sizeof(txs->buffer));
-	put_companion(txs, &w, SPAN_LIT("ACK"), in->msg->to.text);
-	sip_put_body(&w, SPAN_NONE, SPAN_NONE);
-	if (w.is_overflowed)
-		return;
-	tx_store(txs, &tx->out, sip_writer_text(&w));
-	tx_send(txs, turn, tx, sip_writer_text(&w));
+	struct sip_writer routes, w;
+	struct tx_ack ack;
+	sip_writer_init(&routes, txs->buffer, sizeof(txs->buffer));
+	if (!rest_get_ack(tx, &ack)) {
+		if (!ack_make(txs, tx, &routes, &ack))
+			return;
+		// Without room for that, the INVITE itself stays.
+		rest_take_ack(txs, tx, &ack);
+	}
+	sip_writer_init(&w, txs->buffer + routes.len, (uint32_t)sizeof(txs->buffer) - routes.len);
+	put_ack(txs, turn, &w, &ack, in->msg);
+	if (!w.is_overflowed)
+		tx_send_by(txs, turn, tx, &ack.hop, sip_writer_text(&w));
+}
+
+// RFC 3261 9.1: all of the INVITE's identity.
+static void put_cancel(struct sip_transactions *txs, struct sip_writer *w)
+{
+	const struct sip_msg *invite = &txs->scratch;
+	sip_put_request_line(w, SPAN_LIT("CANCEL"), invite->uri.text);
+	sip_put_header(w, SIP_HEADER_VIA, invite->via.text);
+	sip_put_header_u32(w, SIP_HEADER_MAX_FORWARDS, 70);
+	sip_put_headers_of(w, invite, SIP_HEADER_ROUTE);
+	sip_put_header(w, SIP_HEADER_FROM, invite->from.text);
+	sip_put_header(w, SIP_HEADER_TO, invite->to.text);
+	sip_put_header(w, SIP_HEADER_CALL_ID, invite->call_id);
+	sip_put_cseq(w, invite->cseq.number, SPAN_LIT("CANCEL"));
 }
 
 void client_send_cancel(
@@ -117,9 +150,9 @@ void client_send_cancel(
 	if (!scratch_parse(txs, tx))
 		return;
 	sip_writer_init(&w, txs->buffer, sizeof(txs->buffer));
-	put_companion(txs, &w, SPAN_LIT("CANCEL"), txs->scratch.to.text);
-	if (tx->head)
-		sip_put(&w, span_make(tx->head->data, tx->head->len));
+	put_cancel(txs, &w);
+	if (tx->live->head)
+		sip_put(&w, span_make(tx->live->head->data, tx->live->head->len));
 	sip_put_body(&w, SPAN_NONE, SPAN_NONE);
 	if (w.is_overflowed)
 		return;
@@ -128,7 +161,7 @@ void client_send_cancel(
 		.branch = txs->scratch.via.branch,
 		.method = SIP_METHOD_CANCEL,
 		.method_text = SPAN_LIT("CANCEL"),
-		.hop = tx->hop,
+		.hop = tx->live->hop,
 	};
 	struct sip_tx *cancel = client_new(txs, turn, &params);
 	if (cancel)
@@ -148,7 +181,7 @@ void sip_client_cancel(struct sip_transactions *txs, const struct sip_turn *turn
 		return;
 	tx->is_cancelled = true;
 	if (extra.len)
-		tx_store(txs, &tx->head, extra);
+		tx_store(txs, &tx->live->head, extra);
 	if (tx->state == SIP_TX_PROCEEDING)
 		client_send_cancel(txs, turn, tx);
 }

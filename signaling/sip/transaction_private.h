@@ -1,7 +1,8 @@
 // transaction_private.h - what the files of the transaction layer share; nobody else includes it.
 //
-// transaction.c: state tables, timers, memory. transaction_client.c, transaction_server.c: the two
-// sides.
+// transaction.c: state tables and timers. transaction_client.c, transaction_server.c: the two
+// sides. transaction_size.c: too long for UDP. transaction_rest.c: what lingers.
+// transaction_memory.c: table.
 #pragma once
 
 #include "base/metric.h"
@@ -32,38 +33,47 @@ enum tx_event {
 	TX_EVENT_COUNT
 };
 
-struct sip_tx {
+// What a transaction needs until it is finished; one that lingers has none of it.
+struct tx_live {
 	struct timer retry;
-	struct timer end;
-	struct sip_tx *key_next;   // chain of the table
-	struct sip_tx *merge_next; // server requests without To tag, chain by merge_key
-	struct tx_key key;
-	struct tx_key merge_key;
-	void *user;
+	struct sip_tx *tx;         // whose it is
 	struct sip_hop hop;
 	uint32_t fallback;         // listener for UDP, if has_fallback
 	uint32_t interval_ms;      // of the retry timer
-	uint8_t kind;              // enum sip_tx_kind
-	uint8_t state;             // enum sip_tx_state
-	uint8_t method;            // enum sip_method
-	bool is_internal;          // our own CANCEL: the TU never hears of it
-	bool is_cancelled;         // client: CANCEL asked for; server: CANCEL received
-	bool is_cancel_sent;
-	bool is_acked;             // INVITE server: the TU saw the ACK of the 2xx
-	bool is_reliable;          // transport of the hop: no retransmission, no waiting for one
-	bool has_fallback;         // too long for UDP: sent by TCP, which may be refused
-	bool has_merge_key;
-	bool has_to_tag;           // server: the request's To has one, or set by the TU below
-	uint16_t status;           // server: last status sent, 0 = none
-	uint16_t tag_len;
 	struct sip_stored *tls_name; // of hop
-	struct sip_stored *out;    // client: request, then its ACK; server: last response
+	struct sip_stored *out;    // client: request; server: last response
 	// server: lines of every response; client: lines to add to a CANCEL
 	struct sip_stored *head;
 	uint32_t head_fixed;       // of head: Vias, From, Call-ID, CSeq
 	uint32_t head_routes;      // then Record-Route lines; the rest is the value of To
+	uint16_t tag_len;
 	char tag[SIP_TX_TAG_MAX];  // To tag for our responses
 };
+
+// Calls end, their transactions stay for 32 s: millions of them at a carrier's rates, so this much
+// is kept of each (transaction_rest.c).
+struct sip_tx {
+	struct timer end;
+	struct sip_tx *key_next;   // chain of the table
+	struct sip_tx *merge_next; // server requests without To tag, chain by merge_key
+	struct tx_key key;
+	uint64_t merge_key;        // 0 = none
+	void *user;
+	struct tx_live *live;      // NULL: lingers
+	struct sip_stored *rest;   // for answers to what comes again, may be NULL
+	uint16_t status;           // server: last status sent, 0 = none
+	uint8_t kind;              // enum sip_tx_kind
+	uint8_t state;             // enum sip_tx_state
+	uint8_t method;            // enum sip_method
+	bool is_internal : 1;      // our own CANCEL: the TU never hears of it
+	bool is_cancelled : 1;     // client: CANCEL asked for; server: CANCEL received
+	bool is_cancel_sent : 1;
+	bool is_acked : 1;         // INVITE server: the TU saw the ACK of the 2xx
+	bool is_reliable : 1;      // transport of the hop: no retransmission, no waiting for one
+	bool has_fallback : 1;     // too long for UDP: sent by TCP, which may be refused
+	bool has_to_tag : 1;       // server: the request's To has one
+};
+_Static_assert(sizeof(struct sip_tx) <= 112, "with the slab's 16 bytes it is two cache lines");
 
 // Far ends that refused TCP, by place: a new one takes the slot of an old one.
 #define TX_REFUSED_COUNT 256u
@@ -74,7 +84,8 @@ struct tx_refused {
 
 struct sip_transactions {
 	struct sip_transactions_params params;
-	struct slab *slab;
+	struct slab *slab;      // struct sip_tx
+	struct slab *live_slab; // struct tx_live
 	struct timer_wheel *wheel;
 	struct sip_tx **by_key;
 	struct sip_tx **by_merge;
@@ -97,17 +108,23 @@ struct tx_input {
 struct tx_key tx_key_make(
 	const struct sip_transactions *txs, const struct span *parts, uint32_t count);
 struct sip_tx *tx_lookup(const struct sip_transactions *txs, const struct tx_key *key);
-struct sip_tx *tx_lookup_merge(const struct sip_transactions *txs, const struct tx_key *key);
+struct sip_tx *tx_lookup_merge(const struct sip_transactions *txs, uint64_t key);
 
-// Zeroed, linked by key and, if `merge` is not NULL, by merge key. NULL: full.
-struct sip_tx *tx_new(
-	struct sip_transactions *txs, const struct tx_key *key, const struct tx_key *merge);
-// For a transaction that has not been seen by anyone yet.
+// Zeroed and live, linked by key and, if `merge_key` is not 0, by that. NULL: full.
+struct sip_tx *tx_new(struct sip_transactions *txs, const struct tx_key *key, uint64_t merge_key);
+// For a transaction that has not been seen by anyone yet, or has terminated.
 void tx_discard(struct sip_transactions *txs, struct sip_tx *tx);
+void tx_live_drop(struct sip_transactions *txs, struct sip_tx *tx);
+// Room for `len` bytes, counted; NULL: over the limit.
+struct sip_stored *tx_stored_new(struct sip_transactions *txs, uint32_t len);
+void tx_stored_drop(struct sip_transactions *txs, struct sip_stored **slot);
 // Replaces *slot by a copy of `data`; false: over the limit, *slot is then empty.
 bool tx_store(struct sip_transactions *txs, struct sip_stored **slot, struct span data);
+// By the hop of a live transaction.
 void tx_send(struct sip_transactions *txs, const struct sip_turn *turn, const struct sip_tx *tx,
 	struct span data);
+void tx_send_by(struct sip_transactions *txs, const struct sip_turn *turn, const struct sip_tx *tx,
+	const struct sip_hop *hop, struct span data);
 // Whether the state knows what to do with the event.
 bool tx_allows(const struct sip_tx *tx, enum tx_event event);
 void tx_step(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
@@ -141,3 +158,28 @@ void client_send_cancel(
 // transaction_server.c
 void server_receive(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_received *in);
+// Vias, From, Call-ID and CSeq of every response to a request.
+void server_put_fixed(struct sip_writer *w, const struct sip_received *in);
+// Where responses to a request go.
+struct sip_hop server_hop(struct sip_transactions *txs, const struct sip_turn *turn,
+	const struct sip_received *in);
+
+// transaction_rest.c
+// Keeps what the final response `data` to anything but INVITE adds to the request's own. False: no
+// room, or built by other means than sip_server_put_head().
+bool rest_take_response(struct sip_transactions *txs, struct sip_tx *tx, struct span data);
+// That response again, from the repeated request.
+void rest_put_response(
+	const struct sip_tx *tx, struct sip_writer *w, const struct sip_received *in);
+struct span rest_tag(const struct sip_tx *tx);
+// What the ACK of a refused INVITE needs beyond the refusal.
+struct tx_ack {
+	struct sip_hop hop;
+	struct span uri;
+	struct span routes; // whole lines
+};
+bool rest_take_ack(struct sip_transactions *txs, struct sip_tx *tx, const struct tx_ack *ack);
+// Borrowed from `tx`. False: nothing was kept.
+bool rest_get_ack(const struct sip_tx *tx, struct tx_ack *out);
+// Drops what a finished transaction needs no more; the others stay as they are.
+void rest_shrink(struct sip_transactions *txs, struct sip_tx *tx);

@@ -21,17 +21,15 @@ static struct tx_key server_key(const struct sip_transactions *txs, const struct
 	return tx_key_make(txs, parts, 7);
 }
 
-// RFC 3261 8.2.2.2: the same request by another way. False: none can be told for this one.
-static bool merge_key(
-	const struct sip_transactions *txs, const struct sip_msg *msg, struct tx_key *out)
+// RFC 3261 8.2.2.2: the same request by another way. 0: none can be told for this one.
+static uint64_t merge_key(const struct sip_transactions *txs, const struct sip_msg *msg)
 {
 	if (msg->to.tag.len || !msg->from.tag.len)
-		return false;
+		return 0;
 	struct span parts[5] = { SPAN_LIT("merge"), msg->from.tag, msg->call_id,
 		span_make((const char *)&msg->cseq.number, sizeof(msg->cseq.number)),
 		msg->method_text };
-	*out = tx_key_make(txs, parts, 5);
-	return true;
+	return tx_key_make(txs, parts, 5).a | 1ull << 63;
 }
 
 static struct span method_wanted(const struct sip_msg *msg)
@@ -43,7 +41,7 @@ static struct span method_wanted(const struct sip_msg *msg)
 
 // Back on the connection that the request came by, else by a new one (RFC 3261 18.2.2, RFC 5923),
 // which no WebSocket client listens for (RFC 7118 5).
-static struct sip_hop reply_hop(struct sip_transactions *txs, const struct sip_turn *turn,
+struct sip_hop server_hop(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_received *in)
 {
 	struct sip_local local =
@@ -68,7 +66,7 @@ static void reply_send(struct sip_transactions *txs, const struct sip_turn *turn
 	sip_put_body(&w, SPAN_NONE, SPAN_NONE);
 	if (w.is_overflowed)
 		return;
-	struct sip_hop hop = reply_hop(txs, turn, in);
+	struct sip_hop hop = server_hop(txs, turn, in);
 	txs->params.ops->send(txs->params.context, turn, &hop, sip_writer_text(&w), 0);
 }
 
@@ -100,10 +98,14 @@ void sip_reply_stateless(struct sip_transactions *txs, const struct sip_turn *tu
 
 // Requests ----------
 
-struct server_keys {
-	struct tx_key key, merge;
-	bool has_merge;
-};
+void server_put_fixed(struct sip_writer *w, const struct sip_received *in)
+{
+	const struct sip_msg *msg = in->msg;
+	sip_put_reply_vias(w, msg, &in->hop.addr);
+	sip_put_header(w, SIP_HEADER_FROM, msg->from.text);
+	sip_put_header(w, SIP_HEADER_CALL_ID, msg->call_id);
+	sip_put_cseq(w, msg->cseq.number, msg->method_text);
+}
 
 // Keeps what every response needs, so that the request itself may go.
 static bool head_store(
@@ -112,22 +114,19 @@ static bool head_store(
 	const struct sip_msg *msg = in->msg;
 	struct sip_writer w;
 	sip_writer_init(&w, txs->buffer, sizeof(txs->buffer));
-	sip_put_reply_vias(&w, msg, &in->hop.addr);
-	sip_put_header(&w, SIP_HEADER_FROM, msg->from.text);
-	sip_put_header(&w, SIP_HEADER_CALL_ID, msg->call_id);
-	sip_put_cseq(&w, msg->cseq.number, msg->method_text);
-	tx->head_fixed = w.len;
+	server_put_fixed(&w, in);
+	tx->live->head_fixed = w.len;
 	sip_put_headers_of(&w, msg, SIP_HEADER_RECORD_ROUTE);
-	tx->head_routes = w.len - tx->head_fixed;
+	tx->live->head_routes = w.len - tx->live->head_fixed;
 	sip_put_value(&w, msg->to.text);
-	return !w.is_overflowed && tx_store(txs, &tx->head, sip_writer_text(&w));
+	return !w.is_overflowed && tx_store(txs, &tx->live->head, sip_writer_text(&w));
 }
 
 static struct sip_tx *server_new(struct sip_transactions *txs, const struct sip_turn *turn,
-	const struct server_keys *keys, const struct sip_received *in)
+	const struct tx_key *key, const struct sip_received *in)
 {
 	const struct sip_msg *msg = in->msg;
-	struct sip_tx *tx = tx_new(txs, &keys->key, keys->has_merge ? &keys->merge : NULL);
+	struct sip_tx *tx = tx_new(txs, key, merge_key(txs, msg));
 	if (!tx)
 		return NULL;
 	if (!head_store(txs, tx, in)) {
@@ -138,15 +137,15 @@ static struct sip_tx *server_new(struct sip_transactions *txs, const struct sip_
 	tx->kind = is_invite ? SIP_TX_INVITE_SERVER : SIP_TX_SERVER;
 	tx->state = is_invite ? SIP_TX_PROCEEDING : SIP_TX_TRYING;
 	tx->method = (uint8_t)msg->method;
-	tx->hop = reply_hop(txs, turn, in);
+	tx->live->hop = server_hop(txs, turn, in);
 	tx->is_reliable = tx_is_reliable(txs, turn, in->hop.listener);
 	tx->has_to_tag = msg->to.tag.len != 0;
 	struct sip_token token = {
 		.shard = (uint16_t)sip_callid_shard(&txs->params.keys, msg->call_id),
-		.value = keys->key.a & SIP_TOKEN_VALUE_MAX,
+		.value = key->a & SIP_TOKEN_VALUE_MAX,
 	};
-	sip_token_make(&txs->params.keys, SIP_TOKEN_TAG, &token, tx->tag);
-	tx->tag_len = SIP_TOKEN_LEN;
+	sip_token_make(&txs->params.keys, SIP_TOKEN_TAG, &token, tx->live->tag);
+	tx->live->tag_len = SIP_TOKEN_LEN;
 	metric_add(&txs->metrics.server_started, 1);
 	return tx;
 }
@@ -163,14 +162,13 @@ static uint32_t slow_client_ms(const struct sip_transactions_params *params)
 static void request_new(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_received *in, const struct tx_key *key)
 {
-	struct server_keys keys = { .key = *key };
-	keys.has_merge = merge_key(txs, in->msg, &keys.merge);
-	if (keys.has_merge && tx_lookup_merge(txs, &keys.merge)) {
+	uint64_t merge = merge_key(txs, in->msg);
+	if (merge && tx_lookup_merge(txs, merge)) {
 		metric_add(&txs->metrics.refused_merged, 1);
 		sip_reply_stateless(txs, turn, in, 482, SPAN_NONE);
 		return;
 	}
-	struct sip_tx *tx = server_new(txs, turn, &keys, in);
+	struct sip_tx *tx = server_new(txs, turn, key, in);
 	if (!tx) {
 		metric_add(&txs->metrics.refused_full, 1);
 		sip_reply_stateless(txs, turn, in, 503, SPAN_NONE);
@@ -217,7 +215,7 @@ static void cancel_receive(struct sip_transactions *txs, const struct sip_turn *
 		.request = in->msg,
 		.source = in->hop.addr,
 		.status = 200,
-		.tag = span_make(tx->tag, tx->tag_len),
+		.tag = sip_server_tag(tx),
 	};
 	reply_send(txs, turn, in, &reply);
 	if (tx->is_cancelled || tx->state != SIP_TX_PROCEEDING)
@@ -248,28 +246,31 @@ void server_receive(struct sip_transactions *txs, const struct sip_turn *turn,
 
 void sip_server_set_tag(struct sip_tx *tx, struct span tag)
 {
-	if (tag.len == 0 || tag.len > SIP_TX_TAG_MAX)
+	if (tag.len == 0 || tag.len > SIP_TX_TAG_MAX || !tx->live)
 		return;
-	memcpy(tx->tag, tag.ptr, tag.len);
-	tx->tag_len = (uint16_t)tag.len;
+	memcpy(tx->live->tag, tag.ptr, tag.len);
+	tx->live->tag_len = (uint16_t)tag.len;
 }
 
 struct span sip_server_tag(const struct sip_tx *tx)
 {
-	return span_make(tx->tag, tx->tag_len);
+	return tx->live ? span_make(tx->live->tag, tx->live->tag_len) : rest_tag(tx);
 }
 
 void sip_server_put_head(const struct sip_tx *tx, struct sip_writer *w, uint16_t status,
 	struct span reason)
 {
-	const char *lines = tx->head->data;
-	uint32_t to = tx->head_fixed + tx->head_routes;
+	const struct tx_live *live = tx->live;
 	sip_put_status_line(w, status, reason);
-	sip_put(w, span_make(lines, tx->head_fixed));
+	if (!live) // it was answered and acknowledged: sip_server_respond() takes nothing more
+		return;
+	const char *lines = live->head->data;
+	uint32_t to = live->head_fixed + live->head_routes;
+	sip_put(w, span_make(lines, live->head_fixed));
 	if (status > 100 && status < 300)
-		sip_put(w, span_make(lines + tx->head_fixed, tx->head_routes));
+		sip_put(w, span_make(lines + live->head_fixed, live->head_routes));
 	sip_put_lit(w, "To: ");
-	sip_put(w, span_make(lines + to, tx->head->len - to));
+	sip_put(w, span_make(lines + to, live->head->len - to));
 	if (!tx->has_to_tag && status != 100) {
 		sip_put_lit(w, ";tag=");
 		sip_put(w, sip_server_tag(tx));
@@ -279,7 +280,8 @@ void sip_server_put_head(const struct sip_tx *tx, struct sip_writer *w, uint16_t
 
 static bool is_early(const struct sip_tx *tx, uint16_t status)
 {
-	return status < 200 && (status > 100 || tx->is_reliable || timer_is_armed(&tx->retry));
+	return status < 200 &&
+		(status > 100 || tx->is_reliable || timer_is_armed(&tx->live->retry));
 }
 
 int sip_server_respond(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
@@ -288,14 +290,15 @@ int sip_server_respond(struct sip_transactions *txs, const struct sip_turn *turn
 	enum tx_event event = tx_event_of(status);
 	// RFC 4320 4.2: nobody waits any more for a 408 to anything but INVITE; 4.1: only 100, and
 	// only when it is due (tx_step()), may come before its final answer.
-	bool is_futile = tx->kind == SIP_TX_SERVER && (status == 408 || is_early(tx, status));
-	if (is_futile || !tx_allows(tx, event)) {
+	bool is_futile = tx->kind == SIP_TX_SERVER && tx->live &&
+		(status == 408 || is_early(tx, status));
+	if (!tx->live || is_futile || !tx_allows(tx, event)) {
 		metric_add(&txs->metrics.responses_late, 1);
 		return -EALREADY;
 	}
 	tx->status = status;
 	tx_step(txs, turn, tx, event, &(struct tx_input){ .data = data });
-	return tx->out ? 0 : -ENOMEM;
+	return tx->rest || (tx->live && tx->live->out) ? 0 : -ENOMEM;
 }
 
 int sip_server_respond_simple(struct sip_transactions *txs, const struct sip_turn *turn,
@@ -315,5 +318,8 @@ void sip_server_acked(struct sip_transactions *txs, const struct sip_turn *turn,
 		return;
 	(void)turn;
 	tx->is_acked = true;
-	timer_stop(txs->wheel, &tx->retry);
+	if (tx->live) {
+		timer_stop(txs->wheel, &tx->live->retry);
+		rest_shrink(txs, tx);
+	}
 }

@@ -76,23 +76,24 @@ bool size_prefers_stream(struct sip_transactions *txs, const struct sip_turn *tu
 bool size_fall_back(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
 	bool is_refused)
 {
-	if (!tx->has_fallback || tx->state != SIP_TX_CALLING || !tx->out)
+	if (!tx->has_fallback || tx->state != SIP_TX_CALLING || !tx->live->out)
 		return false;
 	struct sip_local local =
-		txs->params.ops->local(txs->params.context, turn, tx->fallback);
+		txs->params.ops->local(txs->params.context, turn, tx->live->fallback);
 	struct sip_writer w;
 	uint64_t print;
 	sip_writer_init(&w, txs->buffer, sizeof(txs->buffer));
 	tx->has_fallback = false;
-	if (!put_moved(&w, span_make(tx->out->data, tx->out->len), &local) ||
-		!tx_store(txs, &tx->out, sip_writer_text(&w)))
+	if (!put_moved(&w, span_make(tx->live->out->data, tx->live->out->len), &local) ||
+		!tx_store(txs, &tx->live->out, sip_writer_text(&w)))
 		return false;
-	if (is_refused)
-		*refused_at(txs, &tx->hop.addr, &print) =
-			(struct tx_refused){ print, turn->now_ms + REFUSED_MS };
+	if (is_refused) {
+		struct tx_refused *refused = refused_at(txs, &tx->live->hop.addr, &print);
+		*refused = (struct tx_refused){ print, turn->now_ms + REFUSED_MS };
+	}
 	metric_add(&txs->metrics.long_requests_returned, 1);
-	tx->hop.listener = tx->fallback;
-	tx->hop.connection = 0;
+	tx->live->hop.listener = tx->live->fallback;
+	tx->live->hop.connection = 0;
 	tx->is_reliable = false;
 	tx_timer_retry(txs, turn, tx, txs->params.t1_ms);
 	tx_timer_end(txs, turn, tx, 64 * txs->params.t1_ms);

@@ -117,6 +117,9 @@ static bool urn_eq(struct span a, struct span b)
 
 bool sip_uri_eq(const struct sip_uri *a, const struct sip_uri *b)
 {
+	// Also with a parameter twice, which RFC 3261 19.1.1 forbids and no other URI agrees with.
+	if (span_eq(a->text, b->text))
+		return true;
 	if (a->scheme != b->scheme)
 		return false;
 	switch (a->scheme) {

@@ -139,6 +139,7 @@ struct sim {
 	uint32_t mutants;      // messages with flipped bytes still to be sent
 	struct config config;
 	struct config_trunk trunks[3];
+	struct config_profile profiles[SIM_SIDES];
 	struct config_route routes[4];
 	struct shm_map signaling, media;
 	struct flow_view view;

@@ -36,11 +36,21 @@ static void make_realm(struct sim *sim, uint32_t i)
 	realm->media[0] = to_addr(places[i].media).ip;
 }
 
+static void make_profile(struct sim *sim, uint32_t i)
+{
+	struct profile_sdp *sdp = &sim->profiles[i].sdp;
+
+	sim->profiles[i].name = places[i].realm;
+	sdp->streams_max = PROFILE_STREAMS_MAX;
+	sdp->bundle = PROFILE_BUNDLE_PASS;
+}
+
 static void make_trunk(struct sim *sim, uint32_t i)
 {
 	struct config_trunk *trunk = &sim->trunks[i];
 
-	*trunk = (struct config_trunk){ .name = places[i].realm, .realm = i };
+	*trunk = (struct config_trunk){ .name = places[i].realm, .realm = i,
+		.profile = i };
 	trunk->hosts[trunk->host_count++] = to_addr(places[i].host);
 	if (places[i].host2)
 		trunk->hosts[trunk->host_count++] = to_addr(places[i].host2);
@@ -57,11 +67,13 @@ static void make_config(struct sim *sim)
 {
 	sim->config = (struct config){ .node_id = "sim", .workers = SIM_WORKERS,
 		.realm_count = SIM_SIDES, .trunks = sim->trunks, .trunk_count = SIM_SIDES,
-		.routes = sim->routes, .route_count = 4 };
+		.routes = sim->routes, .route_count = 4, .profiles = sim->profiles,
+		.profile_count = SIM_SIDES };
 	sim->config.limits.ring_timeout_ms = 20000;
 	sim->config.limits.media_timeout_ms = fault_is(sim, "silence-kept") ? 0 : SIM_SILENCE_MS;
 	sim->config.limits.quarantine_ms = 5000;
 	for (uint32_t i = 0; i < SIM_SIDES; i++) {
+		make_profile(sim, i);
 		make_realm(sim, i);
 		make_trunk(sim, i);
 	}

@@ -129,6 +129,12 @@ no_loss() { # nothing dropped on the way between the workers, nor refused by the
 		[ "$(metric '.net.passed')" -gt 0 ]
 }
 
+transactions_are_told() { # INVITE and BYE by either leg, and the BYEs' server side lingers
+	[ "$(metric '.transactions.client_started')" -ge 400 ] &&
+		[ "$(metric '.transactions.server_started')" -ge 400 ] &&
+		[ "$(metric '.transactions.lingering')" -gt 0 ]
+}
+
 runs_as() {
 	wait_for 5 sh -c "[ \"\$(ps -o user= -p $signaling)\" = $1 ]" &&
 		grep -q '^NoNewPrivs:.*1' "/proc/$signaling/status"
@@ -167,6 +173,7 @@ round() { # NAME BORDER-A BORDER-B CALLER CALLEE MEDIA-A MEDIA-B
 	report "$family/no call is left" wait_for 5 tables_print
 	report "$family/all ended by bye" ended_well
 	report "$family/no message lost" no_loss
+	report "$family/transactions are counted" transactions_are_told
 	report "$family/ports come back" ports_come_back
 	report "$family/clean stop" stops_cleanly
 	report "$family/starts again as nobody" start_signaling --user nobody

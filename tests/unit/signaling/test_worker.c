@@ -7,6 +7,7 @@
 #include "call/metric.h"
 #include "call/trunk.h"
 #include "net/udp.h"
+#include "sip/transaction.h"
 
 #include <poll.h>
 #include <setjmp.h>
@@ -28,6 +29,7 @@
 struct core {
 	struct core_params params;
 	struct core_metrics metrics;
+	struct sip_transaction_metrics transactions;
 	uint64_t timer_ms; // UINT64_MAX = none
 	struct outbox_send timer_send;
 	uint32_t calls;
@@ -150,6 +152,11 @@ void core_hangup_all(struct core *core, struct core_env *env)
 const struct core_metrics *core_metrics(const struct core *core)
 {
 	return &core->metrics;
+}
+
+const struct sip_transaction_metrics *core_transaction_metrics(const struct core *core)
+{
+	return &core->transactions;
 }
 
 bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info *out)

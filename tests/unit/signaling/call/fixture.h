@@ -33,6 +33,7 @@ struct fixture {
 	struct config config;
 	struct config_trunk trunks[2];
 	struct config_route routes[2];
+	struct config_profile profiles[2]; // of the phones, of the carrier
 	struct shm_map signaling, media;
 	struct flow_view view;
 	struct rng rng;
@@ -59,8 +60,12 @@ static inline void fixture_config(struct fixture *f)
 
 	f->config = (struct config){ .realm_count = 2, .trunks = f->trunks, .trunk_count = 2,
 		.routes = f->routes, .route_count = 2,
+		.profiles = f->profiles, .profile_count = 2,
 		.limits = { .ring_timeout_ms = 30000 } };
 	for (uint32_t i = 0; i < 2; i++) {
+		f->profiles[i].name = i ? "carrier" : "phones";
+		f->profiles[i].sdp.streams_max = 16;
+		f->profiles[i].sdp.bundle = PROFILE_BUNDLE_PASS;
 		f->config.realms[i] = (struct config_realm){ .name = i ? "core" : "access",
 			.listener_count = 1, .media_count = 1, .port_min = 20000,
 			.port_max = 20255, .latching = i ? CONFIG_LATCH_STRICT : CONFIG_LATCH_LEARN,
@@ -73,7 +78,7 @@ static inline void fixture_config(struct fixture *f)
 	f->trunks[0].hosts[0] = fixture_addr("10.1.1.200");
 	CHECK(ip_prefix_parse(SPAN_LIT("10.1.1.0/24"), &f->trunks[0].match[0]) == 0);
 	f->trunks[1] = (struct config_trunk){ .name = "carrier", .realm = REALM_CORE,
-		.host_count = 2 };
+		.profile = 1, .host_count = 2 };
 	f->trunks[1].hosts[0] = fixture_addr("10.2.1.1");
 	f->trunks[1].hosts[1] = fixture_addr("10.2.1.2");
 	f->routes[0] = (struct config_route){ .from_realm = REALM_ACCESS, .from_trunk = -1,

@@ -18,13 +18,15 @@ static const struct {
 	{ "options", "OPTIONS sip:x", "Require: foo\r\n", "", "SIP/2.0 420 ",
 		"Unsupported: foo\r\n" },
 	{ "body", "INVITE sip:100@x", "Content-Type: text/plain\r\n", "hello", "SIP/2.0 415 ",
-		"Accept: application/sdp\r\n" },
+		"Accept: application/sdp, multipart/mixed\r\n" },
 	{ "untyped body", "INVITE sip:100@x", "", "v=0", "SIP/2.0 400 Missing Content-Type", NULL },
 	{ "coded body", "INVITE sip:100@x",
 		"Content-Type: application/sdp\r\nContent-Encoding: gzip\r\n", "x", "SIP/2.0 415 ",
 		"Accept-Encoding: identity\r\n" },
 	{ "multipart", "INVITE sip:100@x", "Content-Type: multipart/mixed;boundary=x\r\n", "--x",
-		"SIP/2.0 415 ", "Accept: application/sdp\r\n" },
+		"SIP/2.0 400 Malformed Body", NULL },
+	{ "unlisted part", "INVITE sip:100@x", "Content-Type: multipart/mixed;boundary=x\r\n",
+		"--x\r\n\r\nhello\r\n--x--\r\n", "SIP/2.0 415 ", "Accept: application/sdp" },
 	{ "method", "DANCE sip:x", "", "", "SIP/2.0 405 ",
 		"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS" },
 	{ "register", "REGISTER sip:x", "", "", "SIP/2.0 405 ", "Allow: INVITE" },
@@ -68,7 +70,7 @@ static void each_by_its_name(void **state)
 	}
 	assert_int_equal(f->ended_count, 0);
 	assert_int_equal(metric_read(&core_metrics(f->core)->refused_extension), 3);
-	assert_int_equal(metric_read(&core_metrics(f->core)->refused_body), 4);
+	assert_int_equal(metric_read(&core_metrics(f->core)->refused_body), 5);
 }
 
 // RFC 3261 8.1.1.8: without a Contact nobody could be sent a BYE.

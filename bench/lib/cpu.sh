@@ -1,0 +1,63 @@
+# cpu.sh - who used the CPU in a measurement; sourced by the benches that load a real process.
+#
+#   cpu_core      the core of what is measured (the last one); the generator has core 0
+#   cpu_subjects  pids of what is measured, set by the bench
+#   LAB_DIR       *.pid there: the laboratory's other programs
+#
+# Everything is what the scheduler charged to threads (/proc/PID/task/*/schedstat, ns), which is exact
+# where ticks of the clock are not.
+cpu_core=$(($(nproc) - 1))
+cpu_softirq_pid=$(pgrep -x "ksoftirqd/$cpu_core")
+cpu_subjects=
+
+# sum of the ns on a core of the tasks whose schedstat files are given on standard input
+cpu_sum() { xargs cat 2>/dev/null | awk '{ s += $1 } END { printf "%.0f", s }'; }
+
+# ns of CPU charged to what is measured so far: all its threads, and the soft interrupts of its core
+cpu_subject_ns() {
+	local pid
+	for pid in $cpu_subjects $cpu_softirq_pid; do
+		ls "/proc/$pid"/task/*/schedstat
+	done 2>/dev/null | cpu_sum
+}
+
+# ns of CPU of the laboratory's other programs and of kernel threads: the other core's soft interrupts
+# are the generator's own packets
+cpu_helper_ns() {
+	local pid
+	for pid in $(cat "$LAB_DIR"/*.pid) $(ps -o pid= --ppid 2); do
+		case " $cpu_subjects $cpu_softirq_pid " in
+		*" $pid "*) ;;
+		*) ls "/proc/$pid"/task/*/schedstat ;;
+		esac
+	done 2>/dev/null | cpu_sum
+}
+
+# ns of CPU used by anybody, stolen by the host included. Where the cgroups count it, exactly; else in
+# ticks of the clock, which a quota in step with them would fool.
+cpu_machine_ns() {
+	local stolen='$1 == "cpu" { printf "%.0f", $9 * 1e7 }' usage=/sys/fs/cgroup/cpuacct/cpuacct.usage
+	if [ -f $usage ]; then
+		echo $(($(cat $usage) + $(awk "$stolen" /proc/stat)))
+	else
+		awk '$1 == "cpu" { printf "%.0f", ($2 + $3 + $4 + $7 + $8 + $9) * 1e7 }' /proc/stat
+	fi
+}
+
+# cpu_trial SECONDS COMMAND...: runs the generator, its JSON report on standard output, with
+# "subject_cpu_ns" and "stranger_share" added: what others used, in parts of a core.
+cpu_trial() {
+	local seconds=$1 subject helpers machine
+	local TIMEFORMAT='%U %S'
+	shift
+	subject=$(cpu_subject_ns) helpers=$(cpu_helper_ns) machine=$(cpu_machine_ns)
+	{ time "$@" 2>>"$LAB_DIR/blast.log" >"$LAB_DIR/blast.json"; } 2>"$LAB_DIR/blast.time" || return 1
+	jq -c --argjson all $(($(cpu_machine_ns) - machine)) \
+		--argjson subject $(($(cpu_subject_ns) - subject)) \
+		--argjson helpers $(($(cpu_helper_ns) - helpers)) \
+		--argjson own "$(awk '{ printf "%.0f", ($1 + $2) * 1e9 }' "$LAB_DIR/blast.time")" \
+		--argjson seconds "$seconds" '
+		. + {subject_cpu_ns: $subject,
+		     stranger_share: ([0, ($all - $subject - $helpers - $own) / ($seconds * 1e9)] | max)}' \
+		"$LAB_DIR/blast.json"
+}

@@ -1,0 +1,1 @@
+muga_fuzz(framing signaling_sip)

@@ -1,0 +1,1 @@
+muga_fuzz(header signaling_sip)

@@ -1,0 +1,1 @@
+muga_fuzz(keepalive signaling_net)

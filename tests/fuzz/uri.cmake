@@ -1,0 +1,1 @@
+muga_fuzz(uri signaling_sip)

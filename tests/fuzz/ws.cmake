@@ -1,0 +1,1 @@
+muga_fuzz(ws signaling_net)
