@@ -13,8 +13,15 @@
 
 #define CONFIG_PROFILES_MAX 256u
 
+// Who carries a REFER out (RFC 3515).
+enum profile_refer { PROFILE_REFER_HANDLE, PROFILE_REFER_PASS, PROFILE_REFER_REJECT };
+// What becomes of a 3xx (RFC 3261 8.1.3.4).
+enum profile_redirect { PROFILE_REDIRECT_REJECT, PROFILE_REDIRECT_FOLLOW, PROFILE_REDIRECT_PASS };
+
 // Keys `flow` (profile_flow.c): who does what in a call: timers, 100rel, transfer, redirection.
 struct profile_flow {
+	uint32_t refer;    // enum profile_refer, of the leg that a REFER comes by
+	uint32_t redirect; // enum profile_redirect, of the leg that a 3xx comes by
 };
 
 #define PROFILE_CODECS_MAX 32u // in each list

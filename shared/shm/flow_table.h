@@ -65,6 +65,11 @@ void flow_writer_set_media(struct flow_writer *writer, const struct shm_map *med
 int flow_pair_claim(struct flow_writer *writer, uint16_t media_address, uint16_t port,
 	uint64_t incarnation, struct flow_pair *out);
 
+// The reverse: the call goes to another worker, its flows go on here as orphans until the call
+// claims them again or no packet passes any more. `pair` is dead afterwards. What was never
+// published, or finds no memory, is retired.
+void flow_pair_disown(struct flow_writer *writer, struct flow_pair *pair);
+
 // Reserves an even port, its odd neighbour, two slots and two states. media_shard 0..63 pins the
 // call's shard, -1 takes the one with most free pairs that no other address lacks. 0, -ENOSPC: no
 // ports on that address, -ENOMEM: no slots left. O(1), also at 99 % occupancy.

@@ -12,8 +12,10 @@
 #define ORPHAN_RUN_MS	 10u // between two slices
 #define ORPHAN_RUN_COUNT 64u // orphans looked at in one slice
 
-static struct orphan *orphan_add(struct flow_writer *w, const struct flow_cfg *cfg, uint32_t pair)
+static struct orphan *orphan_add(struct flow_writer *w, const struct flow_pair *pair)
 {
+	uint32_t at = pair_of(w, pair->media_address, pair->port);
+
 	if (w->orphan_count == w->orphan_capacity) {
 		uint32_t capacity = w->orphan_capacity ? w->orphan_capacity * 2 : 64;
 		struct orphan *orphans = realloc(w->orphans, capacity * sizeof(*orphans));
@@ -23,14 +25,8 @@ static struct orphan *orphan_add(struct flow_writer *w, const struct flow_cfg *c
 		w->orphan_capacity = capacity;
 	}
 	struct orphan *orphan = &w->orphans[w->orphan_count];
-	*orphan = (struct orphan){ .adopted_ms = w->now_ms,
-		.pair = { .media_address = cfg->media_address,
-			.port = cfg->port & 0xfffe,
-			.cfg_slot = { SHM_FLOW_NONE, SHM_FLOW_NONE },
-			.state_index = { SHM_FLOW_NONE, SHM_FLOW_NONE },
-			.incarnation = cfg->incarnation } };
-	w->pair_link[pair] = PAIR_ORPHAN | w->orphan_count++;
-	w->pairs_used++;
+	*orphan = (struct orphan){ .adopted_ms = w->now_ms, .pair = *pair };
+	w->pair_link[at] = PAIR_ORPHAN | w->orphan_count++;
 	return orphan;
 }
 
@@ -44,10 +40,16 @@ bool orphan_adopt(struct flow_writer *w, const struct flow_cfg *cfg, uint32_t sl
 {
 	uint32_t pair = pair_of(w, cfg->media_address, cfg->port);
 	uint32_t link = w->pair_link[pair];
+	struct flow_pair found = { .media_address = cfg->media_address,
+		.port = cfg->port & 0xfffe,
+		.cfg_slot = { SHM_FLOW_NONE, SHM_FLOW_NONE },
+		.state_index = { SHM_FLOW_NONE, SHM_FLOW_NONE },
+		.incarnation = cfg->incarnation };
 	struct orphan *orphan = is_orphan(link) ? &w->orphans[link & ~PAIR_ORPHAN]
-						: orphan_add(w, cfg, pair);
+						: orphan_add(w, &found);
 	if (!orphan)
 		return false;
+	w->pairs_used += !is_orphan(link);
 	uint32_t which = cfg->port & 1;
 	orphan->pair.cfg_slot[which] = slot;
 	orphan->pair.state_index[which] = cfg->state_index;
@@ -78,6 +80,18 @@ int flow_pair_claim(struct flow_writer *w, uint16_t media_address, uint16_t port
 		return -ENOENT;
 	*out = orphan_remove(w, link & ~PAIR_ORPHAN);
 	return 0;
+}
+
+void flow_pair_disown(struct flow_writer *w, struct flow_pair *pair)
+{
+	CHECK(pair->incarnation != 0);
+	bool is_published = pair->generation[0] != 0 || pair->generation[1] != 0;
+	if (!is_published || !orphan_add(w, pair)) {
+		flow_pair_retire(w, pair);
+		return;
+	}
+	*pair = (struct flow_pair){ .cfg_slot = { SHM_FLOW_NONE, SHM_FLOW_NONE },
+		.state_index = { SHM_FLOW_NONE, SHM_FLOW_NONE } };
 }
 
 // When media last used that state for that incarnation, in ms; 0 = never, or not to be believed.

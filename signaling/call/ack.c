@@ -46,6 +46,8 @@ void ack_receive(struct call *call, const struct sip_turn *turn, enum call_side 
 	}
 	if (invite->server)
 		sip_server_acked(call->core->txs, turn, invite->server);
+	else
+		timer_stop(call->core->wheel, &call->ring_timer); // of a call taken over
 	if (call->state == CALL_STATE_ANSWERED)
 		call->state = CALL_STATE_CONNECTED;
 	bool is_late = invite->is_late && !call->is_finished;

@@ -173,6 +173,17 @@ void answer_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_f
 	call_settle(call);
 }
 
+// The answer to an INVITE that nobody waits for any more: its sender was told otherwise, or its
+// transactions died with another worker. An offer in it cannot be answered.
+static void acknowledge_lost(struct call *call, const struct sip_turn *turn, enum call_side side)
+{
+	struct call_hangup hangup = { .cause = CALL_CAUSE_DEAD_DIALOG, .code = 408 };
+
+	leg_send_ack(call, turn, side, call->invite.client_cseq, SPAN_NONE);
+	if (call->invite.is_late)
+		call_hangup(call, turn, &hangup);
+}
+
 void answer_again(struct call *call, const struct sip_turn *turn, enum call_side side,
 	const struct sip_msg *msg)
 {
@@ -188,6 +199,8 @@ void answer_again(struct call *call, const struct sip_turn *turn, enum call_side
 			leg_repeat_ack(call, turn, side);
 		else if (call->is_finished)
 			leg_shed_answer(call, turn, side, msg);
+		else if (!call->invite.is_active && call->invite.client_cseq == msg->cseq.number)
+			acknowledge_lost(call, turn, side);
 		return;
 	}
 	leg_shed_answer(call, turn, side, msg);

@@ -3,59 +3,47 @@
 #include "base/check.h"
 #include "base/log.h"
 
-static struct call **bucket_of(struct core *core, uint64_t token)
+struct call *call_new_empty(struct core *core, const struct core_env *env)
 {
-	return &core->buckets[(token >> 1) & core->bucket_mask];
-}
+	struct call *call = slab_get(core->calls);
 
-static void make_identifiers(struct call *call, struct core *core)
-{
-	for (uint32_t side = 0; side < CALL_LEGS; side++) {
-		struct sip_token token = { .shard = (uint16_t)call->shard,
-			.value = call->token + side };
-
-		sip_token_make(&core->keys, SIP_TOKEN_TAG, &token, call->legs[side].tag);
-		sip_token_make(&core->keys, SIP_TOKEN_CONTACT, &token, call->legs[side].contact);
+	if (!call)
+		return NULL;
+	call->core = core;
+	call->started_ms = env->now_ms;
+	call->started_unix_ms = env->unix_ms;
+	arena_init(&call->arena, CALL_ARENA_MAX);
+	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		call->legs[side].trunk_slot = TRUNK_NONE;
-	}
+	return call;
 }
 
 struct call *call_new(struct core *core, const struct core_env *env, struct span call_id)
 {
-	struct call *call = slab_get(core->calls);
-	enum call_side side;
+	struct call *call = call_new_empty(core, env);
 	uint64_t token;
 
 	if (!call)
 		return NULL;
 	do {
 		token = rng_u64(env->rng) & SIP_TOKEN_VALUE_MAX & ~1ull;
-	} while (token == 0 || call_lookup(core, token, &side));
-	call->core = core;
+	} while (token == 0 || leg_lookup(core, token) || leg_lookup(core, token + 1));
 	call->token = token;
 	call->shard = sip_callid_shard(&core->keys, call_id);
-	call->started_ms = env->now_ms;
-	call->started_unix_ms = env->unix_ms;
-	arena_init(&call->arena, CALL_ARENA_MAX);
-	make_identifiers(call, core);
-	struct call **bucket = bucket_of(core, token);
-	call->next = *bucket;
-	*bucket = call;
+	for (uint32_t side = 0; side < CALL_LEGS; side++)
+		leg_link(call, side, token + side, call->shard);
 	CORE_COUNT(core, calls_started);
 	return call;
 }
 
 struct call *call_lookup(struct core *core, uint64_t value, enum call_side *side)
 {
-	uint64_t token = value & ~1ull;
+	const struct call_leg *leg = leg_lookup(core, value);
 
-	for (struct call *call = *bucket_of(core, token); call; call = call->next) {
-		if (call->token != token)
-			continue;
-		*side = value & 1 ? CALL_LEG_B : CALL_LEG_A;
-		return call;
-	}
-	return NULL;
+	if (!leg)
+		return NULL;
+	*side = leg == &leg->call->legs[CALL_LEG_A] ? CALL_LEG_A : CALL_LEG_B;
+	return leg->call;
 }
 
 // Generation above, index below: never 0, because no object has generation 0.
@@ -95,6 +83,39 @@ bool call_set_text(struct call *call, struct sip_text *text, struct span value)
 	return true;
 }
 
+static void release(struct call *call)
+{
+	struct core *core = call->core;
+
+	timer_stop(core->wheel, &call->ring_timer);
+	timer_stop(core->wheel, &call->host_timer);
+	timer_stop(core->wheel, &call->media_timer);
+	for (uint32_t side = 0; side < CALL_LEGS; side++) {
+		trunk_give(core->trunks, call->legs[side].trunk_slot);
+		call->legs[side].trunk_slot = TRUNK_NONE;
+	}
+	call->state = CALL_STATE_ENDING;
+}
+
+static void bury(struct call *call)
+{
+	struct core *core = call->core;
+
+	for (uint32_t side = 0; side < CALL_LEGS; side++)
+		leg_unlink(core, &call->legs[side]);
+	call->is_dead = true;
+	call->next = core->dead;
+	core->dead = call;
+}
+
+void call_leave(struct call *call, const struct core_env *env)
+{
+	call->is_finished = true;
+	release(call);
+	media_disown(&call->media, env);
+	bury(call);
+}
+
 void call_finish(struct call *call, const struct core_env *env, enum call_cause cause)
 {
 	struct core *core = call->core;
@@ -111,23 +132,15 @@ void call_finish(struct call *call, const struct core_env *env, enum call_cause 
 	summary.ended_unix_ms = env->unix_ms;
 	if (outbox_call_end(env->outbox, &summary) < 0)
 		CORE_COUNT(core, outbox_full);
-	timer_stop(core->wheel, &call->ring_timer);
-	timer_stop(core->wheel, &call->host_timer);
-	timer_stop(core->wheel, &call->media_timer);
+	release(call);
 	media_close_all(&call->media, env);
 	struct sip_turn turn = { .env = core->env, .now_ms = env->now_ms };
 	relay_end_all(call, &turn);
-	for (uint32_t side = 0; side < CALL_LEGS; side++) {
-		trunk_give(core->trunks, call->legs[side].trunk_slot);
-		call->legs[side].trunk_slot = TRUNK_NONE;
-	}
-	call->state = CALL_STATE_ENDING;
 	CORE_COUNT(core, calls_ended);
 }
 
 void call_settle(struct call *call)
 {
-	struct core *core = call->core;
 	const struct call_invite *invite = &call->invite;
 
 	if (!call->is_finished || call->is_dead)
@@ -140,13 +153,7 @@ void call_settle(struct call *call)
 	// A host that comes to life late must find somebody who hangs up.
 	if (call->invites_given_up)
 		return;
-	struct call **link = bucket_of(core, call->token);
-	while (*link != call)
-		link = &(*link)->next;
-	*link = call->next;
-	call->is_dead = true;
-	call->next = core->dead;
-	core->dead = call;
+	bury(call);
 }
 
 void core_reap(struct core *core)

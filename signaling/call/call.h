@@ -25,6 +25,10 @@ struct leg_ability {
 };
 
 struct call_leg {
+	struct call *call;       // whose leg it is, NULL = not in the token table
+	struct call_leg *next;   // in its bucket of that table
+	uint64_t token;          // in its tag, 48 bits
+	uint32_t shard;          // likewise; the call's own unless the leg came from another call
 	struct sip_dialog dialog;
 	bool has_dialog;         // dialog is initialised
 	struct sip_hop hop;      // by which the far end's messages come
@@ -60,8 +64,8 @@ struct call_invite {
 
 struct call {
 	struct core *core;
-	struct call *next;       // in its bucket of the token table, or on the list of the dead
-	uint64_t token;          // even, 48 bits; leg B's identifiers carry token + 1
+	struct call *next;       // on the list of the dead
+	uint64_t token;          // even, 48 bits; the leg B that it began with carries token + 1
 	uint32_t shard;
 	enum call_state state;
 	bool is_finished;        // summary given, media and trunks given back
@@ -108,12 +112,17 @@ static inline enum call_side call_other(enum call_side side)
 struct call *call_new(struct core *core, const struct core_env *env, struct span call_id);
 // The call whose identifier carries `value` (struct sip_token), with the side; NULL: none.
 struct call *call_lookup(struct core *core, uint64_t value, enum call_side *side);
+// A call without identifiers and legs, in no table but the slab: call_import() fills it in.
+struct call *call_new_empty(struct core *core, const struct core_env *env);
 struct call *call_of_tx(struct core *core, const struct sip_tx *tx);
 void *call_user(const struct call *call); // for sip_tx_set_user()
 
 // The session is over: records the cause, retires media, gives trunks back, reports. Only the first
 // call of it counts.
 void call_finish(struct call *call, const struct core_env *env, enum call_cause cause);
+// Gone from this core without a word: its flows become orphans of their worker. No transaction of
+// it is under way.
+void call_leave(struct call *call, const struct core_env *env);
 // Finished, and no transaction of it matters any more: hands it to core_reap().
 void call_settle(struct call *call);
 

@@ -22,7 +22,7 @@ struct core {
 	struct sip_transactions *txs;
 	struct slab *calls;
 	struct slab *relays;
-	struct call **buckets;       // token table, [bucket_mask + 1]
+	struct call_leg **buckets;   // token table, [bucket_mask + 1]
 	uint32_t bucket_mask;
 	struct call *dead;
 	struct trunk_table *trunks;
@@ -47,6 +47,21 @@ static inline struct core_env *core_env_of(const struct sip_turn *turn)
 
 // Frees the calls that were settled.
 void core_reap(struct core *core);
+
+// leg_table.c: the leg that a token of ours names ------------------------------------------------
+
+// Makes tag and Contact of a leg in `shard` that will carry `token`, and puts it into the table.
+void leg_link(struct call *call, enum call_side side, uint64_t token, uint32_t shard);
+void leg_unlink(struct core *core, struct call_leg *leg); // safe on one that is in none
+struct call_leg *leg_lookup(const struct core *core, uint64_t token); // NULL: none
+// Another call of the same core takes the leg over, with its dialog, texts and identifiers; what
+// was at that place is forgotten, `from` is left without a leg there. False: the arena of `to` is
+// full, and nothing has changed. No transaction may wait on the leg.
+struct leg_place {
+	struct call *call;
+	enum call_side side;
+};
+bool leg_move(struct leg_place from, struct leg_place to);
 
 // refuse.c: answers that end a request ------------------------------------------------------------
 
@@ -124,6 +139,10 @@ void leg_send_bye(struct call *call, const struct sip_turn *turn, enum call_side
 // A 2xx of another fork, or of an INVITE given up: ACK, then BYE.
 void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_side side,
 	const struct sip_msg *response);
+
+// Of a call that came as a record: a 2xx that comes again is acknowledged again.
+void leg_restore_ack(struct call *call, enum call_side side, const struct core_env *env,
+	uint32_t cseq);
 
 struct leg_response {
 	uint16_t status;

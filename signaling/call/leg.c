@@ -86,11 +86,11 @@ static void put_self(struct sip_writer *w, const struct call_leg *leg, const str
 		ability_put(w);
 }
 
-static void make_branch(const struct call *call, const struct sip_turn *turn,
+static void make_branch(const struct call *call, const struct core_env *env,
 	char branch[SIP_BRANCH_LEN])
 {
 	struct sip_token token = { .shard = (uint16_t)call->shard,
-		.value = rng_u64(core_env_of(turn)->rng) & SIP_TOKEN_VALUE_MAX };
+		.value = rng_u64(env->rng) & SIP_TOKEN_VALUE_MAX };
 
 	sip_branch_make(&call->core->keys, &token, branch);
 }
@@ -133,7 +133,7 @@ struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
 	char branch[SIP_BRANCH_LEN];
 	struct sip_tx *tx = NULL;
 
-	make_branch(call, turn, branch);
+	make_branch(call, core_env_of(turn), branch);
 	if (build_request(call, turn, request, branch)) {
 		struct sip_client_params params = {
 			.data = span_make(core->message, core->message_len),
@@ -177,10 +177,17 @@ void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side
 	struct call_leg *leg = &call->legs[side];
 
 	leg->acked_cseq = cseq;
-	make_branch(call, turn, leg->ack_branch);
+	make_branch(call, core_env_of(turn), leg->ack_branch);
 	if (!call_set_text(call, &leg->ack_body, body))
 		CORE_COUNT(call->core, arena_full);
 	send_ack(call, turn, side, body);
+}
+
+void leg_restore_ack(struct call *call, enum call_side side, const struct core_env *env,
+	uint32_t cseq)
+{
+	call->legs[side].acked_cseq = cseq;
+	make_branch(call, env, call->legs[side].ack_branch);
 }
 
 void leg_repeat_ack(struct call *call, const struct sip_turn *turn, enum call_side side)
@@ -255,7 +262,7 @@ void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_s
 	if (sip_dialog_init_uac(&leg->dialog, &arena, &params) == 0 &&
 		sip_dialog_receive_response(&leg->dialog, response) == 0) {
 		leg->acked_cseq = response->cseq.number;
-		make_branch(call, turn, leg->ack_branch);
+		make_branch(call, core_env_of(turn), leg->ack_branch);
 		send_ack(call, turn, side, SPAN_NONE);
 		struct leg_request bye = { .side = side, .method = SIP_METHOD_BYE,
 			.cseq = response->cseq.number + 1 };

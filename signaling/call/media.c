@@ -227,6 +227,42 @@ void media_close_all(struct media *media, const struct core_env *env)
 	media->shard = -1;
 }
 
+int media_adopt(struct media *media, const struct core_env *env, const struct media_adopt *adopt)
+{
+	CHECK(adopt->index < MEDIA_STREAMS_MAX);
+	struct media_stream *stream = &media->streams[adopt->index];
+	struct media_stream found = { .is_open = true, .kind = adopt->kind };
+
+	if (stream->is_open)
+		return -EEXIST;
+	for (uint32_t side = 0; side < CALL_LEGS; side++) {
+		int err = flow_pair_claim(env->flows, adopt->address[side], adopt->port[side],
+			adopt->incarnation[side], &found.pair[side]);
+
+		if (err && side == CALL_LEG_B)
+			flow_pair_disown(env->flows, &found.pair[CALL_LEG_A]);
+		if (err)
+			return err;
+		found.remote[side] = adopt->remote[side];
+		media->address[side] = adopt->address[side];
+	}
+	*stream = found;
+	media->shard = (int)shm_media_shard(adopt->port[CALL_LEG_A]);
+	return 0;
+}
+
+void media_disown(struct media *media, const struct core_env *env)
+{
+	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
+		struct media_stream *stream = &media->streams[i];
+
+		for (uint32_t side = 0; stream->is_open && side < CALL_LEGS; side++)
+			flow_pair_disown(env->flows, &stream->pair[side]);
+		*stream = (struct media_stream){ 0 };
+	}
+	media->shard = -1;
+}
+
 bool media_has_open(const struct media *media)
 {
 	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++)

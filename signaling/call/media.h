@@ -50,6 +50,19 @@ int media_open(struct media *media, const struct core_env *env, uint32_t index,
 // Publishes what changed, both legs of all open streams; records are complete before the first
 // store to the index. -ENOMEM: no slot for a new generation; some legs may still serve the old one.
 int media_publish(struct media *media, const struct core_env *env, const struct media_owner *owner);
+// A stream of a call that came as a record: its pairs are claimed from the orphans of this worker.
+struct media_adopt {
+	uint32_t index;
+	uint8_t kind;
+	uint16_t address[CALL_LEGS], port[CALL_LEGS];
+	uint64_t incarnation[CALL_LEGS];
+	struct media_remote remote[CALL_LEGS];
+};
+// -ENOENT: not both are here, nothing was claimed. -EEXIST: the stream is open.
+int media_adopt(struct media *media, const struct core_env *env, const struct media_adopt *adopt);
+// The call goes elsewhere: everything becomes orphans.
+void media_disown(struct media *media, const struct core_env *env);
+
 // Retires one stream's pairs; safe on one that is not open.
 void media_close(struct media *media, const struct core_env *env, uint32_t index);
 void media_close_all(struct media *media, const struct core_env *env);

@@ -51,6 +51,38 @@ static void check_ports(struct sim *sim, enum sim_side to, const struct sip_msg 
 	}
 }
 
+// Whoever answered an INVITE next to another one may be the one whose dialog was shed.
+static bool is_forked(const struct sim *sim, struct span tag)
+{
+	for (uint32_t i = 0; i < sim->ua_count; i++)
+		if (span_eq(tag, span_str(sim->uas[i].local_tag)))
+			return sim->uas[i].is_fork || sim->uas[i].script.is_forked;
+	return true;
+}
+
+// A call that came back is in its dialogs again.
+static void check_known(struct sim *sim, const struct sip_msg *msg)
+{
+	struct call_info info;
+	struct sip_token token;
+
+	if (msg->is_request || msg->status != 481 ||
+		(msg->method != SIP_METHOD_INVITE && msg->method != SIP_METHOD_BYE) ||
+		!sip_token_verify(&sim->keys, SIP_TOKEN_TAG, msg->to.tag, &token) ||
+		is_forked(sim, msg->from.tag))
+		return;
+	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
+		uint32_t cursor = 0;
+
+		while (core_next_call(sim->cores[i], &cursor, &info))
+			if (info.token == (token.value & ~1ull) &&
+				info.state == CALL_STATE_CONNECTED)
+				sim_fail(sim, "dialog: 481 to a %s of call %llx, which lives",
+					sip_method_name(msg->method),
+					(unsigned long long)info.token);
+	}
+}
+
 void check_received(struct sim *sim, const struct packet *packet)
 {
 	struct sip_fault fault;
@@ -80,6 +112,7 @@ void check_sent(struct sim *sim, const struct addr *from, const struct addr *to,
 		return;
 	}
 	ledger_sent(sim, to, &sim->msg, data);
+	check_known(sim, &sim->msg);
 	if (!span_is_empty(sim->msg.body))
 		check_ports(sim, world_side(to), &sim->msg);
 }
@@ -139,12 +172,15 @@ static void check_call(struct sim *sim, const struct call_info *info)
 
 		if (!ip_is_unset(&local->ip))
 			cfg = flow_lookup(&sim->view, world_side(local), local->port);
+		// Until both ends have changed to ports of the new worker.
+		if (ip_is_unset(&local->ip) && voice_of(sim, info->token)->is_moved)
+			continue;
 		if (!cfg || cfg->call_token != info->token)
 			sim_fail(sim, "flow: call %llx is %s and has none on leg %u",
 				(unsigned long long)info->token, call_state_name(info->state), leg);
 	}
 	const struct voice *voice = voice_of(sim, info->token);
-	if (info->state == CALL_STATE_CONNECTED && !voice->may_be_held &&
+	if (info->state == CALL_STATE_CONNECTED && !voice->may_be_held && !voice->is_moved &&
 		sim->now_ms > voice->heard_ms + SIM_SILENCE_MS + SILENCE_SLACK_MS)
 		sim_fail(sim, "silence: call %llx was heard last at %llu",
 			(unsigned long long)info->token, (unsigned long long)voice->heard_ms);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #define VOICE_STEP_MS 500u
+#define LAST_DEATH_MS 60000u // of workers
 
 struct voice *voice_of(struct sim *sim, uint64_t token)
 {
@@ -73,7 +74,8 @@ static void kill_peers(struct sim *sim)
 		is_one ? "a peer dies" : "all peers die");
 }
 
-// Calls of the worker are lost with it; their flows go on as orphans.
+// Calls of the worker are lost with it, unless they come back from their records; their flows go on
+// as orphans.
 static void lose_calls(struct sim *sim, uint32_t worker)
 {
 	struct call_info info;
@@ -81,6 +83,10 @@ static void lose_calls(struct sim *sim, uint32_t worker)
 
 	while (core_next_call(sim->cores[worker], &cursor, &info))
 		voice_of(sim, info.token)->lost_ms = sim->now_ms;
+	// What was an orphan already is adopted once more.
+	for (uint32_t i = 0; i < sim->voice_count; i++)
+		if (sim->voices[i].lost_ms)
+			sim->voices[i].lost_ms = sim->now_ms;
 	ledger_lose_worker(sim, worker);
 	for (uint32_t i = 0; i < sim->ua_count; i++)
 		sim->uas[i].is_excused = true;
@@ -90,6 +96,8 @@ static void kill_workers(struct sim *sim)
 {
 	bool is_one = sim_chance(sim, 500);
 	uint32_t first = rng_below(&sim->rng, SIM_WORKERS);
+	bool is_lost = sim_chance(sim, 200) || fault_is(sim, "orphan-kept");
+	uint64_t dead = 0;
 
 	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
 		if (is_one && i != first)
@@ -97,7 +105,12 @@ static void kill_workers(struct sim *sim)
 		lose_calls(sim, i);
 		fprintf(sim->ladder, "%8llu worker %u dies\n", (unsigned long long)sim->now_ms, i);
 		world_restart_worker(sim, i);
+		dead |= UINT64_C(1) << i;
 	}
+	if (is_lost)
+		record_forget(sim, dead);
+	else
+		record_restore(sim, dead);
 }
 
 void event_run(struct sim *sim)
@@ -111,7 +124,9 @@ void event_run(struct sim *sim)
 		kill_peers(sim);
 	}
 	if (sim->kill_workers_ms && sim->now_ms >= sim->kill_workers_ms) {
-		sim->kill_workers_ms = 0;
+		sim->kill_workers_ms = sim_chance(sim, 600) && sim->now_ms < LAST_DEATH_MS ?
+			sim->now_ms + sim_between(sim, 100, 15000) :
+			0;
 		kill_workers(sim);
 	}
 }

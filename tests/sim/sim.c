@@ -140,7 +140,7 @@ struct options {
 };
 
 struct totals {
-	uint32_t failed, calls, connected;
+	uint32_t failed, calls, connected, restored, record_len_max;
 	// of a fault: seeds that had it, found it, took it for another
 	uint32_t broken, caught, mistaken;
 };
@@ -161,6 +161,9 @@ static void count(const struct sim *sim, struct totals *totals)
 {
 	totals->calls += sim->calls_ended;
 	totals->connected += sim->calls_connected;
+	totals->restored += sim->calls_restored;
+	if (sim->record_len_max > totals->record_len_max)
+		totals->record_len_max = sim->record_len_max;
 	totals->failed += sim->has_failed;
 	totals->broken += sim->is_broken;
 	if (sim->fault < 0 || !sim->has_failed)
@@ -211,8 +214,9 @@ static int run_seeds(const struct options *options)
 			(unsigned long long)options->seeds, totals.caught, totals.mistaken);
 		return totals.caught == 0 || totals.mistaken > 0;
 	}
-	printf("%llu seeds, %u calls, %u of them answered, %u seeds failed\n",
-		(unsigned long long)options->seeds, totals.calls, totals.connected, totals.failed);
+	printf("%llu seeds, %u calls, %u of them answered, %u came back from records of at most "
+		"%u bytes, %u seeds failed\n", (unsigned long long)options->seeds, totals.calls,
+		totals.connected, totals.restored, totals.record_len_max, totals.failed);
 	return totals.failed > 0;
 }
 

@@ -24,6 +24,9 @@
 #define SIM_VOICES_MAX 256u
 #define SIM_VOICE_PORT 30000u // media ports of user agent N begin at this + N * SIM_VOICE_PORTS
 #define SIM_VOICE_PORTS 64u
+#define SIM_RECORDS_MAX 256u
+#define SIM_RECORD_MAX  4096u // bytes; what our user agents say needs no more
+#define SIM_MOVED_MAX   512u
 #define SIM_ORPHAN_MS  10000u
 #define SIM_SILENCE_MS 15000u
 
@@ -55,6 +58,23 @@ struct voice {
 	uint64_t heard_ms;   // last time, or when it was first seen
 	uint64_t lost_ms;    // when its worker died, 0 = it did not
 	bool may_be_held;
+	bool is_restored;    // its call came back from a record
+	bool is_moved;       // at another worker: its ports are orphans of the old one
+};
+
+// A call as it was stored after the last turn in which that was possible.
+struct record {
+	uint64_t token;      // 0 = none
+	uint32_t worker;     // that owns the call
+	uint32_t len;
+	bool is_current;     // the call lives
+	uint8_t data[SIM_RECORD_MAX];
+};
+
+// Messages with that Call-ID go to that worker, whatever their shard says.
+struct moved {
+	uint64_t key;
+	uint32_t worker;
 };
 
 // What a user agent does with its call; chosen at random.
@@ -93,6 +113,7 @@ struct ua {
 	bool has_hung_up;    // sent BYE, awaits nothing else any more
 	bool is_excused;     // a worker died while it lived
 	bool has_reinvited;  // received one, or sent one
+	bool is_fork;        // its dialog may have been shed
 	bool is_over;        // BYE sent or received, or refused
 	enum sim_side side;
 	uint32_t number;
@@ -163,7 +184,11 @@ struct sim {
 	char failure[128];     // the first one's beginning
 	struct ua uas[SIM_UAS_MAX];
 	uint32_t ua_count;
-	uint32_t calls_ended, calls_connected;
+	uint32_t calls_ended, calls_connected, calls_restored;
+	struct record records[SIM_RECORDS_MAX];
+	uint32_t record_len_max;
+	struct moved moved[SIM_MOVED_MAX];
+	uint32_t moved_count;
 	struct sip_msg msg;
 	struct sdp_session sdp;
 	FILE *ladder;
@@ -210,6 +235,15 @@ void ledger_check_end(struct sim *sim);
 struct voice *voice_of(struct sim *sim, uint64_t token); // made if it is not there
 void event_run(struct sim *sim);
 uint64_t event_next_ms(const struct sim *sim);
+
+// record.c
+void record_keep(struct sim *sim, uint32_t worker); // after each turn of that worker
+// Workers of the bits of `dead` have died and are back, without a call.
+void record_restore(struct sim *sim, uint64_t dead);
+void record_forget(struct sim *sim, uint64_t dead); // the store was lost with them
+void record_moved(struct sim *sim, uint32_t worker, uint64_t token);
+// Where a message goes that belongs to `worker` by its shard.
+uint32_t record_worker_of(const struct sim *sim, struct span message, uint32_t worker);
 
 // fault.c
 int fault_find(const char *name); // -1: no such fault

@@ -261,6 +261,7 @@ static void answer_fork(struct sim *sim, struct ua *ua)
 	struct ua *fork = ua_new(sim, ua->side, &addr);
 
 	fork->script = (struct script){ .status = 200 };
+	fork->is_fork = true;
 	memcpy(fork->call_id, ua->call_id, sizeof(fork->call_id));
 	memcpy(fork->remote_tag, ua->remote_tag, sizeof(fork->remote_tag));
 	memcpy(fork->remote_uri, ua->remote_uri, sizeof(fork->remote_uri));

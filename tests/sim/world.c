@@ -234,11 +234,12 @@ void world_receive(struct sim *sim, const struct packet *packet)
 
 	if (!core_scan_shard(&sim->keys, message.data, &shard))
 		shard = 0;
-	uint32_t worker = shard % SIM_WORKERS;
+	uint32_t worker = record_worker_of(sim, message.data, shard % SIM_WORKERS);
 	turn(sim, worker);
 	check_received(sim, packet);
 	core_receive(sim->cores[worker], &sim->envs[worker], &message);
 	flush(sim, worker);
+	record_keep(sim, worker);
 }
 
 void world_run(struct sim *sim)
@@ -248,6 +249,7 @@ void world_run(struct sim *sim)
 		core_run_timers(sim->cores[i], &sim->envs[i]);
 		flush(sim, i);
 		flow_writer_run(sim->envs[i].flows, sim->now_ms);
+		record_keep(sim, i);
 	}
 }
 
@@ -269,5 +271,6 @@ void world_hangup(struct sim *sim)
 		turn(sim, i);
 		core_hangup_all(sim->cores[i], &sim->envs[i]);
 		flush(sim, i);
+		record_keep(sim, i);
 	}
 }

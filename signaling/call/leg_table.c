@@ -1,0 +1,99 @@
+// leg_table.c - from a token of ours to the leg that carries it, and legs that change their call.
+//
+// A leg keeps its identifiers for life, because the far end has them; which call it belongs to may
+// change (transfer, Replaces). So the table leads to legs, and a leg to its call.
+#include "call/core_private.h"
+
+#include "base/check.h"
+
+static struct call_leg **bucket_of(const struct core *core, uint64_t token)
+{
+	return &core->buckets[(token >> 1) & core->bucket_mask];
+}
+
+static void put(struct core *core, struct call_leg *leg)
+{
+	struct call_leg **bucket = bucket_of(core, leg->token);
+
+	leg->next = *bucket;
+	*bucket = leg;
+}
+
+void leg_link(struct call *call, enum call_side side, uint64_t token, uint32_t shard)
+{
+	struct core *core = call->core;
+	struct call_leg *leg = &call->legs[side];
+	struct sip_token text = { .shard = (uint16_t)shard, .value = token };
+
+	CHECK(!leg->call && token <= SIP_TOKEN_VALUE_MAX);
+	leg->call = call;
+	leg->token = token;
+	leg->shard = shard;
+	sip_token_make(&core->keys, SIP_TOKEN_TAG, &text, leg->tag);
+	sip_token_make(&core->keys, SIP_TOKEN_CONTACT, &text, leg->contact);
+	put(core, leg);
+}
+
+void leg_unlink(struct core *core, struct call_leg *leg)
+{
+	struct call_leg **link = bucket_of(core, leg->token);
+
+	if (!leg->call)
+		return;
+	while (*link != leg)
+		link = &(*link)->next;
+	*link = leg->next;
+	leg->call = NULL;
+	leg->next = NULL;
+}
+
+struct call_leg *leg_lookup(const struct core *core, uint64_t token)
+{
+	struct call_leg *leg = *bucket_of(core, token);
+
+	while (leg && leg->token != token)
+		leg = leg->next;
+	return leg;
+}
+
+// The texts of a leg, one after the other; NULL at the end.
+static struct sip_text *text_at(struct call_leg *leg, uint32_t i)
+{
+	struct sip_dialog *dialog = &leg->dialog;
+	struct sip_text *texts[] = { &dialog->call_id, &dialog->local_tag, &dialog->remote_tag,
+		&dialog->local, &dialog->remote, &dialog->remote_target, &leg->sdp_sent,
+		&leg->ack_body };
+	uint32_t count = sizeof(texts) / sizeof(texts[0]);
+
+	if (i < count)
+		return texts[i];
+	return i - count < dialog->route_count ? &dialog->route[i - count] : NULL;
+}
+
+bool leg_move(struct leg_place from, struct leg_place to)
+{
+	struct call_leg *old = &from.call->legs[from.side];
+	struct call_leg *place = &to.call->legs[to.side];
+	struct call_leg moved = *old;
+	struct sip_text *text;
+
+	CHECK(from.call->core == to.call->core && !old->bye && !old->is_bye_due);
+	CHECK(place->trunk_slot == TRUNK_NONE && !place->bye && !place->is_bye_due);
+	for (uint32_t i = 0; (text = text_at(&moved, i)); i++) {
+		struct span value = text->text;
+
+		*text = (struct sip_text){ 0 };
+		if (!call_set_text(to.call, text, value))
+			return false;
+	}
+	for (uint32_t i = moved.dialog.route_count; i < SIP_DIALOG_ROUTES_MAX; i++)
+		moved.dialog.route[i] = (struct sip_text){ 0 };
+	leg_unlink(from.call->core, old);
+	leg_unlink(to.call->core, place);
+	*old = (struct call_leg){ .trunk_slot = TRUNK_NONE };
+	moved.dialog.arena = &to.call->arena;
+	moved.call = to.call;
+	*place = moved;
+	put(to.call->core, place);
+	return true;
+}

@@ -1,0 +1,1 @@
+muga_fuzz(state signaling_call)

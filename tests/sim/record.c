@@ -1,0 +1,131 @@
+// record.c - what is kept of the calls after each turn, as a store outside the workers would keep
+// it, and the calls that come back from it when a worker has died.
+#include "sim.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "call/export.h"
+
+#include <errno.h>
+
+static struct record *record_of(struct sim *sim, uint64_t token)
+{
+	struct record *free = NULL;
+
+	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++) {
+		struct record *record = &sim->records[i];
+
+		if (record->token == token)
+			return record;
+		if (record->token == 0 && !free)
+			free = record;
+	}
+	CHECK(free);
+	return free;
+}
+
+void record_keep(struct sim *sim, uint32_t worker)
+{
+	struct core *core = sim->cores[worker];
+	struct call_info info;
+	uint32_t cursor = 0;
+
+	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++)
+		sim->records[i].is_current &= sim->records[i].worker != worker;
+	while (core_next_call(core, &cursor, &info)) {
+		uint8_t buf[CALL_RECORD_MAX];
+		struct record_out out = { .buf = buf };
+		struct record *record = record_of(sim, info.token);
+		int rc = core_export(core, &sim->envs[worker], info.token, &out);
+
+		record->is_current |= rc == -EAGAIN && record->token;
+		if (rc)
+			continue;
+		if (out.len > sizeof(record->data))
+			sim_fail(sim, "record: %u bytes", out.len);
+		record->is_current = true;
+		record->token = info.token;
+		record->worker = worker;
+		record->len = out.len < sizeof(record->data) ? out.len : 0;
+		memcpy(record->data, buf, record->len);
+		if (out.len > sim->record_len_max)
+			sim->record_len_max = out.len;
+	}
+	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++)
+		if (!sim->records[i].is_current)
+			sim->records[i].token = 0;
+}
+
+static uint64_t call_id_key(struct span call_id)
+{
+	static const struct hash_key key = { { 0x6d6f766564, 1 } };
+
+	return hash_sip(&key, call_id.ptr, call_id.len);
+}
+
+uint32_t record_worker_of(const struct sim *sim, struct span message, uint32_t worker)
+{
+	struct span call_id;
+
+	if (sim->moved_count == 0 || !sip_scan_callid(message, &call_id))
+		return worker;
+	uint64_t key = call_id_key(call_id);
+	for (uint32_t i = sim->moved_count; i > 0; i--)
+		if (sim->moved[i - 1].key == key)
+			return sim->moved[i - 1].worker;
+	return worker;
+}
+
+void record_moved(struct sim *sim, uint32_t worker, uint64_t token)
+{
+	struct span ids[2];
+
+	CHECK(core_call_ids(sim->cores[worker], token, ids));
+	for (uint32_t i = 0; i < 2; i++) {
+		CHECK(sim->moved_count < SIM_MOVED_MAX);
+		sim->moved[sim->moved_count++] = (struct moved){ .key = call_id_key(ids[i]),
+			.worker = worker };
+	}
+}
+
+static void restore(struct sim *sim, struct record *record)
+{
+	uint32_t worker = record->worker;
+	struct voice *voice = voice_of(sim, record->token);
+	uint64_t token;
+
+	if (sim_chance(sim, 300))
+		worker = (worker + 1) % SIM_WORKERS;
+	int rc = core_import(sim->cores[worker], &sim->envs[worker],
+		span_make((const char *)record->data, record->len), &token);
+	if (rc || token != record->token) {
+		sim_fail(sim, "record: call %llx does not come back: %d",
+			(unsigned long long)record->token, rc);
+		return;
+	}
+	sim->calls_restored++;
+	voice->is_moved |= worker != record->worker;
+	voice->is_restored = true;
+	if (!voice->is_moved)
+		voice->lost_ms = 0;
+	fprintf(sim->ladder, "%8llu call %llx goes on at worker %u\n",
+		(unsigned long long)sim->now_ms, (unsigned long long)token, worker);
+	record_moved(sim, worker, token);
+	record->worker = worker;
+}
+
+void record_restore(struct sim *sim, uint64_t dead)
+{
+	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++)
+		if (sim->records[i].token && dead >> sim->records[i].worker & 1)
+			restore(sim, &sim->records[i]);
+	for (uint32_t i = 0; i < SIM_WORKERS; i++)
+		record_keep(sim, i);
+}
+
+void record_forget(struct sim *sim, uint64_t dead)
+{
+	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++)
+		if (dead >> sim->records[i].worker & 1)
+			sim->records[i].token = 0;
+}
