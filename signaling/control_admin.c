@@ -185,12 +185,22 @@ static int trunk_visit(void *context, const struct call_info *info)
 	return 0;
 }
 
+// As the file has it: "192.0.2.1:5060", "sip.example.com", "sip.example.com:5070".
+static json_t *host_json(const struct config_host *host)
+{
+	if (!host->name)
+		return admin_json_addr(&host->addr);
+	if (host->addr.port)
+		return json_sprintf("%s:%u", host->name, host->addr.port);
+	return json_string(host->name);
+}
+
 static json_t *trunk_json(const struct config *config, uint32_t i, uint32_t calls)
 {
 	const struct config_trunk *trunk = &config->trunks[i];
 	json_t *hosts = json_array();
 	for (uint32_t h = 0; h < trunk->host_count; h++)
-		json_array_append_new(hosts, admin_json_addr(&trunk->hosts[h]));
+		json_array_append_new(hosts, host_json(&trunk->hosts[h]));
 	return json_pack("{s:s, s:s, s:o, s:I, s:I}", "name", trunk->name, "realm",
 		config->realms[trunk->realm].name, "hosts", hosts, "calls", (json_int_t)calls,
 		"calls_max", (json_int_t)trunk->calls_max);

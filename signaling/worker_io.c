@@ -208,6 +208,9 @@ static struct worker_listener *listener_of(struct worker *worker, listener_id id
 static void outbox_carry_out(struct worker *worker, const struct outbox_entry *entry)
 {
 	struct addr local;
+
+	if (entry->kind == OUTBOX_RESOLVE)
+		return; // the core's own deadline answers
 	if (entry->kind == OUTBOX_CALL_END) {
 		worker_call_ended(worker, entry->call_end);
 		return;

@@ -5,7 +5,8 @@
 // Strings are owned by the config's arena. Names are resolved to indexes here, once. What a correct
 // file promises: every media address (device, VLAN, IP) and every SIP address has one owner, no SIP
 // address lies in the media ports of its own address, a realm has a media address for each family
-// of its listeners, and a trunk's hosts are of a family that its realm speaks.
+// of its listeners, a trunk's hosts are of a family and transport that its realm speaks, and a
+// trunk with a name among them says by `match` who it is.
 #pragma once
 
 #include "base/addr.h"
@@ -25,6 +26,7 @@
 #define CONFIG_DEVICES_MAX   16
 #define CONFIG_HOSTS_MAX     8  // per trunk
 #define CONFIG_MATCH_MAX     16 // address prefixes per trunk
+#define CONFIG_DNS_MAX       4  // name servers
 
 // In the order of enum sip_transport (signaling/sip/transport.h).
 enum config_transport { CONFIG_UDP, CONFIG_TCP, CONFIG_TLS, CONFIG_WS, CONFIG_WSS };
@@ -80,13 +82,23 @@ struct config_device {
 	enum config_checksum checksum;
 };
 
+// Where a trunk is: an address, or a name for RFC 3263.
+struct config_host {
+	const char *name;                   // without the last dot; NULL = an address
+	struct addr addr;                   // of a name: the port alone, 0 = SRV decides
+	enum config_transport transport;    // if has_transport
+	bool has_transport;                 // the file names it: no NAPTR
+	bool is_secure;                     // sips:
+};
+
 struct config_trunk {
 	const char *name;
 	uint32_t realm;                     // index
 	uint32_t profile;                   // index; the realm's where the file names none
-	struct addr hosts[CONFIG_HOSTS_MAX];// tried in this order
+	struct config_host hosts[CONFIG_HOSTS_MAX]; // tried in this order
 	uint32_t host_count;
-	struct ip_prefix match[CONFIG_MATCH_MAX]; // sources that are this trunk; empty = its hosts
+	// sources that are this trunk; empty = its hosts, which are addresses then
+	struct ip_prefix match[CONFIG_MATCH_MAX];
 	uint32_t match_count;
 	uint32_t calls_max;                 // concurrent calls, 0 = no limit
 	bool has_tls;                       // tls is given; else connections follow the listener's
@@ -133,6 +145,16 @@ struct config_connections {
 	uint32_t idle_ms;                   // without a message or keep-alive, 0 = for ever
 };
 
+struct config_dns {
+	struct addr servers[CONFIG_DNS_MAX]; // asked in this order
+	uint32_t server_count;              // 0 = those of /etc/resolv.conf
+	uint32_t timeout_ms;                // of one question to one server, then the next one
+	uint32_t tries;                     // rounds over the servers
+	uint32_t deadline_ms;               // of a whole place, from NAPTR to addresses
+	uint32_t cache_max;                 // record sets kept, by each worker
+	uint32_t ttl_min_ms, ttl_max_ms;    // of record sets, whatever their zone says
+};
+
 struct config_sources;
 
 struct config {
@@ -157,6 +179,7 @@ struct config {
 	struct config_dataplane dataplane;
 	struct config_limits limits;
 	struct config_connections connections;
+	struct config_dns dns;
 	const struct config_sources *sources; // index of trunks by source; source.c only
 	void *owner;                        // arena and file name; config.c only
 };

@@ -120,6 +120,16 @@ bool config_make_default_profile(struct config_loader *loader);
 config_begin_fn config_begin_profile;
 config_value_fn config_take_profile; // uint32_t index
 
+// host.c: where a trunk is.
+config_value_fn config_take_host;
+void config_check_hosts(struct config_loader *loader, const struct node *node,
+	const struct config_trunk *trunk);
+
+// dns.c
+extern const struct config_item config_dns_items[];
+config_value_fn config_take_dns_server;
+config_finish_fn config_finish_dns;
+
 config_begin_fn config_begin_realm;
 config_finish_fn config_finish_realm;
 config_value_fn config_take_vlan, config_take_realm_device, config_take_ports, config_take_dscp,
@@ -137,7 +147,6 @@ void config_check_trunk_tls(struct config_loader *loader, const struct node *nod
 
 config_begin_fn config_begin_trunk, config_begin_route;
 config_finish_fn config_finish_trunk;
-
-config_value_fn config_take_trunk_realm, config_take_host, config_take_match_ip,
+config_value_fn config_take_trunk_realm, config_take_match_ip,
 	config_take_pattern, config_take_user, config_take_route_realm, config_take_route_from,
 	config_take_route_to;

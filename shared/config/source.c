@@ -75,7 +75,7 @@ static void add_trunk(struct config_sources *sources, const struct config *confi
 	for (uint32_t m = 0; m < trunk->match_count; m++)
 		add(sources, trunk->realm, &trunk->match[m], i);
 	for (uint32_t h = 0; trunk->match_count == 0 && h < trunk->host_count; h++) {
-		struct ip_prefix host = { .ip = trunk->hosts[h].ip, .bits = HOST_BITS };
+		struct ip_prefix host = { .ip = trunk->hosts[h].addr.ip, .bits = HOST_BITS };
 
 		add(sources, trunk->realm, &host, i);
 	}

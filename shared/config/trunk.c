@@ -3,8 +3,6 @@
 
 #include "config/value.h"
 
-#define SIP_PORT 5060u
-
 void *config_begin_trunk(struct config_loader *loader, const struct node *node, uint32_t siblings)
 {
 	struct config *config = loader->config;
@@ -68,50 +66,6 @@ void config_take_trunk_realm(struct config_loader *loader, const struct node *no
 	trunk->profile = loader->config->realms[realm].profile;
 }
 
-static bool is_like_dns_name(struct span text)
-{
-	bool has_letter = false;
-	for (uint32_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i];
-		bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		if (c == '[' || c == '/')
-			return false;
-		has_letter |= is_letter;
-	}
-	// Two colons make it an IPv6 address, however wrong.
-	int32_t colon = span_find(text, ':', 0);
-	return has_letter && (colon < 0 || span_find(text, ':', (uint32_t)colon + 1) < 0);
-}
-
-void config_take_host(struct config_loader *loader, const struct node *node,
-	const struct config_item *item, void *target)
-{
-	struct config_trunk *trunk = target;
-	struct span text;
-	struct addr addr;
-	if (!config_scalar(loader, node, &text))
-		return;
-	if (addr_parse(text, SIP_PORT, &addr) != 0) {
-		if (is_like_dns_name(text))
-			config_fail_expected(loader, node,
-				"an IP address (names are not resolved in this version)");
-		else
-			config_fail_expected(loader, node, item->expected);
-		return;
-	}
-	if (ip_is_special(&addr.ip) && !ip_is_loopback(&addr.ip)) {
-		config_fail_expected(loader, node, "a unicast IP address that is not link-local");
-		return;
-	}
-	for (uint32_t i = 0; i < trunk->host_count; i++) {
-		if (addr_eq(&trunk->hosts[i], &addr)) {
-			config_fail(loader, node, "the host stands here twice");
-			return;
-		}
-	}
-	trunk->hosts[trunk->host_count++] = addr;
-}
-
 // Two trunks with one prefix in a realm: nobody could say whose a call is.
 static const struct config_trunk *match_owner(const struct config *config,
 	const struct config_trunk *asking, const struct ip_prefix *prefix)
@@ -150,47 +104,12 @@ void config_take_match_ip(struct config_loader *loader, const struct node *node,
 	trunk->match[trunk->match_count++] = prefix;
 }
 
-static bool has_listener_family(const struct config_realm *realm, bool is_v4)
-{
-	for (uint32_t i = 0; i < realm->listener_count; i++) {
-		if (ip_is_v4(&realm->listeners[i].addr.ip) == is_v4)
-			return true;
-	}
-	return false;
-}
-
-static bool is_own_address(const struct config *config, const struct addr *addr)
-{
-	for (uint32_t r = 0; r < config->realm_count; r++) {
-		const struct config_realm *realm = &config->realms[r];
-		for (uint32_t i = 0; i < realm->listener_count; i++) {
-			if (addr_eq(&realm->listeners[i].addr, addr))
-				return true;
-		}
-	}
-	return false;
-}
-
 void config_finish_trunk(struct config_loader *loader, const struct node *node, void *target)
 {
 	struct config_trunk *trunk = target;
-	const struct config *config = loader->config;
-	const struct config_realm *realm = &config->realms[trunk->realm];
-	char text[ADDR_TEXT_MAX];
+
 	config_check_trunk_tls(loader, node, trunk);
-	for (uint32_t i = 0; i < trunk->host_count; i++) {
-		const struct addr *host = &trunk->hosts[i];
-		bool is_v4 = ip_is_v4(&host->ip);
-		addr_format(host, text);
-		// A realm whose own mistakes are reported may have no listener at all.
-		if (realm->listener_count > 0 && !has_listener_family(realm, is_v4))
-			config_fail(loader, node,
-				"the host %s is %s, but the realm '%s' has no such SIP address",
-				text, is_v4 ? "IPv4" : "IPv6", realm->name);
-		else if (is_own_address(config, host))
-			config_fail(loader, node,
-				"the host %s is this node itself: calls would loop", text);
-	}
+	config_check_hosts(loader, node, trunk);
 }
 
 void *config_begin_route(struct config_loader *loader, const struct node *node, uint32_t siblings)

@@ -98,6 +98,16 @@ static void take_map_list(struct config_loader *loader, const struct node *node,
 	}
 }
 
+static void take_map(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	uint32_t errors = loader->error_count;
+
+	config_walk_map(loader, node, item->items, target);
+	if (item->finish && loader->error_count == errors)
+		item->finish(loader, node, target);
+}
+
 static void take_item(struct config_loader *loader, const struct node *node,
 	const struct config_item *item, void *target)
 {
@@ -117,7 +127,7 @@ static void take_item(struct config_loader *loader, const struct node *node,
 		take_list(loader, node, item, target);
 		break;
 	case CONFIG_TYPE_MAP:
-		config_walk_map(loader, node, item->items, target);
+		take_map(loader, node, item, target);
 		break;
 	case CONFIG_TYPE_NAMED:
 		take_named(loader, node, item);

@@ -54,9 +54,8 @@ void *call_user(const struct call *call)
 	return (void *)(uintptr_t)((uint64_t)handle.generation << 32 | handle.index);
 }
 
-struct call *call_of_tx(struct core *core, const struct sip_tx *tx)
+struct call *call_of_user(struct core *core, uint64_t user)
 {
-	uint64_t user = (uintptr_t)sip_tx_user(tx);
 	struct slab_handle handle = { .index = (uint32_t)user,
 		.generation = (uint32_t)(user >> 32) };
 
@@ -64,6 +63,11 @@ struct call *call_of_tx(struct core *core, const struct sip_tx *tx)
 		return NULL;
 	struct call *call = slab_lookup(core->calls, handle);
 	return call && !call->is_dead ? call : NULL;
+}
+
+struct call *call_of_tx(struct core *core, const struct sip_tx *tx)
+{
+	return call_of_user(core, (uintptr_t)sip_tx_user(tx));
 }
 
 bool call_set_text(struct call *call, struct sip_text *text, struct span value)
@@ -90,6 +94,7 @@ static void release(struct call *call)
 	timer_stop(core->wheel, &call->ring_timer);
 	timer_stop(core->wheel, &call->host_timer);
 	timer_stop(core->wheel, &call->media_timer);
+	target_forget(call);
 	for (uint32_t side = 0; side < CALL_LEGS; side++) {
 		trunk_give(core->trunks, call->legs[side].trunk_slot);
 		call->legs[side].trunk_slot = TRUNK_NONE;

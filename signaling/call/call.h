@@ -12,6 +12,7 @@
 #include "call/media.h"
 #include "call/offer.h"
 #include "call/summary.h"
+#include "call/target.h"
 #include "sip/dialog.h"
 #include "sip/transaction.h"
 
@@ -32,6 +33,7 @@ struct call_leg {
 	struct sip_dialog dialog;
 	bool has_dialog;         // dialog is initialised
 	struct sip_hop hop;      // by which the far end's messages come
+	struct leg_next next_hop;// of the dialog, where that is a name
 	char tag[SIP_TOKEN_LEN];
 	char contact[SIP_TOKEN_LEN]; // user part of our Contact
 	uint32_t profile;        // index, the trunk's
@@ -82,11 +84,11 @@ struct call {
 	struct media media;
 
 	struct timer ring_timer; // the caller waits no longer
-	struct timer host_timer; // the host is silent: try the next one
+	struct timer host_timer; // the target is silent: try the next one
 	struct timer media_timer;// answered: when to look for media again
-	struct addr hosts[CONFIG_HOSTS_MAX]; // of the trunk that was chosen
-	uint32_t host_count;
-	uint32_t host;           // index of the one in use
+	struct call_targets targets; // of the first INVITE
+	struct invite_pending *pending; // the INVITE that waits for a name, NULL = it went on
+	struct sip_text offer_text; // its session description, while other targets may need it anew
 	uint32_t invites_given_up; // cancelled first INVITEs that may still be answered (again)
 	uint32_t max_forwards;   // of requests to B
 	struct sip_text passed;  // header lines that go along with the first INVITE
@@ -116,6 +118,8 @@ struct call *call_lookup(struct core *core, uint64_t value, enum call_side *side
 struct call *call_new_empty(struct core *core, const struct core_env *env);
 struct call *call_of_tx(struct core *core, const struct sip_tx *tx);
 void *call_user(const struct call *call); // for sip_tx_set_user()
+// The call of such a number; NULL: it is gone.
+struct call *call_of_user(struct core *core, uint64_t user);
 
 // The session is over: records the cause, retires media, gives trunks back, reports. Only the first
 // call of it counts.

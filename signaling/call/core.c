@@ -421,11 +421,12 @@ static bool make_tables(struct core *core, const struct core_params *params)
 	core->wheel = timer_wheel_new(params->now_ms);
 	core->calls = slab_new(sizeof(struct call), params->calls_max);
 	core->relays = slab_new(sizeof(struct relay), params->transactions_max);
+	core->asks = resolve_table_new(params->transactions_max);
 	core->txs = sip_transactions_new(&txs);
 	core->is_trunks_own = !params->trunks;
 	core->trunks = params->trunks ? params->trunks : trunk_table_new();
-	return core->buckets && core->wheel && core->calls && core->relays && core->txs &&
-		core->trunks;
+	return core->buckets && core->wheel && core->calls && core->relays && core->asks &&
+		core->txs && core->trunks;
 }
 
 struct core *core_new(const struct core_params *params)
@@ -463,6 +464,8 @@ void core_free(struct core *core)
 		slab_free(core->calls);
 	if (core->relays)
 		slab_free(core->relays);
+	if (core->asks)
+		slab_free(core->asks);
 	if (core->is_trunks_own)
 		trunk_table_free(core->trunks);
 	free(core->buckets);

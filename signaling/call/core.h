@@ -45,15 +45,10 @@ enum core_send_failure {
 void core_send_failed(struct core *core, struct core_env *env, uint64_t ticket,
 	enum core_send_failure failure);
 
-// RFC 3263: in the order in which to try them.
-#define CORE_TARGETS_MAX 16u
-struct core_target {
-	struct addr addr;
-	enum sip_transport transport;
-};
+// What became of an OUTBOX_RESOLVE: at most SIP_TARGETS_MAX, in the order in which to try them.
 // `count` 0: the name leads nowhere, or nobody answered in time.
 void core_resolved(struct core *core, struct core_env *env, uint64_t ticket,
-	const struct core_target *targets, uint32_t count);
+	const struct sip_target *targets, uint32_t count);
 
 // Fires due timers. Call each turn.
 void core_run_timers(struct core *core, struct core_env *env);

@@ -22,7 +22,8 @@ struct core {
 	struct sip_transactions *txs;
 	struct slab *calls;
 	struct slab *relays;
-	struct call_leg **buckets;   // token table, [bucket_mask + 1]
+	struct slab *asks;           // resolve.c
+	struct call_leg **buckets;       // token table, [bucket_mask + 1]
 	uint32_t bucket_mask;
 	struct call *dead;
 	struct trunk_table *trunks;
@@ -45,6 +46,8 @@ static inline struct core_env *core_env_of(const struct sip_turn *turn)
 	return turn->env;
 }
 
+// resolve.c: questions under way.
+struct slab *resolve_table_new(uint32_t count_max);
 // Frees the calls that were settled.
 void core_reap(struct core *core);
 
@@ -101,14 +104,9 @@ struct sip_local listener_local(const struct config *config, listener_id id);
 // Index in the realm of the listener for that transport and the family of `ip`, -1 = none.
 int listener_find(const struct config_realm *realm, enum sip_transport transport,
 	const struct ip *ip);
-// Where nothing says by which transport: UDP, else TCP, else TLS; with `is_secure` TLS. -1 = none.
-int listener_find_usual(const struct config_realm *realm, bool is_secure, const struct ip *ip);
 // The TCP listener beside that of a hop by UDP. False: none, or the far end cannot be dialled.
 bool listener_find_stream(const struct config *config, const struct sip_hop *hop,
 	listener_id *out);
-// The listener that reaches a URI with a numeric host; `usual` gives the realm, and the transport
-// where the URI gives none. -1: none.
-int listener_of_uri(const struct config *config, listener_id usual, const struct sip_uri *uri);
 
 // leg.c: messages of one leg, built anew ----------------------------------------------------------
 
@@ -177,8 +175,10 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 	const struct sip_received *in);
 // An INVITE went out, first or later one: limits.ring_timeout_ms begins.
 void invite_watch(struct call *call, const struct core_env *env);
-// True: the next host is tried.
+// True: the next target is tried, or looked up.
 bool invite_try_next(struct call *call, const struct sip_turn *turn);
+// What target_next() waited for has come: call->targets.
+void invite_resolved(struct call *call, const struct sip_turn *turn);
 // reinvite.c
 void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
 	enum call_side side, const struct sip_received *in);

@@ -2,11 +2,12 @@
 #include "call/ability.h"
 #include "call/core_private.h"
 
+#include "base/check.h"
 #include "base/log.h"
 
 #include <stddef.h>
 
-// Four transmissions unanswered: the next host is tried, if there is one.
+// Four transmissions unanswered: the next target is tried, if there is one.
 #define HOST_SILENT_MS 4000u
 
 static void on_ring_timeout(struct timer *timer, void *context)
@@ -49,8 +50,6 @@ static bool send_invite(struct call *call, const struct sip_turn *turn)
 	struct call_leg *leg = &call->legs[CALL_LEG_B];
 	const struct core_env *env = core_env_of(turn);
 
-	leg->hop.addr = call->hosts[call->host];
-	leg->hop.connection = 0; // that of the host before
 	call->invite.client_cseq = sip_dialog_next_cseq(&leg->dialog);
 	struct leg_request request = { .side = CALL_LEG_B, .method = SIP_METHOD_INVITE,
 		.cseq = call->invite.client_cseq, .headers = call->passed.text,
@@ -60,24 +59,51 @@ static bool send_invite(struct call *call, const struct sip_turn *turn)
 	call->invite.client = leg_send(call, turn, &request);
 	if (!call->invite.client)
 		return false;
-	if (call->host + 1 < call->host_count)
+	if (target_has_next(call, env))
 		timer_start(call->core->wheel, &call->host_timer, env->now_ms + HOST_SILENT_MS,
 			on_host_silent);
 	return true;
 }
 
+// A target of the other family needs media addresses of its own. False: there are none.
+static bool renew_offer(struct call *call, const struct core_env *env, const struct addr *before)
+{
+	const struct addr *now = &call->legs[CALL_LEG_B].hop.addr;
+
+	if (call->invite.is_late ||
+		(call->offer.is_open && ip_is_v4(&before->ip) == ip_is_v4(&now->ip)))
+		return true;
+	offer_drop(call, env);
+	return offer_receive(call, env, CALL_LEG_A, call->offer_text.text) == OFFER_OK;
+}
+
+// The next target that can be tried at all, now or after an answer of DNS. False: there is none.
+static bool try_next(struct call *call, const struct sip_turn *turn)
+{
+	const struct core_env *env = core_env_of(turn);
+	struct addr before = call->legs[CALL_LEG_B].hop.addr;
+
+	for (;;) {
+		enum target_result result = target_next(call, env);
+
+		if (result == TARGET_NONE)
+			return false;
+		if (result == TARGET_WAITING) {
+			call->state = CALL_STATE_RESOLVING;
+			call->invite.client = NULL;
+			return true;
+		}
+		call->state = CALL_STATE_CALLING;
+		CORE_COUNT(call->core, failovers);
+		if (renew_offer(call, env, &before) && send_invite(call, turn))
+			return true;
+	}
+}
+
 bool invite_try_next(struct call *call, const struct sip_turn *turn)
 {
 	timer_stop(call->core->wheel, &call->host_timer);
-	if (call->state != CALL_STATE_CALLING)
-		return false;
-	while (call->host + 1 < call->host_count) {
-		call->host++;
-		CORE_COUNT(call->core, failovers);
-		if (send_invite(call, turn))
-			return true;
-	}
-	return false;
+	return call->state == CALL_STATE_CALLING && try_next(call, turn);
 }
 
 // What the steps of one INVITE share.
@@ -229,7 +255,9 @@ static bool init_leg_b(struct setup *s)
 	}
 	put_own_uri(&local, s, span_str(call->from_user), own);
 	sip_writer_init(&remote, s->core->extra + CORE_EXTRA_MAX / 2, CORE_EXTRA_MAX / 2);
-	put_own_uri(&remote, s, user, &call->hosts[0]);
+	sip_put_char(&remote, '<');
+	target_put_uri(&remote, call, user);
+	sip_put_char(&remote, '>');
 	struct span remote_text = sip_writer_text(&remote);
 	struct sip_dialog_uac params = {
 		.call_id = span_make(call_id, sizeof(call_id)),
@@ -282,33 +310,6 @@ static void setup_fail(struct setup *s, uint16_t status, enum call_cause cause)
 	call_settle(call);
 }
 
-static bool choose_hosts(struct setup *s)
-{
-	struct call *call = s->call;
-	const struct config_trunk *trunk = &s->env->config->trunks[s->route.trunk];
-	const struct config_realm *realm = &s->env->config->realms[trunk->realm];
-	bool is_secure = s->in->msg->uri.scheme == SIP_SCHEME_SIPS;
-	int listener = -1;
-
-	for (uint32_t i = 0; i < trunk->host_count; i++) {
-		int at = listener_find_usual(realm, is_secure, &trunk->hosts[i].ip);
-
-		// All hosts of one call are reached by one listener: the first one's.
-		if (at < 0 || (listener >= 0 && at != listener))
-			continue;
-		listener = at;
-		call->hosts[call->host_count++] = trunk->hosts[i];
-	}
-	if (listener < 0)
-		return false;
-	call->legs[CALL_LEG_B].profile = trunk->profile;
-	call->legs[CALL_LEG_B].hop = (struct sip_hop){
-		.listener = listener_make(trunk->realm, (uint32_t)listener),
-		.addr = call->hosts[0],
-	};
-	return true;
-}
-
 static void setup_media(struct setup *s)
 {
 	struct call *call = s->call;
@@ -324,12 +325,97 @@ static void setup_media(struct setup *s)
 		setup_fail(s, result == OFFER_NO_PORTS ? 503 : 488, CALL_CAUSE_MEDIA_REFUSED);
 		return;
 	}
+	if (target_has_next(call, s->env) && !call_set_text(call, &call->offer_text, s->body.sdp))
+		CORE_COUNT(call->core, arena_full);
 	call->state = CALL_STATE_CALLING;
 	if (!send_invite(call, s->turn)) {
 		setup_fail(s, 503, CALL_CAUSE_INTERNAL);
 		return;
 	}
 	invite_watch(call, s->env);
+}
+
+// The first target is known.
+static void setup_leg_b(struct setup *s)
+{
+	if (!init_leg_b(s) || !copy_headers(s))
+		setup_fail(s, 503, CALL_CAUSE_INTERNAL);
+	else
+		setup_media(s);
+}
+
+// What goes on with the set-up when a name was looked up: the INVITE is read once more.
+struct invite_pending {
+	struct span message;
+	struct sip_hop hop;
+	uint32_t realm;
+	int from_trunk;
+	struct route_decision route;
+};
+
+static bool setup_suspend(struct setup *s)
+{
+	struct call *call = s->call;
+
+	call->pending = arena_alloc(&call->arena, sizeof(*call->pending));
+	if (!call->pending)
+		return false;
+	*call->pending = (struct invite_pending){ .hop = s->in->hop, .realm = s->realm,
+		.from_trunk = s->from_trunk, .route = s->route };
+	call->state = CALL_STATE_RESOLVING;
+	return arena_copy(&call->arena, s->in->msg->raw, &call->pending->message);
+}
+
+static void setup_target(struct setup *s, enum target_result result)
+{
+	switch (result) {
+	case TARGET_READY:
+		setup_leg_b(s);
+		return;
+	case TARGET_WAITING:
+		if (!s->call->pending && !setup_suspend(s))
+			setup_fail(s, 503, CALL_CAUSE_INTERNAL);
+		return;
+	case TARGET_NONE:
+		setup_fail(s, 503, CALL_CAUSE_UNREACHABLE);
+		return;
+	}
+}
+
+static void setup_resume(struct call *call, const struct sip_turn *turn)
+{
+	struct core *core = call->core;
+	const struct invite_pending *pending = call->pending;
+	struct sip_received in = { .hop = pending->hop, .msg = &core->msg };
+	struct setup s = { .core = core, .turn = turn, .env = core_env_of(turn),
+		.tx = call->invite.server, .in = &in, .call = call, .realm = pending->realm,
+		.from_trunk = pending->from_trunk, .route = pending->route };
+	struct sip_fault fault;
+
+	CHECK(s.tx && sip_parse(pending->message, &core->msg, &fault) == 0);
+	if (!read_body(&s)) {
+		// Only where the profile changed meanwhile; it has its answer.
+		call->invite.is_active = false;
+		call_finish(call, s.env, CALL_CAUSE_REJECTED);
+		call_settle(call);
+		return;
+	}
+	enum target_result result = target_next(call, s.env);
+	if (result != TARGET_WAITING)
+		call->pending = NULL;
+	setup_target(&s, result);
+}
+
+void invite_resolved(struct call *call, const struct sip_turn *turn)
+{
+	struct call_hangup hangup = { .cause = CALL_CAUSE_UNREACHABLE, .code = 503 };
+
+	if (call->state != CALL_STATE_RESOLVING)
+		return;
+	if (call->pending)
+		setup_resume(call, turn);
+	else if (!try_next(call, turn))
+		call_hangup(call, turn, &hangup);
 }
 
 static void setup_call(struct setup *s)
@@ -339,6 +425,10 @@ static void setup_call(struct setup *s)
 	struct call *call = s->call;
 
 	media_init(&call->media, s->realm, to->realm);
+	call->targets.trunk = s->route.trunk;
+	call->targets.is_sips = s->in->msg->uri.scheme == SIP_SCHEME_SIPS;
+	call->legs[CALL_LEG_B].profile = to->profile;
+	call->legs[CALL_LEG_B].hop.listener = listener_make(to->realm, 0);
 	sip_tx_set_user(s->tx, call_user(call));
 	call->invite = (struct call_invite){ .is_active = true, .from = CALL_LEG_A,
 		.server = s->tx, .server_cseq = s->in->msg->cseq.number };
@@ -351,12 +441,8 @@ static void setup_call(struct setup *s)
 		setup_fail(s, 503, CALL_CAUSE_REJECTED);
 	else if (!init_leg_a(s))
 		setup_fail(s, 400, CALL_CAUSE_REJECTED);
-	else if (!choose_hosts(s))
-		setup_fail(s, 503, CALL_CAUSE_UNREACHABLE);
-	else if (!init_leg_b(s) || !copy_headers(s))
-		setup_fail(s, 503, CALL_CAUSE_INTERNAL);
 	else
-		setup_media(s);
+		setup_target(s, target_next(call, s->env));
 }
 
 void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,

@@ -3,31 +3,17 @@
 
 #include "base/check.h"
 
-// The dialog's next hop where it is an address that the far end can be believed to own; behind a
-// NAT its Contact is not, and everything goes back to where its messages come from (RFC 3581 in
-// spirit). The connection serves whoever is at its far end, nobody beyond.
-static struct sip_hop leg_target(const struct call *call, const struct config *config,
-	const struct call_leg *leg)
+// Before any answer all goes to the target in use, later to the dialog's next hop. False: the name
+// of that is being looked up, and where the far end's messages come from will do.
+static bool find_target(struct call *call, const struct core_env *env, enum call_side side,
+	struct sip_hop *hop)
 {
-	const struct config_realm *realm = &config->realms[leg->hop.listener >> 8];
-	struct sip_hop hop = leg->hop;
-	struct sip_uri uri;
+	const struct call_leg *leg = &call->legs[side];
 
-	if (leg == &call->legs[CALL_LEG_B] && leg->dialog.remote_tag.text.len == 0) {
-		hop.addr = call->hosts[call->host];
-		return hop;
-	}
-	if (hop.is_bound || realm->latching == CONFIG_LATCH_LEARN ||
-		sip_dialog_next_hop(&leg->dialog, &uri) < 0 || ip_is_unset(&uri.ip))
-		return hop;
-	int listener = listener_of_uri(config, hop.listener, &uri);
-	if (listener < 0)
-		return hop;
-	if ((listener_id)listener != hop.listener || !ip_eq(&uri.ip, &hop.addr.ip))
-		hop.connection = 0;
-	hop.listener = (listener_id)listener;
-	hop.addr = (struct addr){ .ip = uri.ip, .port = sip_uri_port(&uri) };
-	return hop;
+	if (side != CALL_LEG_B || leg->dialog.remote_tag.text.len > 0)
+		return target_of_dialog(call, env, side, hop);
+	*hop = leg->hop;
+	return true;
 }
 
 void leg_hear_request(struct call_leg *leg, const struct core_env *env, const struct sip_hop *hop)
@@ -97,13 +83,13 @@ static void make_branch(const struct call *call, const struct core_env *env,
 
 // The whole request in core->message. False: it does not fit.
 static bool build_request(struct call *call, const struct sip_turn *turn,
-	const struct leg_request *request, const char branch[SIP_BRANCH_LEN])
+	const struct leg_request *request, const char branch[SIP_BRANCH_LEN],
+	listener_id listener)
 {
 	struct core *core = call->core;
 	const struct core_env *env = core_env_of(turn);
 	const struct call_leg *leg = &call->legs[request->side];
-	struct sip_hop hop = leg_target(call, env->config, leg);
-	struct sip_local local = listener_local(env->config, hop.listener);
+	struct sip_local local = listener_local(env->config, listener);
 	struct sip_writer w;
 
 	struct sip_dialog_request head = {
@@ -129,18 +115,19 @@ struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
 	const struct leg_request *request)
 {
 	struct core *core = call->core;
-	const struct call_leg *leg = &call->legs[request->side];
 	char branch[SIP_BRANCH_LEN];
 	struct sip_tx *tx = NULL;
+	struct sip_hop hop;
 
+	find_target(call, core_env_of(turn), request->side, &hop);
 	make_branch(call, core_env_of(turn), branch);
-	if (build_request(call, turn, request, branch)) {
+	if (build_request(call, turn, request, branch, hop.listener)) {
 		struct sip_client_params params = {
 			.data = span_make(core->message, core->message_len),
 			.branch = span_make(branch, SIP_BRANCH_LEN),
 			.method = request->method,
 			.method_text = span_str(sip_method_name(request->method)),
-			.hop = leg_target(call, core_env_of(turn)->config, leg),
+			.hop = hop,
 			.user = call_user(call),
 		};
 		tx = sip_client_start(core->txs, turn, &params);
@@ -160,12 +147,12 @@ static void send_ack(struct call *call, const struct sip_turn *turn, enum call_s
 	struct leg_request request = { .side = side, .method = SIP_METHOD_ACK,
 		.cseq = leg->acked_cseq, .body = sip_body_sdp(body) };
 
-	if (!build_request(call, turn, &request, leg->ack_branch))
+	struct outbox_send send = { 0 };
+
+	find_target(call, env, side, &send.hop);
+	if (!build_request(call, turn, &request, leg->ack_branch, send.hop.listener))
 		return;
-	struct outbox_send send = {
-		.hop = leg_target(call, env->config, leg),
-		.data = span_make(core->message, core->message_len),
-	};
+	send.data = span_make(core->message, core->message_len);
 	if (outbox_send(env->outbox, &send) < 0)
 		CORE_COUNT(core, outbox_full);
 }
@@ -180,7 +167,10 @@ void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side
 	make_branch(call, core_env_of(turn), leg->ack_branch);
 	if (!call_set_text(call, &leg->ack_body, body))
 		CORE_COUNT(call->core, arena_full);
-	send_ack(call, turn, side, body);
+	struct sip_hop hop;
+	leg->next_hop.is_ack_due = !find_target(call, core_env_of(turn), side, &hop);
+	if (!leg->next_hop.is_ack_due)
+		send_ack(call, turn, side, body);
 }
 
 void leg_restore_ack(struct call *call, enum call_side side, const struct core_env *env,

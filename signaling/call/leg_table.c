@@ -86,6 +86,10 @@ bool leg_move(struct leg_place from, struct leg_place to)
 		if (!call_set_text(to.call, text, value))
 			return false;
 	}
+	if (moved.hop.tls_name.len &&
+		!arena_copy(&to.call->arena, moved.hop.tls_name, &moved.hop.tls_name))
+		return false;
+	moved.next_hop = (struct leg_next){ 0 }; // the other call is told, if anybody
 	for (uint32_t i = moved.dialog.route_count; i < SIP_DIALOG_ROUTES_MAX; i++)
 		moved.dialog.route[i] = (struct sip_text){ 0 };
 	leg_unlink(from.call->core, old);

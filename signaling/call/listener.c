@@ -36,15 +36,6 @@ int listener_find(const struct config_realm *realm, enum sip_transport transport
 	return -1;
 }
 
-int listener_find_usual(const struct config_realm *realm, bool is_secure, const struct ip *ip)
-{
-	int at = is_secure ? -1 : listener_find(realm, SIP_TRANSPORT_UDP, ip);
-
-	if (at < 0 && !is_secure)
-		at = listener_find(realm, SIP_TRANSPORT_TCP, ip);
-	return at < 0 ? listener_find(realm, SIP_TRANSPORT_TLS, ip) : at;
-}
-
 bool listener_find_stream(const struct config *config, const struct sip_hop *hop, listener_id *out)
 {
 	uint32_t index = hop->listener >> 8;
@@ -57,35 +48,4 @@ bool listener_find_stream(const struct config *config, const struct sip_hop *hop
 		return false;
 	*out = listener_make(index, (uint32_t)at);
 	return true;
-}
-
-// What a URI says of its transport (RFC 3263 4.1, RFC 7118 5). False: nothing.
-static bool uri_transport(const struct sip_uri *uri, enum sip_transport *out)
-{
-	bool is_secure = uri->scheme == SIP_SCHEME_SIPS;
-	struct sip_param param;
-
-	if (!sip_param_find(uri->params, SPAN_LIT("transport"), &param)) {
-		*out = SIP_TRANSPORT_TLS;
-		return is_secure;
-	}
-	if (!sip_transport_parse(param.value, out))
-		return false;
-	if (is_secure)
-		*out = *out == SIP_TRANSPORT_WS || *out == SIP_TRANSPORT_WSS ? SIP_TRANSPORT_WSS
-									      : SIP_TRANSPORT_TLS;
-	return true;
-}
-
-int listener_of_uri(const struct config *config, listener_id usual, const struct sip_uri *uri)
-{
-	enum sip_transport transport;
-	uint32_t realm = usual >> 8;
-
-	if (realm >= config->realm_count)
-		return -1;
-	if (!uri_transport(uri, &transport))
-		transport = listener_local(config, usual).transport;
-	int at = listener_find(&config->realms[realm], transport, &uri->ip);
-	return at < 0 ? -1 : (int)listener_make(realm, (uint32_t)at);
 }

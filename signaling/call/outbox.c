@@ -69,6 +69,21 @@ int outbox_send(struct outbox *outbox, const struct outbox_send *send)
 	return 0;
 }
 
+int outbox_resolve(struct outbox *outbox, const struct outbox_resolve *resolve)
+{
+	struct span host;
+
+	if (outbox->count == outbox->entries_max ||
+		!arena_copy(&outbox->arena, resolve->host, &host)) {
+		outbox->refused++;
+		return -ENOBUFS;
+	}
+	struct outbox_entry *entry = &outbox->entries[outbox->count++];
+	*entry = (struct outbox_entry){ .kind = OUTBOX_RESOLVE, .resolve = *resolve };
+	entry->resolve.host = host;
+	return 0;
+}
+
 int outbox_call_end(struct outbox *outbox, const struct call_summary *summary)
 {
 	struct call_summary *copy = NULL;

@@ -24,6 +24,8 @@ const struct outbox_entry *outbox_at(const struct outbox *outbox, uint32_t index
 // Copies `send->data` and the hop's tls_name into the outbox. 0, or -ENOBUFS: full, nothing was
 // added (and it is counted).
 int outbox_send(struct outbox *outbox, const struct outbox_send *send);
+// Copies `resolve` with its host into the outbox. 0, or -ENOBUFS.
+int outbox_resolve(struct outbox *outbox, const struct outbox_resolve *resolve);
 // Copies `summary` into the outbox. 0, or -ENOBUFS.
 int outbox_call_end(struct outbox *outbox, const struct call_summary *summary);
 

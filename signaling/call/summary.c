@@ -2,6 +2,7 @@
 
 static const char *const state_names[CALL_STATE_COUNT] = {
 	[CALL_STATE_IDLE] = "idle",
+	[CALL_STATE_RESOLVING] = "resolving",
 	[CALL_STATE_CALLING] = "calling",
 	[CALL_STATE_RINGING] = "ringing",
 	[CALL_STATE_ANSWERED] = "answered",

@@ -21,6 +21,7 @@ enum call_side { CALL_LEG_A, CALL_LEG_B, CALL_LEGS };
 
 enum call_state {
 	CALL_STATE_IDLE,       // slot in use, nothing sent to B yet
+	CALL_STATE_RESOLVING,  // the name of the next host is being looked up
 	CALL_STATE_CALLING,    // INVITE sent to B, at most 100 came back
 	CALL_STATE_RINGING,    // B sent a provisional answer that went on to A
 	CALL_STATE_ANSWERED,   // 2xx sent to A, its ACK is awaited

@@ -26,7 +26,7 @@ static int trunk_match_bits(const struct config_trunk *trunk, const struct ip *s
 		if (ip_prefix_has(&trunk->match[i], source) && trunk->match[i].bits > best)
 			best = trunk->match[i].bits;
 	for (uint32_t i = 0; trunk->match_count == 0 && i < trunk->host_count; i++)
-		if (ip_eq(&trunk->hosts[i].ip, source))
+		if (ip_eq(&trunk->hosts[i].addr.ip, source))
 			best = 128;
 	return best;
 }

@@ -71,3 +71,10 @@ struct sip_hop {
 	// SIP_TLS_NAME_MAX bytes; empty = the trunk's `tls.name`, else the address itself.
 	struct span tls_name;
 };
+
+// RFC 3263: one place where a request may be tried.
+#define SIP_TARGETS_MAX 16u // of one name; more are not tried
+struct sip_target {
+	struct addr addr;
+	enum sip_transport transport;
+};

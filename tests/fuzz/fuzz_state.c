@@ -29,7 +29,7 @@ static void make_realm(uint32_t i, const char *own, const char *at, const char *
 	CHECK(ip_parse(span_str(at), &realm->media[0]) == 0);
 	trunks[i] = (struct config_trunk){ .name = i ? "carrier" : "phones", .realm = i,
 		.host_count = 1 };
-	CHECK(addr_parse(span_str(host), 5060, &trunks[i].hosts[0]) == 0);
+	CHECK(addr_parse(span_str(host), 5060, &trunks[i].hosts[0].addr) == 0);
 	struct shm_address *address = &shm_addresses(&signaling)[i];
 	address->ip = realm->media[0];
 	address->port_min = realm->port_min;

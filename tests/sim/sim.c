@@ -75,6 +75,8 @@ static uint64_t next_ms(const struct sim *sim)
 	next = world < next ? world : next;
 	world = event_next_ms(sim);
 	next = world < next ? world : next;
+	world = resolver_next_ms(sim);
+	next = world < next ? world : next;
 	for (uint32_t i = 0; i < sim->ua_count; i++) {
 		uint64_t own = ua_next_ms(&sim->uas[i]);
 
@@ -97,6 +99,7 @@ static void step(struct sim *sim, uint64_t until_ms)
 	for (uint32_t i = 0; i < sim->ua_count; i++)
 		ua_run(sim, &sim->uas[i]);
 	world_run(sim);
+	resolver_run(sim);
 	event_run(sim);
 	fault_run(sim);
 }
@@ -151,6 +154,10 @@ static void make_weather(struct sim *sim)
 	sim->duplicate_permille = sim_chance(sim, 500) ? sim_between(sim, 1, 150) : 0;
 	sim->delay_max_ms = sim_between(sim, 1, sim_chance(sim, 300) ? 1500 : 80);
 	sim->mutants = sim_chance(sim, 400) ? sim_between(sim, 1, 20) : 0;
+	sim->has_names = sim_chance(sim, 400);
+	sim->dns_lost_permille = sim_chance(sim, 300) ? sim_between(sim, 1, 500) : 0;
+	sim->dns_late_permille = sim_chance(sim, 300) ? sim_between(sim, 1, 500) : 0;
+	sim->dns_failed_permille = sim_chance(sim, 300) ? sim_between(sim, 1, 500) : 0;
 	if (sim_chance(sim, 300))
 		sim->kill_peers_ms = sim_between(sim, 1000, CALLS_END_MS);
 	if (sim_chance(sim, 300))

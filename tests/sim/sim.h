@@ -29,6 +29,8 @@
 #define SIM_MOVED_MAX   512u
 #define SIM_ORPHAN_MS  10000u
 #define SIM_SILENCE_MS 15000u
+#define SIM_ASKS_MAX  1024u
+#define SIM_NAME      "core.example"
 
 enum sim_side { SIM_ACCESS, SIM_CORE, SIM_CORE6, SIM_SIDES };
 
@@ -151,12 +153,24 @@ struct ua {
 	uint32_t sdp_version;
 };
 
+// A name that a core has asked for.
+struct sim_ask {
+	uint32_t worker;
+	uint64_t ticket;
+	uint64_t due_ms;
+	bool is_known;       // leads to hosts
+};
+
 struct sim {
 	uint64_t seed;
 	uint64_t now_ms;
 	uint64_t order;
 	struct rng rng;
 	uint32_t loss_permille, duplicate_permille, delay_max_ms;
+	bool has_names;        // the core's trunk is a name, then its two hosts
+	uint32_t dns_lost_permille, dns_late_permille, dns_failed_permille;
+	struct sim_ask ask[SIM_ASKS_MAX];
+	uint32_t asks;
 	uint32_t mutants;      // messages with flipped bytes still to be sent
 	struct config config;
 	struct config_trunk trunks[3];
@@ -214,6 +228,15 @@ void world_hangup(struct sim *sim);
 bool world_is_host(const struct sim *sim, const struct addr *addr); // of some trunk
 // Dies without a word; another one takes its place on the same segment.
 void world_restart_worker(struct sim *sim, uint32_t worker);
+
+void world_resolved(struct sim *sim, const struct sim_ask *ask, const struct sip_target *targets,
+	uint32_t count);
+
+// resolver.c
+void resolver_ask(struct sim *sim, uint32_t worker, const struct outbox_resolve *resolve);
+void resolver_run(struct sim *sim);
+uint64_t resolver_next_ms(const struct sim *sim);
+void resolver_forget(struct sim *sim, uint32_t worker);
 
 // network.c
 void network_send(struct sim *sim, const struct addr *from, const struct addr *to,

@@ -51,9 +51,11 @@ static void make_trunk(struct sim *sim, uint32_t i)
 
 	*trunk = (struct config_trunk){ .name = places[i].realm, .realm = i,
 		.profile = i };
-	trunk->hosts[trunk->host_count++] = to_addr(places[i].host);
+	if (i == SIM_CORE && sim->has_names)
+		trunk->hosts[trunk->host_count++].name = SIM_NAME;
+	trunk->hosts[trunk->host_count++].addr = to_addr(places[i].host);
 	if (places[i].host2)
-		trunk->hosts[trunk->host_count++] = to_addr(places[i].host2);
+		trunk->hosts[trunk->host_count++].addr = to_addr(places[i].host2);
 	if (i == SIM_CORE)
 		CHECK(ip_prefix_parse(SPAN_LIT("10.2.0.0/16"), &trunk->match[0]) == 0);
 	else if (i == SIM_CORE6)
@@ -134,6 +136,7 @@ static void close_worker(struct sim *sim, uint32_t i)
 void world_restart_worker(struct sim *sim, uint32_t worker)
 {
 	close_worker(sim, worker);
+	resolver_forget(sim, worker);
 	CHECK(open_worker(sim, worker));
 	sim->is_broken |= fault_is(sim, "orphan-kept");
 }
@@ -182,7 +185,7 @@ bool world_is_host(const struct sim *sim, const struct addr *addr)
 {
 	for (uint32_t i = 0; i < sim->config.trunk_count; i++)
 		for (uint32_t host = 0; host < sim->trunks[i].host_count; host++)
-			if (addr_eq(&sim->trunks[i].hosts[host], addr))
+			if (addr_eq(&sim->trunks[i].hosts[host].addr, addr))
 				return true;
 	return false;
 }
@@ -203,6 +206,10 @@ static void flush(struct sim *sim, uint32_t worker)
 				(unsigned long long)entry->call_end->info.token,
 				call_cause_name(entry->call_end->cause), entry->call_end->code);
 			fault_call_ended(sim, worker, entry->call_end);
+			continue;
+		}
+		if (entry->kind == OUTBOX_RESOLVE) {
+			resolver_ask(sim, worker, &entry->resolve);
 			continue;
 		}
 		const struct outbox_send *send = &entry->send;
@@ -240,6 +247,15 @@ void world_receive(struct sim *sim, const struct packet *packet)
 	core_receive(sim->cores[worker], &sim->envs[worker], &message);
 	flush(sim, worker);
 	record_keep(sim, worker);
+}
+
+void world_resolved(struct sim *sim, const struct sim_ask *ask, const struct sip_target *targets,
+	uint32_t count)
+{
+	turn(sim, ask->worker);
+	core_resolved(sim->cores[ask->worker], &sim->envs[ask->worker], ask->ticket, targets,
+		count);
+	flush(sim, ask->worker);
 }
 
 void world_run(struct sim *sim)

@@ -13,11 +13,13 @@ struct loader_fixture {
 	struct config config;
 	struct arena arena;
 	struct config_error errors[LOADER_ERRORS_MAX];
+	struct config_profile profile; // the default one, empty
 };
 
 static inline struct config_loader *loader_open(struct loader_fixture *f)
 {
 	memset(f, 0, sizeof *f);
+	f->profile.name = "default";
 	arena_init(&f->arena, 1u << 20);
 	f->loader = (struct config_loader){ .config = &f->config,
 		.arena = &f->arena,
@@ -25,7 +27,8 @@ static inline struct config_loader *loader_open(struct loader_fixture *f)
 		.errors = f->errors,
 		.errors_max = LOADER_ERRORS_MAX };
 	arena_init(&f->loader.scratch, 1u << 20);
-	assert_true(config_make_default_profile(&f->loader));
+	f->config.profiles = &f->profile;
+	f->config.profile_count = 1;
 	return &f->loader;
 }
 

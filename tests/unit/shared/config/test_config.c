@@ -62,8 +62,8 @@ static void test_example(void **state)
 	assert_int_equal(config_media_address_count(config), 4);
 	const struct config_trunk *trunk = &config->trunks[0];
 	addr = addr_of("198.51.100.11:5080");
-	assert_true(addr_eq(&trunk->hosts[1], &addr));
-	assert_int_equal(trunk->hosts[0].port, 5060);
+	assert_true(addr_eq(&trunk->hosts[1].addr, &addr));
+	assert_int_equal(trunk->hosts[0].addr.port, 5060);
 	assert_int_equal(trunk->match[0].bits, 96 + 28);
 	assert_int_equal(trunk->calls_max, 2000);
 	assert_int_equal(config->trunks[1].realm, 1);

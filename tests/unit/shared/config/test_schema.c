@@ -148,6 +148,7 @@ static void test_limits_fit_the_structs(void **state)
 		{ "trunks", CONFIG_TRUNKS_MAX },
 		{ "trunks.hosts", CONFIG_HOSTS_MAX },
 		{ "trunks.match.ip", CONFIG_MATCH_MAX },
+		{ "node.dns.servers", CONFIG_DNS_MAX },
 		{ "routes", CONFIG_ROUTES_MAX },
 	};
 	(void)state;

@@ -29,7 +29,7 @@ static int search(const struct config *config, uint32_t realm, const struct ip *
 		}
 		for (uint32_t h = 0; trunk->match_count == 0 && h < trunk->host_count &&
 			trunk->realm == realm; h++) {
-			if (!ip_eq(&trunk->hosts[h].ip, source) || best >= 128)
+			if (!ip_eq(&trunk->hosts[h].addr.ip, source) || best >= 128)
 				continue;
 			best = 128;
 			found = (int)i;
@@ -74,7 +74,7 @@ static void fill(struct rng *rng, struct config_trunk *trunks, uint32_t count)
 		for (uint32_t m = 0; m < trunk->match_count; m++)
 			trunk->match[m] = random_prefix(rng);
 		for (uint32_t h = 0; h < trunk->host_count; h++)
-			trunk->hosts[h].ip = random_ip(rng, rng_below(rng, 2));
+			trunk->hosts[h].addr.ip = random_ip(rng, rng_below(rng, 2));
 	}
 }
 

@@ -62,46 +62,6 @@ static void test_names(void **state)
 	}
 }
 
-static void test_hosts(void **state)
-{
-	static const struct {
-		const char *text, *addr, *message;
-	} cases[] = {
-		{ "198.51.100.1", "198.51.100.1:5060", NULL },
-		{ "198.51.100.1:5080", "198.51.100.1:5080", NULL },
-		{ "[2001:db8::1]:5070", "[2001:db8::1]:5070", NULL },
-		{ "2001:db8::1", "[2001:db8::1]:5060", NULL },
-		{ "127.0.0.1", "127.0.0.1:5060", NULL },
-		{ "sip.example.com", NULL, "names are not resolved in this version" },
-		{ "sip.example.com:5060", NULL, "names are not resolved in this version" },
-		{ "198.51.100.300", NULL, "expected an IP address, with a port" },
-		{ "2001:db8:::1", NULL, "expected an IP address, with a port" },
-		{ "[2001:db8::1", NULL, "expected an IP address, with a port" },
-		{ "198.51.100.0/24", NULL, "expected an IP address, with a port" },
-		{ "198.51.100.1:0", NULL, "expected an IP address, with a port" },
-		{ "198.51.100.1:65536", NULL, "expected an IP address, with a port" },
-		{ "", NULL, "expected an IP address, with a port" },
-		{ "224.0.0.1", NULL, "expected a unicast IP address" },
-		{ "0.0.0.0", NULL, "expected a unicast IP address" },
-		{ "[fe80::1]", NULL, "expected a unicast IP address" },
-	};
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct config_trunk trunk = { 0 };
-		open_with_trunks();
-		expect_message(cases[i].text, take(&f, "trunks.hosts", cases[i].text, &trunk),
-			cases[i].message);
-		assert_int_equal(trunk.host_count, cases[i].addr ? 1 : 0);
-		if (cases[i].addr) {
-			struct addr addr = addr_of(cases[i].addr);
-			assert_true(addr_eq(&trunk.hosts[0], &addr));
-			assert_string_equal(take(&f, "trunks.hosts", cases[i].text, &trunk),
-				"the host stands here twice");
-		}
-		loader_close(&f);
-	}
-}
-
 static void test_match(void **state)
 {
 	(void)state;
@@ -123,32 +83,6 @@ static void test_match(void **state)
 		"already belongs to the trunk 'carrier' of this realm");
 	assert_null(take(&f, "trunks.match.ip", "198.51.100.0/25", &trunks[1]));
 	loader_close(&f);
-}
-
-static void test_finish_trunk(void **state)
-{
-	static const struct {
-		uint32_t realm;
-		const char *host, *message;
-	} cases[] = {
-		{ 0, "198.51.100.1:5060", NULL },
-		{ 0, "192.0.2.1:5061", NULL }, // our address, another port
-		{ 0, "192.0.2.1:5060", "is this node itself: calls would loop" },
-		{ 0, "[2001:db8::1]:5060",
-		  "is IPv6, but the realm 'access' has no such SIP address" },
-		{ 1, "[2001:db8::1]:5060", NULL }, // what is wrong with that realm is told there
-	};
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct config_trunk trunk = { .realm = cases[i].realm, .host_count = 1 };
-		struct config_loader *loader = open_with_trunks();
-		struct node node = scalar_of("");
-		trunk.hosts[0] = addr_of(cases[i].host);
-		config_finish_trunk(loader, &node, &trunk);
-		expect_message(cases[i].host, loader->error_count ? f.errors[0].message : NULL,
-			cases[i].message);
-		loader_close(&f);
-	}
 }
 
 static void test_patterns(void **state)
@@ -217,9 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_match),
-		cmocka_unit_test(test_finish_trunk),
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_begin),
 	};

@@ -41,6 +41,9 @@ struct fixture {
 	struct core *core;
 	struct fixture_message sent[FIXTURE_SENT_MAX]; // since fixture_forget()
 	uint32_t sent_count;
+	struct outbox_resolve resolve; // newest one; its host in resolve_host
+	char resolve_host[256];
+	uint32_t resolve_count;        // since fixture_forget()
 	struct call_summary ended;
 	uint32_t ended_count;
 };
@@ -75,12 +78,12 @@ static inline void fixture_config(struct fixture *f)
 	}
 	f->trunks[0] = (struct config_trunk){ .name = "phones", .realm = REALM_ACCESS,
 		.host_count = 1, .match_count = 1 };
-	f->trunks[0].hosts[0] = fixture_addr("10.1.1.200");
+	f->trunks[0].hosts[0].addr = fixture_addr("10.1.1.200");
 	CHECK(ip_prefix_parse(SPAN_LIT("10.1.1.0/24"), &f->trunks[0].match[0]) == 0);
 	f->trunks[1] = (struct config_trunk){ .name = "carrier", .realm = REALM_CORE,
 		.profile = 1, .host_count = 2 };
-	f->trunks[1].hosts[0] = fixture_addr("10.2.1.1");
-	f->trunks[1].hosts[1] = fixture_addr("10.2.1.2");
+	f->trunks[1].hosts[0].addr = fixture_addr("10.2.1.1");
+	f->trunks[1].hosts[1].addr = fixture_addr("10.2.1.2");
 	f->routes[0] = (struct config_route){ .from_realm = REALM_ACCESS, .from_trunk = -1,
 		.to = SPAN_LIT("1*"), .trunk = 1, .prefix = SPAN_LIT("+49"), .line = 7 };
 	f->routes[1] = (struct config_route){ .from_realm = REALM_CORE, .from_trunk = -1,
@@ -172,6 +175,13 @@ static inline void fixture_take(struct fixture *f)
 			f->ended_count++;
 			continue;
 		}
+		if (entry->kind == OUTBOX_RESOLVE) {
+			f->resolve = entry->resolve;
+			assert_int_equal(span_copy(entry->resolve.host, f->resolve_host,
+				sizeof(f->resolve_host)), 0);
+			f->resolve_count++;
+			continue;
+		}
 		assert_true(f->sent_count < FIXTURE_SENT_MAX);
 		struct fixture_message *m = &f->sent[f->sent_count++];
 		m->realm = entry->send.hop.listener >> 8;
@@ -186,6 +196,7 @@ static inline void fixture_take(struct fixture *f)
 static inline void fixture_forget(struct fixture *f)
 {
 	f->sent_count = 0;
+	f->resolve_count = 0;
 }
 
 static inline void fixture_receive(struct fixture *f, const char *source, const char *text)

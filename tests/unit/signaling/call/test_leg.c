@@ -184,7 +184,6 @@ static void next_hop_of_the_dialog(void **state)
 		{ "<sip:b@10.2.1.1:5070>", BY_UDP, 0, "10.2.1.1:5070" },
 		{ "<sip:b@10.2.1.1:5070;transport=tcp>", BY_TCP, 0, "10.2.1.1:5070" },
 		{ "<sip:b@10.2.1.9:5070>", BY_UDP, 0, "10.2.1.9:5070" },
-		{ "<sip:b@host.example>", BY_UDP, 0, "10.2.1.1:5060" },
 	};
 	struct fixture *f = *state;
 	struct sip_hop hop = from_phone(BY_TCP, 7), back = from_carrier(BY_UDP, 0);

@@ -67,32 +67,6 @@ static void local(void **state)
 	assert_true(ip_is_unset(&at.sent_by.ip));
 }
 
-static void usual(void **state)
-{
-	static const struct {
-		uint32_t realm;
-		bool is_secure;
-		const char *host;
-		int listener;
-	} rows[] = {
-		{ 0, false, "10.9.9.9", 2 },
-		{ 0, false, "[2001:db8::9]", 1 },
-		{ 0, true, "10.9.9.9", 3 },
-		{ 0, true, "[2001:db8::9]", -1 },
-		{ 1, false, "10.9.9.9", 1 },
-		{ 1, true, "10.9.9.9", 0 },
-		{ 1, false, "[2001:db8::9]", -1 },
-	};
-
-	(void)state;
-	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct addr host = addr_of(rows[i].host);
-
-		assert_int_equal(listener_find_usual(&config.realms[rows[i].realm],
-			rows[i].is_secure, &host.ip), rows[i].listener);
-	}
-}
-
 static void stream(void **state)
 {
 	struct sip_hop hop = { .listener = listener_make(0, 2), .addr = addr_of("10.9.9.9") };
@@ -107,46 +81,11 @@ static void stream(void **state)
 	assert_false(listener_find_stream(&config, &hop, &found)); // behind a NAT
 }
 
-static void of_uri(void **state)
-{
-	static const struct {
-		const char *uri;
-		uint32_t usual; // of realm 0
-		int listener;
-	} rows[] = {
-		{ "sip:a@10.9.9.9", 2, 2 },
-		{ "sip:a@10.9.9.9", 0, 0 },                  // as its messages came
-		{ "sip:a@10.9.9.9;transport=tcp", 2, 0 },
-		{ "sip:a@10.9.9.9;transport=TCP", 2, 0 },
-		{ "sip:a@10.9.9.9;transport=tls", 2, 3 },
-		{ "sip:a@10.9.9.9;transport=sctp", 2, 2 },   // unknown: as if there were none
-		{ "sip:a@[2001:db8::9]", 2, 1 },             // the other family
-		{ "sip:a@[2001:db8::9];transport=ws", 2, 4 },
-		{ "sip:a@[2001:db8::9];transport=tcp", 2, -1 },
-		{ "sips:a@10.9.9.9", 2, 3 },
-		{ "sips:a@10.9.9.9;transport=tcp", 2, 3 },   // RFC 3261 26.2.2
-		{ "sips:a@10.9.9.9;transport=ws", 2, -1 },
-		{ "sips:a@[2001:db8::9]", 1, -1 },
-	};
-
-	(void)state;
-	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct sip_uri uri;
-
-		assert_int_equal(sip_uri_parse(span_str(rows[i].uri), &uri), 0);
-		int listener = listener_of_uri(&config, listener_make(0, rows[i].usual), &uri);
-		if (listener != rows[i].listener)
-			fail_msg("%s: listener %d", rows[i].uri, listener);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(local, setup),
-		cmocka_unit_test_setup(usual, setup),
 		cmocka_unit_test_setup(stream, setup),
-		cmocka_unit_test_setup(of_uri, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

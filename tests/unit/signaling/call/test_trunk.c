@@ -16,7 +16,8 @@ static void match(struct config_trunk *trunk, uint32_t realm, const char *prefix
 	if (prefix)
 		CHECK(ip_prefix_parse(span_str(prefix), &trunk->match[trunk->match_count++]) == 0);
 	if (host)
-		CHECK(addr_parse(span_str(host), 5060, &trunk->hosts[trunk->host_count++]) == 0);
+		CHECK(addr_parse(span_str(host), 5060,
+			&trunk->hosts[trunk->host_count++].addr) == 0);
 }
 
 static void found_by_source(void **state)
