@@ -83,9 +83,9 @@ const struct core_metrics *worker_core_metrics(const struct worker *worker)
 	return &worker->core;
 }
 
-const struct sip_transaction_metrics *core_transaction_metrics(const struct core *core)
+const struct sip_transaction_metrics *worker_transaction_metrics(const struct worker *worker)
 {
-	return &((const struct worker *)(const void *)core)->transactions;
+	return &worker->transactions;
 }
 
 const struct call_summary *worker_ended_at(const struct worker *worker, uint32_t age)
@@ -226,6 +226,7 @@ static void counters_are_sums(void **state)
 	assert_int_equal(number(out, "workers"), WORKERS);
 	assert_int_equal(number(json_object_get(out, "net"), "received"), 11);
 	assert_int_equal(number(json_object_get(out, "core"), "received"), 7);
+	assert_true(json_is_object(json_object_get(out, "transactions")));
 	const json_t *flows = json_object_get(out, "flows");
 	assert_int_equal(number(flows, "reserved"), 21);
 	assert_true(json_is_true(json_object_get(flows, "is_stalled"))); // one is enough
