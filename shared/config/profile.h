@@ -18,10 +18,15 @@ enum profile_refer { PROFILE_REFER_HANDLE, PROFILE_REFER_PASS, PROFILE_REFER_REJ
 // What becomes of a 3xx (RFC 3261 8.1.3.4).
 enum profile_redirect { PROFILE_REDIRECT_REJECT, PROFILE_REDIRECT_FOLLOW, PROFILE_REDIRECT_PASS };
 
+enum profile_reliable { PROFILE_RELIABLE_AUTO, PROFILE_RELIABLE_REQUIRE, PROFILE_RELIABLE_OFF };
+enum profile_early_media { PROFILE_EARLY_MEDIA_NEWEST, PROFILE_EARLY_MEDIA_FIRST };
+
 // Keys `flow` (profile_flow.c): who does what in a call: timers, 100rel, transfer, redirection.
 struct profile_flow {
-	uint32_t refer;    // enum profile_refer, of the leg that a REFER comes by
-	uint32_t redirect; // enum profile_redirect, of the leg that a 3xx comes by
+	uint32_t refer;         // enum profile_refer, of the leg that a REFER comes by
+	uint32_t redirect;      // enum profile_redirect, of the leg that a 3xx comes by
+	uint32_t reliable;      // enum profile_reliable, RFC 3262
+	uint32_t early_media;   // enum profile_early_media, where the peer forks
 };
 
 #define PROFILE_CODECS_MAX 32u // in each list

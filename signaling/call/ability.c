@@ -9,15 +9,6 @@ static const struct span option_tags[OPTION_COUNT] = {
 	[OPTION_TIMER] = SPAN_LIT("timer"),
 };
 
-// Of a configuration that was made by hand.
-static const struct config_profile plain_profile = { .name = "default" };
-
-const struct config_profile *leg_profile(const struct call_leg *leg, const struct config *config)
-{
-	return leg->profile < config->profile_count ? &config->profiles[leg->profile] :
-						      &plain_profile;
-}
-
 void ability_learn(struct call_leg *leg, const struct sip_msg *msg)
 {
 	struct sip_list list;
@@ -43,7 +34,65 @@ bool ability_requires(const struct sip_msg *msg, enum option_tag option)
 	return sip_msg_lists(msg, SIP_HEADER_REQUIRE, option_tags[option]);
 }
 
-void ability_put(struct sip_writer *w)
+static bool is_served(const struct config_profile *profile, enum option_tag option)
 {
+	switch (option) {
+	case OPTION_100REL:
+		return profile->flow.reliable != PROFILE_RELIABLE_OFF;
+	case OPTION_TIMER:
+	case OPTION_COUNT:
+		break;
+	}
+	return false;
+}
+
+bool ability_serves(const struct config_profile *profile, struct span tag)
+{
+	for (uint32_t i = 0; i < OPTION_COUNT; i++)
+		if (span_ieq(tag, option_tags[i]))
+			return is_served(profile, i);
+	return false;
+}
+
+// Whether to speak of it now: only a first INVITE is answered reliably, and one without an offer
+// only if the offer that comes so can go on to the caller.
+static bool is_shown(const struct call *call, enum call_side side, const struct sip_turn *turn,
+	enum option_tag option)
+{
+	const struct config *config = core_env_of(turn)->config;
+
+	if (!is_served(config_profile(config, call->legs[side].profile), option))
+		return false;
+	if (option != OPTION_100REL)
+		return true;
+	return !call->answered_ms && (side == CALL_LEG_A || !call->invite.is_late ||
+		reliable_is_possible(call, turn));
+}
+
+void ability_put(struct sip_writer *w, const struct call *call, enum call_side side,
+	const struct sip_turn *turn)
+{
+	bool is_first = true;
+
 	relay_put_allow(w);
+	for (uint32_t i = 0; i < OPTION_COUNT; i++) {
+		if (!is_shown(call, side, turn, i))
+			continue;
+		sip_put(w, is_first ? SPAN_LIT("Supported: ") : SPAN_LIT(", "));
+		sip_put(w, option_tags[i]);
+		is_first = false;
+	}
+	if (!is_first)
+		sip_put_lit(w, "\r\n");
+}
+
+void ability_put_require(struct sip_writer *w, const struct call *call, const struct sip_turn *turn)
+{
+	const struct config *config = core_env_of(turn)->config;
+	const struct config_profile *profile =
+		config_profile(config, call->legs[CALL_LEG_B].profile);
+
+	if (profile->flow.reliable == PROFILE_RELIABLE_REQUIRE &&
+		is_shown(call, CALL_LEG_B, turn, OPTION_100REL))
+		sip_put_lit(w, "Require: 100rel\r\n");
 }

@@ -27,8 +27,11 @@ static inline bool ability_supports(const struct call_leg *leg, enum option_tag 
 
 // Whether a message requires that option.
 bool ability_requires(const struct sip_msg *msg, enum option_tag option);
-// The lines of our own requests and answers that say so of us.
-void ability_put(struct sip_writer *w);
-
-// How the peer of a leg wants to be spoken to.
-const struct config_profile *leg_profile(const struct call_leg *leg, const struct config *config);
+// Whether we serve a required option with peers of that profile.
+bool ability_serves(const struct config_profile *profile, struct span tag);
+// Allow and Supported lines of our own requests and answers on that leg.
+void ability_put(struct sip_writer *w, const struct call *call, enum call_side side,
+	const struct sip_turn *turn);
+// What the first INVITE demands of the called side.
+void ability_put_require(struct sip_writer *w, const struct call *call,
+	const struct sip_turn *turn);

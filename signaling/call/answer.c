@@ -1,59 +1,20 @@
 // answer.c - what the called side says to the first INVITE, and what the caller hears of it.
-#include "call/ability.h"
 #include "call/core_private.h"
 
 #include <errno.h>
-
-// Another fork than the one that rang was answered: its dialog takes the place of the early one.
-static int take_dialog(struct call_leg *leg, const struct sip_msg *msg)
-{
-	int err = sip_dialog_receive_response(&leg->dialog, msg);
-
-	ability_learn(leg, msg);
-	if (err != -EXDEV || msg->status < 200 || leg->dialog.is_confirmed)
-		return err;
-	leg->dialog.remote_tag.text.len = 0;
-	leg->dialog.route_count = 0;
-	return sip_dialog_receive_response(&leg->dialog, msg);
-}
-
-static void relay_provisional(struct call *call, const struct sip_turn *turn,
-	const struct sip_msg *msg)
-{
-	struct call_leg *leg = &call->legs[CALL_LEG_B];
-	struct leg_response response = { .status = msg->status };
-	struct call_body body;
-
-	timer_stop(call->core->wheel, &call->host_timer);
-	if (msg->status == 100 || !call->invite.server)
-		return;
-	take_dialog(leg, msg);
-	call->state = CALL_STATE_RINGING;
-	// Only an answer may come so: an offer in an unreliable response cannot (RFC 3261 13.2.1).
-	body_read(call, core_env_of(turn), CALL_LEG_B, msg, &body);
-	if (!span_is_empty(body.sdp) && !call->invite.is_late && call->offer.is_open &&
-		offer_answer(call, core_env_of(turn), body.sdp, false) == OFFER_OK)
-		response.body = sip_body_sdp(call->legs[CALL_LEG_A].sdp_sent.text);
-	response.body.parts = body.parts;
-	leg_respond(call, turn, call->invite.server, &response);
-}
 
 enum offer_result answer_take_body(struct call *call, const struct core_env *env,
 	struct span sdp)
 {
 	struct call_invite *invite = &call->invite;
 
+	if (!call->answered_ms)
+		return early_take_answer(call, env, sdp);
 	if (invite->is_late)
 		return span_is_empty(sdp) ?
 			OFFER_UNUSABLE :
 			offer_receive(call, env, call_other(invite->from), sdp);
-	if (!span_is_empty(sdp))
-		return offer_answer(call, env, sdp, true);
-	// The answer stood in a provisional response already, which was not reliable, but came.
-	if (!call->offer.is_early)
-		return OFFER_UNUSABLE;
-	offer_close(call);
-	return OFFER_OK;
+	return span_is_empty(sdp) ? OFFER_UNUSABLE : offer_answer(call, env, sdp, true);
 }
 
 // The called side is up, the caller cannot be: what was answered is taken down again.
@@ -73,13 +34,33 @@ static void reject_answer(struct call *call, const struct sip_turn *turn,
 	call_hangup(call, turn, hangup);
 }
 
+void answer_caller(struct call *call, const struct sip_turn *turn, uint16_t status,
+	struct span parts)
+{
+	const struct core_env *env = core_env_of(turn);
+	struct leg_response response = { .status = status };
+
+	// What the caller was told reliably is not said again, unless another fork has won.
+	if (!call->reliable.is_settled || call->media_fork != call->told_fork)
+		response.body = sip_body_sdp(call->legs[CALL_LEG_A].sdp_sent.text);
+	response.body.parts = parts;
+	call->answered_ms = env->now_ms;
+	call->code = status;
+	call->state = CALL_STATE_ANSWERED;
+	call->legs[CALL_LEG_A].dialog.is_confirmed = true;
+	call->invite.is_answered = true;
+	CORE_COUNT(call->core, calls_answered);
+	silence_watch(call, env);
+	leg_respond(call, turn, call->invite.server, &response);
+}
+
 static void relay_answer(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
 	const struct core_env *env = core_env_of(turn);
 	struct call_invite *invite = &call->invite;
 	struct call_hangup hangup = { .cause = CALL_CAUSE_MEDIA_REFUSED, .code = 488 };
 
-	if (take_dialog(&call->legs[CALL_LEG_B], msg) < 0) {
+	if (early_take_final(call, msg) < 0) {
 		// Without a Contact there is nobody to acknowledge.
 		CORE_COUNT(call->core, answers_unusable);
 		hangup = (struct call_hangup){ .cause = CALL_CAUSE_REJECTED, .code = 502 };
@@ -94,19 +75,10 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 		reject_answer(call, turn, &hangup);
 		return;
 	}
-	struct leg_response response = { .status = msg->status,
-		.body = sip_body_sdp(call->legs[CALL_LEG_A].sdp_sent.text) };
-	response.body.parts = body.parts;
-	call->answered_ms = env->now_ms;
-	call->code = msg->status;
-	call->state = CALL_STATE_ANSWERED;
-	call->legs[CALL_LEG_A].dialog.is_confirmed = true;
-	invite->is_answered = true;
-	CORE_COUNT(call->core, calls_answered);
-	silence_watch(call, env);
 	if (!invite->is_late)
 		leg_send_ack(call, turn, CALL_LEG_B, invite->client_cseq, SPAN_NONE);
-	leg_respond(call, turn, invite->server, &response);
+	if (!reliable_hold_final(call, msg->status, body.parts))
+		answer_caller(call, turn, msg->status, body.parts);
 }
 
 static void relay_error(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
@@ -135,7 +107,7 @@ void answer_response(struct call *call, const struct sip_turn *turn, const struc
 
 	if (msg->status < 200) {
 		if (!call->is_finished)
-			relay_provisional(call, turn, msg);
+			early_response(call, turn, msg);
 		return;
 	}
 	invite->is_final = true;

@@ -94,6 +94,8 @@ static void release(struct call *call)
 	timer_stop(core->wheel, &call->ring_timer);
 	timer_stop(core->wheel, &call->host_timer);
 	timer_stop(core->wheel, &call->media_timer);
+	timer_stop(core->wheel, &call->reliable.timer);
+	call->reliable.final_due = 0;
 	target_forget(call);
 	for (uint32_t side = 0; side < CALL_LEGS; side++) {
 		trunk_give(core->trunks, call->legs[side].trunk_slot);
@@ -168,7 +170,9 @@ void core_reap(struct core *core)
 
 		core->dead = call->next;
 		CHECK(!timer_is_armed(&call->ring_timer) && !timer_is_armed(&call->host_timer) &&
-			!timer_is_armed(&call->media_timer));
+			!timer_is_armed(&call->media_timer) &&
+			!timer_is_armed(&call->reliable.timer));
+		fork_free_all(call);
 		arena_fini(&call->arena);
 		slab_put(core->calls, call);
 	}

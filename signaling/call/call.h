@@ -9,8 +9,10 @@
 #include "base/slab.h"
 #include "base/timer_wheel.h"
 #include "call/core.h"
+#include "call/fork.h"
 #include "call/media.h"
 #include "call/offer.h"
+#include "call/reliable.h"
 #include "call/summary.h"
 #include "call/target.h"
 #include "sip/dialog.h"
@@ -53,6 +55,7 @@ struct call_leg {
 // The INVITE that is being relayed: the first one, or a re-INVITE from either side.
 struct call_invite {
 	bool is_active;          // no other INVITE is taken meanwhile: 491
+	bool is_quiet;           // its 1xx do not cross: they would have to be reliable
 	bool is_late;            // it had no offer: the 2xx has one, the ACK answers (RFC 3264 5)
 	bool is_final;           // the client side has its final answer
 	bool is_answered;        // 2xx went to `from`, its ACK is awaited
@@ -80,6 +83,12 @@ struct call {
 	struct call_leg legs[CALL_LEGS];
 	struct call_invite invite;
 	struct relay *relays;    // other requests under way, see relay.h
+	struct call_reliable reliable; // provisional answers to the caller
+	struct fork_state fork;  // of leg B's dialog
+	struct call_fork *forks; // the other early dialogs of leg B
+	uint32_t fork_count;     // ever seen
+	uint32_t media_fork;     // whose answer is in force, 0 = none
+	uint32_t told_fork;      // whose answer the caller was told reliably
 	struct offer offer;
 	struct media media;
 

@@ -25,6 +25,8 @@ void cancel_receive(struct call *call, const struct sip_turn *turn, const struct
 	call->code = 487;
 	call_finish(call, core_env_of(turn), CALL_CAUSE_CANCEL);
 	call->state = CALL_STATE_CANCELLING;
+	// Its answer came, but the caller's PRACK did not.
+	leg_send_bye(call, turn, CALL_LEG_B, reason);
 	invite->is_active = false;
 	if (invite->client && !invite->is_final)
 		sip_client_cancel(call->core->txs, turn, invite->client, reason);

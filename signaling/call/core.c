@@ -45,6 +45,8 @@ static struct call *find_call(struct core *core, struct span tag, const struct s
 		return NULL;
 	// An early or forked answer may carry any tag of the far end; requests must name ours and
 	// theirs.
+	if (msg->is_request && *side == CALL_LEG_B && !call->legs[CALL_LEG_B].dialog.is_confirmed)
+		fork_select_tag(call, msg->from.tag);
 	return !msg->is_request || sip_dialog_matches(&call->legs[*side].dialog, msg) ? call : NULL;
 }
 
@@ -398,6 +400,7 @@ bool core_scan_shard(const struct sip_keys *keys, struct span message, uint32_t 
 
 // Life --------------------------------------------------------------------------------------------
 
+#define FORKS_SPARE         64u   // further early dialogs, beside one for each call
 #define STORED_BYTES_PER_TX 2048u // on average; one message may be larger
 #define RETRY_AFTER_S       5u
 
@@ -420,13 +423,15 @@ static bool make_tables(struct core *core, const struct core_params *params)
 	core->buckets = calloc(buckets, sizeof(core->buckets[0]));
 	core->wheel = timer_wheel_new(params->now_ms);
 	core->calls = slab_new(sizeof(struct call), params->calls_max);
+	core->forks = slab_new(sizeof(struct call_fork),
+		(size_t)params->calls_max + FORKS_SPARE);
 	core->relays = slab_new(sizeof(struct relay), params->transactions_max);
 	core->asks = resolve_table_new(params->transactions_max);
 	core->txs = sip_transactions_new(&txs);
 	core->is_trunks_own = !params->trunks;
 	core->trunks = params->trunks ? params->trunks : trunk_table_new();
 	return core->buckets && core->wheel && core->calls && core->relays && core->asks &&
-		core->txs && core->trunks;
+		core->forks && core->txs && core->trunks;
 }
 
 struct core *core_new(const struct core_params *params)
@@ -466,6 +471,8 @@ void core_free(struct core *core)
 		slab_free(core->relays);
 	if (core->asks)
 		slab_free(core->asks);
+	if (core->forks)
+		slab_free(core->forks);
 	if (core->is_trunks_own)
 		trunk_table_free(core->trunks);
 	free(core->buckets);

@@ -22,6 +22,7 @@ struct core {
 	struct sip_transactions *txs;
 	struct slab *calls;
 	struct slab *relays;
+	struct slab *forks;
 	struct slab *asks;           // resolve.c
 	struct call_leg **buckets;       // token table, [bucket_mask + 1]
 	uint32_t bucket_mask;
@@ -95,7 +96,7 @@ bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_t
 // Require, and bodies that nobody could read, in a dialog too. Whether their types may pass is
 // seen by body_read().
 bool refuse_extensions(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
-	const struct sip_msg *msg);
+	const struct sip_msg *msg, const struct config_profile *profile);
 
 // listener.c: which of our listeners speaks to whom
 // ------------------------------------------------
@@ -187,9 +188,18 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 // sent, nothing has changed.
 bool reinvite_for_update(struct call *call, const struct sip_turn *turn, struct relay *update);
 void reinvite_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure);
+// early.c: provisional responses to the first INVITE.
+void early_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
+// Its 2xx: whose dialog it is, as fork_take(), and what it says of the session.
+int early_take_final(struct call *call, const struct sip_msg *msg);
+enum offer_result early_take_answer(struct call *call, const struct core_env *env,
+	struct span sdp);
 // answer.c: responses to the first INVITE.
 void answer_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
 void answer_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure);
+// The 2xx to the caller, now that nothing holds it back.
+void answer_caller(struct call *call, const struct sip_turn *turn, uint16_t status,
+	struct span parts);
 // A 2xx to INVITE that is not the first: repeated, or of another fork.
 void answer_again(struct call *call, const struct sip_turn *turn, enum call_side side,
 	const struct sip_msg *msg);

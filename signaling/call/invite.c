@@ -210,6 +210,7 @@ static bool init_leg_a(struct setup *s)
 	leg->hop = s->in->hop;
 	leg->profile = s->env->config->trunks[s->from_trunk].profile;
 	ability_learn(leg, s->in->msg);
+	reliable_begin(s->call, s->in->msg);
 	if (sip_dialog_init_uas(&leg->dialog, &s->call->arena, s->in->msg, tag) < 0)
 		return false;
 	leg->has_dialog = true;
@@ -445,6 +446,24 @@ static void setup_call(struct setup *s)
 		setup_target(s, target_next(call, s->env));
 }
 
+// Whoever must acknowledge provisional answers and cannot (RFC 3261 21.4.16).
+static bool refuse_unable(struct setup *s)
+{
+	const struct config *config = s->env->config;
+	const struct config_profile *profile =
+		config_profile(config, config->trunks[s->from_trunk].profile);
+	struct refusal refusal = { .status = 421, .headers = SPAN_LIT("Require: 100rel\r\n") };
+	struct call_leg leg = { 0 };
+
+	ability_learn(&leg, s->in->msg);
+	if (profile->flow.reliable != PROFILE_RELIABLE_REQUIRE ||
+		ability_supports(&leg, OPTION_100REL))
+		return false;
+	CORE_COUNT(s->core, refused_extension);
+	refuse(s->core, s->turn, s->tx, &refusal);
+	return true;
+}
+
 void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in)
 {
@@ -470,6 +489,8 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 		return;
 	}
 	if (!decide(&s, from, to) || !read_body(&s))
+		return;
+	if (refuse_unable(&s))
 		return;
 	if (s.env->is_draining) {
 		CORE_COUNT(core, refused_draining);

@@ -64,12 +64,12 @@ static bool is_target_refresh(enum sip_method method)
 }
 
 // Who we are, in messages that begin or renew something.
-static void put_self(struct sip_writer *w, const struct call_leg *leg, const struct config *config,
-	enum sip_method method)
+static void put_self(struct sip_writer *w, const struct call *call, enum call_side side,
+	const struct sip_turn *turn, enum sip_method method)
 {
-	put_contact(w, leg, config);
+	put_contact(w, &call->legs[side], core_env_of(turn)->config);
 	if (method == SIP_METHOD_INVITE || method == SIP_METHOD_UPDATE)
-		ability_put(w);
+		ability_put(w, call, side, turn);
 }
 
 static void make_branch(const struct call *call, const struct core_env *env,
@@ -102,7 +102,9 @@ static bool build_request(struct call *call, const struct sip_turn *turn,
 	sip_writer_init(&w, core->message, sizeof(core->message));
 	sip_dialog_put_request(&leg->dialog, &w, &head);
 	if (is_target_refresh(request->method))
-		put_self(&w, leg, env->config, request->method);
+		put_self(&w, call, request->side, turn, request->method);
+	if (request->method == SIP_METHOD_INVITE && !call->answered_ms)
+		ability_put_require(&w, call, turn);
 	if (request->method == SIP_METHOD_INVITE)
 		body_put_accept(&w, &env->config->profiles[leg->profile]);
 	sip_put(&w, request->headers);
@@ -236,6 +238,7 @@ void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_s
 	struct sip_dialog own = leg->dialog;
 	char branch[SIP_BRANCH_LEN];
 	uint32_t acked = leg->acked_cseq;
+	uint32_t cseq = side == CALL_LEG_B ? fork_cseq(call, response->to.tag) : 0;
 	struct arena arena;
 
 	memcpy(branch, leg->ack_branch, sizeof(branch));
@@ -255,7 +258,7 @@ void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_s
 		make_branch(call, core_env_of(turn), leg->ack_branch);
 		send_ack(call, turn, side, SPAN_NONE);
 		struct leg_request bye = { .side = side, .method = SIP_METHOD_BYE,
-			.cseq = response->cseq.number + 1 };
+			.cseq = (cseq ? cseq : response->cseq.number) + 1 };
 		if (!is_shed_before(call, response))
 			leg_send(call, turn, &bye);
 	}
@@ -269,7 +272,6 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	const struct leg_response *response)
 {
 	struct core *core = call->core;
-	const struct core_env *env = core_env_of(turn);
 	enum sip_method method = sip_tx_method(tx);
 	enum call_side side = method == SIP_METHOD_INVITE ? call->invite.from : response->side;
 	struct sip_writer w;
@@ -277,7 +279,7 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	sip_writer_init(&w, core->message, sizeof(core->message));
 	sip_server_put_head(tx, &w, response->status, SPAN_NONE);
 	if (is_target_refresh(method) && response->status > 100 && response->status < 300)
-		put_self(&w, &call->legs[side], env->config, method);
+		put_self(&w, call, side, turn, method);
 	sip_put(&w, response->headers);
 	multipart_put_content(&w, &response->body);
 	if (w.is_overflowed ||

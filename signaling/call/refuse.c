@@ -1,3 +1,4 @@
+#include "call/ability.h"
 #include "call/core_private.h"
 
 #define RETRY_MIN_S 5u
@@ -66,9 +67,9 @@ void refuse_method(struct core *core, const struct sip_turn *turn, struct sip_tx
 	refuse(core, turn, tx, &refusal);
 }
 
-// We support no extension that may be required (RFC 3261 8.2.2.3): all of them are unsupported.
+// RFC 3261 8.2.2.3, by what the profile of the sender lets us serve.
 static bool refuse_require(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
-	const struct sip_msg *msg)
+	const struct sip_msg *msg, const struct config_profile *profile)
 {
 	struct sip_writer w;
 	struct sip_list list;
@@ -78,6 +79,8 @@ static bool refuse_require(struct core *core, const struct sip_turn *turn, struc
 	sip_writer_init(&w, core->extra, sizeof(core->extra));
 	sip_list_init(&list, msg, SIP_HEADER_REQUIRE);
 	while (sip_list_next(&list, &option)) {
+		if (ability_serves(profile, option))
+			continue;
 		sip_put(&w, is_first ? SPAN_LIT("Unsupported: ") : SPAN_LIT(", "));
 		sip_put_value(&w, option);
 		is_first = false;
@@ -127,9 +130,9 @@ void refuse_type(struct core *core, const struct sip_turn *turn, struct sip_tx *
 }
 
 bool refuse_extensions(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
-	const struct sip_msg *msg)
+	const struct sip_msg *msg, const struct config_profile *profile)
 {
-	return refuse_require(core, turn, tx, msg) || refuse_body(core, turn, tx, msg);
+	return refuse_require(core, turn, tx, msg, profile) || refuse_body(core, turn, tx, msg);
 }
 
 // Our own token in a Via, or in the Call-ID of a request that starts a dialog: it came back to us.
@@ -190,5 +193,8 @@ bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_t
 		refuse_status(core, turn, tx, 483);
 		return true;
 	}
-	return refuse_extensions(core, turn, tx, msg);
+	const struct config *config = core_env_of(turn)->config;
+	int trunk = trunk_find(config, in->hop.listener >> 8, &in->hop.addr.ip);
+	return refuse_extensions(core, turn, tx, msg,
+		config_profile(config, trunk < 0 ? 0 : config->trunks[trunk].profile));
 }

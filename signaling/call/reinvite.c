@@ -52,13 +52,15 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 		refuse_pending(call, turn, tx);
 		return;
 	}
-	if (refuse_extensions(core, turn, tx, in->msg))
+	if (refuse_extensions(core, turn, tx, in->msg,
+		    config_profile(core_env_of(turn)->config, call->legs[side].profile)))
 		return;
 	CORE_COUNT(core, reinvites);
 	sip_dialog_refresh_target(&call->legs[side].dialog, in->msg);
 	ability_learn(&call->legs[side], in->msg);
+	bool is_quiet = ability_requires(in->msg, OPTION_100REL);
 	call->invite = (struct call_invite){ .is_active = true, .from = side, .server = tx,
-		.server_cseq = in->msg->cseq.number };
+		.server_cseq = in->msg->cseq.number, .is_quiet = is_quiet };
 	sip_tx_set_user(tx, call_user(call));
 	uint16_t status = relay(call, turn, in->msg);
 	if (status == 0) {
@@ -80,7 +82,8 @@ bool reinvite_for_update(struct call *call, const struct sip_turn *turn, struct 
 	enum call_side to = call_other(update->from);
 	struct call_leg *leg = &call->legs[to];
 	struct leg_request request = { .side = to, .method = SIP_METHOD_INVITE,
-		.cseq = sip_dialog_next_cseq(&leg->dialog), .body = sip_body_sdp(leg->sdp_sent.text) };
+		.cseq = sip_dialog_next_cseq(&leg->dialog),
+		.body = sip_body_sdp(leg->sdp_sent.text) };
 	struct sip_tx *client = leg_send(call, turn, &request);
 
 	if (!client)
@@ -162,7 +165,7 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 	if (msg->status < 200) {
 		struct leg_response response = { .status = msg->status };
 
-		if (msg->status > 100 && invite->server && !call->is_finished)
+		if (msg->status > 100 && invite->server && !invite->is_quiet && !call->is_finished)
 			leg_respond(call, turn, invite->server, &response);
 		return;
 	}

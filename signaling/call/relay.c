@@ -5,6 +5,7 @@
 
 // One row for each method that crosses.
 static const struct relay_ops *const ops_of[SIP_METHOD_COUNT] = {
+	[SIP_METHOD_PRACK] = &prack_ops,
 	[SIP_METHOD_UPDATE] = &update_ops,
 };
 
@@ -93,7 +94,8 @@ void relay_receive(struct call *call, const struct sip_turn *turn, struct sip_tx
 		refuse_status(core, turn, tx, 481);
 		return;
 	}
-	if (refuse_extensions(core, turn, tx, in->msg))
+	if (refuse_extensions(core, turn, tx, in->msg,
+		    config_profile(core_env_of(turn)->config, call->legs[side].profile)))
 		return;
 	struct relay *relay = relay_new(call, ops, side);
 	if (!relay) {

@@ -16,6 +16,13 @@ static bool is_updating(const struct call *call, const struct relay *own)
 	return false;
 }
 
+// The first INVITE's exchange is kept open for the winning fork's answer, but is over for a caller
+// who was answered reliably.
+static bool is_exchange_open(const struct call *call)
+{
+	return call->offer.is_open && (call->answered_ms || !call->reliable.is_settled);
+}
+
 // An offer must wait for the one that is open: 491 if it is ours to that side, 500 if it is that
 // side's own (RFC 3311 5.2). True: refused.
 static bool refuse_glare(struct call *call, const struct sip_turn *turn, const struct relay *relay,
@@ -23,14 +30,16 @@ static bool refuse_glare(struct call *call, const struct sip_turn *turn, const s
 {
 	struct core *core = call->core;
 
+	bool is_open = is_exchange_open(call);
+
 	if (is_updating(call, relay) ||
-		(has_offer && call->offer.is_open && call->offer.from == relay->from)) {
+		(has_offer && is_open && call->offer.from == relay->from)) {
 		refuse_early(core, turn, relay->server);
 		return true;
 	}
 	// A re-INVITE without an offer will bring one.
 	bool is_reinvite = call->invite.is_active && call->answered_ms;
-	if (!has_offer || (!call->offer.is_open && !is_reinvite))
+	if (!has_offer || (!is_open && !is_reinvite && !call->reliable.is_waiting))
 		return false;
 	CORE_COUNT(core, glares);
 	refuse_status(core, turn, relay->server, 491);
@@ -64,6 +73,8 @@ static enum relay_verdict take_offer(struct call *call, const struct sip_turn *t
 	bool is_allowed = ability_allows(leg, SIP_METHOD_UPDATE);
 	enum offer_result result = OFFER_UNUSABLE;
 
+	if (call->offer.is_open)
+		offer_close(call);
 	if (is_allowed || (call->answered_ms && leg->dialog.is_confirmed))
 		result = offer_receive(call, core_env_of(turn), relay->from, body_sdp(msg));
 	if (result == OFFER_NO_PORTS)

@@ -43,13 +43,18 @@ static void learnt(void **state)
 static void by_trunk(void **state)
 {
 	struct fixture *f = *state;
-	struct config_profile profiles[2] = { { .name = "default" }, { .name = "odd" } };
-	struct call_leg leg = { .profile = 1 };
+	struct dialog d;
 
-	assert_string_equal(leg_profile(&leg, &f->config)->name, "default");
-	f->config.profiles = profiles;
-	f->config.profile_count = 2;
-	assert_string_equal(leg_profile(&leg, &f->config)->name, "odd");
+	// The carrier's profile, and only that, forbids what is told by default.
+	f->profiles[1].flow.reliable = PROFILE_RELIABLE_OFF;
+	dialog_invite(&d, f, "Supported: 100rel\r\n", FIXTURE_SDP("10.1.1.5"));
+	assert_string_equal(fixture_header(fixture_last(f, "INVITE")->text, "Supported"), "");
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 180 });
+	assert_string_equal(fixture_header(fixture_last(f, "SIP/2.0 180")->text, "Supported"),
+		"100rel");
+	assert_true(ability_serves(&f->profiles[0], SPAN_LIT("100Rel")));
+	assert_false(ability_serves(&f->profiles[1], SPAN_LIT("100rel")));
+	assert_false(ability_serves(&f->profiles[0], SPAN_LIT("nonsense")));
 }
 
 static void told(void **state)
