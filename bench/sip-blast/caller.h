@@ -13,13 +13,13 @@
 
 struct caller_options {
 	struct sockaddr_in border;
-	const char *users;           // first characters of the called numbers
+	const char *users;           // first characters of called numbers
 	const char *body;            // session description; "" = none
-	uint32_t calls_max;          // living ones; beyond that a call that is due is counted as late
+	uint32_t calls_max;          // living ones; a call beyond that is counted as late
 	uint32_t hold_ms;            // from the answer to BYE
 	uint32_t timeout_ms;         // an INVITE or BYE without a final answer
 	uint32_t emergency_every;    // each Nth call goes to urn:service:sos, 0 = none
-	bool is_repeating;           // telephones repeat over UDP; off, a lost datagram is a lost call
+	bool is_repeating;           // as telephones do over UDP; else a datagram lost is a call lost
 };
 
 struct caller_kind { // ordinary or emergency calls

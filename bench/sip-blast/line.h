@@ -1,5 +1,5 @@
-// line.h - waiting lines: every entry of one line waits equally long, so that the oldest is due first
-// and no heap is needed.
+// line.h - waiting lines: every entry of one line waits equally long, so that the oldest is due
+// first and no heap is needed.
 #pragma once
 
 #include <stdbool.h>

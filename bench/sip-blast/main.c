@@ -89,8 +89,8 @@ static void run(struct blast *blast, const struct options *o)
 
 static void print_kind(const char *name, const struct caller_kind *kind)
 {
-	printf("\"%s\": {\"begun\": %lu, \"answered\": %lu, \"completed\": %lu, \"timed_out\": %lu, "
-		"\"refused\": %lu, \"refused_badly\": %lu}, ", name, kind->begun, kind->answered,
+	printf("\"%s\": {\"begun\": %lu, \"answered\": %lu, \"completed\": %lu, "
+		"\"timed_out\": %lu, \"refused\": %lu, \"refused_badly\": %lu}, ", name, kind->begun, kind->answered,
 		kind->completed, kind->timed_out, kind->refused, kind->refused_badly);
 }
 
@@ -151,11 +151,16 @@ static bool read_border(const char *text, struct sockaddr_in *out)
 static bool read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option names[] = {
-		{ "caller", required_argument, NULL, 'a' }, { "callee", required_argument, NULL, 'b' },
-		{ "border", required_argument, NULL, 'm' }, { "rate", required_argument, NULL, 'r' },
-		{ "seconds", required_argument, NULL, 's' }, { "users", required_argument, NULL, 'u' },
-		{ "hold", required_argument, NULL, 'h' }, { "timeout", required_argument, NULL, 't' },
-		{ "calls-max", required_argument, NULL, 'n' }, { "cpu", required_argument, NULL, 'c' },
+		{ "caller", required_argument, NULL, 'a' },
+		{ "callee", required_argument, NULL, 'b' },
+		{ "border", required_argument, NULL, 'm' },
+		{ "rate", required_argument, NULL, 'r' },
+		{ "seconds", required_argument, NULL, 's' },
+		{ "users", required_argument, NULL, 'u' },
+		{ "hold", required_argument, NULL, 'h' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "calls-max", required_argument, NULL, 'n' },
+		{ "cpu", required_argument, NULL, 'c' },
 		{ "emergency-every", required_argument, NULL, 'e' },
 		{ "no-streams", no_argument, NULL, 'B' }, { "no-repeat", no_argument, NULL, 'R' },
 		{ NULL, 0, NULL, 0 },

@@ -1,4 +1,4 @@
-// The headers with which a packet leaves: addresses, ports, checksums, lengths, and when it may not.
+// The headers with which a packet leaves: addresses, ports, checksums, lengths; when it may not.
 #include "unit/media/rtp_frame.h"
 
 // UDP checksum of a whole frame with an IPv4 header of 20 bytes, as a receiver computes it: 0xffff

@@ -1,4 +1,4 @@
-// The main thread of muga-signaling without workers: it keeps the segment alive, and ends when told.
+// The main thread of muga-signaling without workers: it keeps the segment alive, ends when told.
 #include "control.h"
 
 #include "base/clock.h"

@@ -94,7 +94,8 @@ static void hung_up_in_any_state(void **state)
 		f->ended_count = 0;
 		dialog_invite(&d, f, "", FIXTURE_SDP("10.1.1.5"));
 		if (stage == 1)
-			dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 180 });
+			dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE",
+				.status = 180 });
 		if (stage == 2) {
 			dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE",
 				.status = 200, .body = FIXTURE_SDP("10.2.1.1") });

@@ -1,5 +1,5 @@
-// Offer and answer between the legs: what is reserved, published, given back. What each side reads is
-// in golden/sdp-calls.
+// Offer and answer between the legs: what is reserved, published, given back. What each side reads
+// is in golden/sdp-calls.
 #include "dialog.h"
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
