@@ -9,26 +9,16 @@
 // TLS 1.2: forward secrecy and authenticated encryption only. TLS 1.3 has nothing else.
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
-// The reason of the last failure, then an empty queue: OpenSSL's is one per thread.
-static const char *last_reason(void)
-{
-	unsigned long code = ERR_peek_last_error();
-	const char *reason = ERR_reason_error_string(code);
-
-	if (ERR_SYSTEM_ERROR(code))
-		reason = strerror(ERR_GET_REASON(code));
-	return reason != NULL ? reason : "unknown error";
-}
-
+// Of the errors that a failure leaves in OpenSSL's queue, which is one per thread, the first one
+// says why. The queue is empty afterwards.
 static int fail(char *error, const char *what, const char *file)
 {
-	// A file that cannot be read leaves two entries, the first one says why.
-	unsigned long first = ERR_peek_error();
-	const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first)) :
-						       last_reason();
+	unsigned long code = ERR_peek_error();
+	const char *reason = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) :
+						      ERR_reason_error_string(code);
 
 	snprintf(error, TLS_ERROR_MAX, "%s%s%s: %s", what, file ? " " : "", file ? file : "",
-		reason);
+		reason != NULL ? reason : "unknown error");
 	ERR_clear_error();
 	return -EINVAL;
 }
