@@ -119,6 +119,7 @@ void call_leave(struct call *call, const struct core_env *env)
 {
 	call->is_finished = true;
 	release(call);
+	offer_drop(call, env);
 	media_disown(&call->media, env);
 	bury(call);
 }
@@ -140,6 +141,7 @@ void call_finish(struct call *call, const struct core_env *env, enum call_cause 
 	if (outbox_call_end(env->outbox, &summary) < 0)
 		CORE_COUNT(core, outbox_full);
 	release(call);
+	offer_drop(call, env);
 	media_close_all(&call->media, env);
 	struct sip_turn turn = { .env = core->env, .now_ms = env->now_ms };
 	relay_end_all(call, &turn);

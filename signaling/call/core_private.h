@@ -33,6 +33,7 @@ struct core {
 	struct core_metrics metrics;
 	struct sip_msg msg;          // the message at hand
 	struct sdp_session sdp;      // the description at hand
+	struct sdp_rewrite rewrite;  // what is made of it
 	uint32_t message_len;        // bytes of `message` that were built last
 	char message[SIP_MESSAGE_MAX];
 	char body[CORE_BODY_MAX];

@@ -120,20 +120,26 @@ static void put_streams(struct draft *draft, const struct call *call)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
-		const struct media_stream *stream = &call->media.streams[i];
+	for (uint32_t i = 0; i < call->media.count; i++) {
+		const struct media_stream *stream = media_stream(&call->media, i);
 		bool is_offered = call->offer.is_open && (call->offer.opened & 1u << i);
 
-		if (!stream->is_open || is_offered)
+		if ((!stream->is_open && !stream->is_bundled) || is_offered)
 			continue;
 		Muga__State__Stream *to = &draft->streams[count];
 		muga__state__stream__init(to);
 		to->index = i;
 		to->kind = stream->kind;
+		if (stream->is_bundled) {
+			to->bundle = stream->bundle + 1u;
+			draft->stream_list[count++] = to;
+			continue;
+		}
 		to->a = put_port(draft, stream, CALL_LEG_A, count);
 		to->b = put_port(draft, stream, CALL_LEG_B, count);
 		draft->stream_list[count++] = to;
 	}
+	draft->call.passed = call->media.passed;
 	draft->call.n_stream = count;
 	draft->call.stream = draft->stream_list;
 }

@@ -227,6 +227,10 @@ static int take_stream(struct import *im, const Muga__State__Stream *from)
 	const Muga__State__Port *const ports[CALL_LEGS] = { from->a, from->b };
 	struct media_adopt adopt = { .index = from->index, .kind = (uint8_t)from->kind };
 
+	// Its packets run in another one.
+	if (from->bundle > 0 && from->index < MEDIA_STREAMS_MAX &&
+		from->bundle <= MEDIA_STREAMS_MAX && from->bundle != from->index + 1)
+		return media_join(&im->call->media, from->index, from->bundle - 1);
 	if (from->index >= MEDIA_STREAMS_MAX || !from->a || !from->b ||
 		(from->kind != FLOW_RTP && from->kind != FLOW_OPAQUE))
 		return -EINVAL;
@@ -313,7 +317,7 @@ static int take_call(struct import *im)
 
 	im->call->token = from->token;
 	im->call->shard = from->shard;
-	media_init(&im->call->media, 0, 0);
+	media_init(&im->call->media, &im->call->arena, 0, 0);
 	err = take_times(im);
 	if (!err)
 		err = take_leg(im, CALL_LEG_A, from->a);
@@ -321,6 +325,7 @@ static int take_call(struct import *im)
 		err = take_leg(im, CALL_LEG_B, from->b);
 	for (size_t i = 0; !err && i < from->n_stream; i++)
 		err = take_stream(im, from->stream[i]);
+	im->call->media.passed = (uint8_t)from->passed;
 	return err ? err : take_invite(im);
 }
 

@@ -425,7 +425,7 @@ static void setup_call(struct setup *s)
 	const struct config_trunk *to = &config->trunks[s->route.trunk];
 	struct call *call = s->call;
 
-	media_init(&call->media, s->realm, to->realm);
+	media_init(&call->media, &call->arena, s->realm, to->realm);
 	call->targets.trunk = s->route.trunk;
 	call->targets.is_sips = s->in->msg->uri.scheme == SIP_SCHEME_SIPS;
 	call->legs[CALL_LEG_B].profile = to->profile;

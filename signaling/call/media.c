@@ -7,11 +7,49 @@
 
 #define PROBATION_PACKETS 5u // packets of one source until it is locked
 
-void media_init(struct media *media, uint32_t realm_a, uint32_t realm_b)
+void media_init(struct media *media, struct arena *arena, uint32_t realm_a, uint32_t realm_b)
 {
-	*media = (struct media){ .shard = -1 };
+	*media = (struct media){ .shard = -1, .arena = arena };
 	media->realm[CALL_LEG_A] = (uint16_t)realm_a;
 	media->realm[CALL_LEG_B] = (uint16_t)realm_b;
+}
+
+struct media_stream *media_stream(const struct media *media, uint32_t index)
+{
+	return index < media->count ? &media->streams[index] : NULL;
+}
+
+// Grows twofold: what is left behind in the arena is less than what is used.
+static struct media_stream *make_stream(struct media *media, uint32_t index)
+{
+	uint32_t capacity = media->capacity ? media->capacity : 1;
+
+	CHECK(index < MEDIA_STREAMS_MAX);
+	while (capacity <= index)
+		capacity *= 2;
+	if (capacity > media->capacity) {
+		struct media_stream *streams = arena_zalloc(media->arena,
+			capacity * sizeof(*streams));
+
+		if (!streams)
+			return NULL;
+		if (media->count)
+			memcpy(streams, media->streams, media->count * sizeof(*streams));
+		media->streams = streams;
+		media->capacity = (uint8_t)capacity;
+	}
+	if (index >= media->count)
+		media->count = (uint8_t)(index + 1);
+	return &media->streams[index];
+}
+
+uint32_t media_open_count(const struct media *media)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < media->count; i++)
+		count += media->streams[i].is_open;
+	return count;
 }
 
 uint32_t media_address_base(const struct config *config, uint32_t realm)
@@ -62,9 +100,10 @@ static int reserve_leg(struct media *media, const struct core_env *env, struct f
 int media_open(struct media *media, const struct core_env *env, uint32_t index,
 	const bool is_v6[CALL_LEGS])
 {
-	CHECK(index < MEDIA_STREAMS_MAX);
-	struct media_stream *stream = &media->streams[index];
+	struct media_stream *stream = make_stream(media, index);
 
+	if (!stream)
+		return -ENOMEM;
 	if (stream->is_open)
 		return 0;
 	*stream = (struct media_stream){ .kind = stream->kind };
@@ -82,6 +121,62 @@ int media_open(struct media *media, const struct core_env *env, uint32_t index,
 	media->address[CALL_LEG_B] = stream->pair[CALL_LEG_B].media_address;
 	stream->is_open = true;
 	return 0;
+}
+
+int media_reserve_move(struct media *media, const struct core_env *env, enum call_side side,
+	bool is_v6, struct flow_pair *out)
+{
+	return reserve_leg(media, env, out, side, is_v6);
+}
+
+void media_move(struct media *media, const struct core_env *env, uint32_t index,
+	enum call_side side, const struct flow_pair *pair)
+{
+	struct media_stream *stream = media_stream(media, index);
+
+	CHECK(stream && stream->is_open);
+	flow_pair_retire(env->flows, &stream->pair[side]);
+	stream->pair[side] = *pair;
+	stream->print[side][0] = stream->print[side][1] = 0;
+	media->address[side] = pair->media_address;
+}
+
+void media_rename(struct media *media, const struct core_env *env, uint32_t from, uint32_t to)
+{
+	CHECK(from != to && from < media->count && to < media->count);
+	media_close(media, env, to);
+	media->streams[to] = media->streams[from];
+	media->streams[to].is_bundled = false;
+	media->streams[from] = (struct media_stream){ .kind = media->streams[from].kind };
+}
+
+int media_join(struct media *media, uint32_t index, uint32_t owner)
+{
+	struct media_stream *stream = make_stream(media, index);
+
+	if (!stream)
+		return -ENOMEM;
+	stream->is_bundled = true;
+	stream->bundle = (uint8_t)owner;
+	return 0;
+}
+
+void media_leave(struct media *media, uint32_t index)
+{
+	struct media_stream *stream = media_stream(media, index);
+
+	if (stream)
+		stream->is_bundled = false;
+}
+
+void media_release(struct media *media, const struct core_env *env, uint32_t index)
+{
+	struct media_stream *stream = media_stream(media, index);
+	uint8_t owner = stream->bundle;
+
+	media_close(media, env, index);
+	stream->is_bundled = true;
+	stream->bundle = owner;
 }
 
 static void fill_common(const struct media *media, const struct core_env *env,
@@ -186,53 +281,62 @@ static uint32_t fill_stream(const struct media *media, const struct core_env *en
 	return count;
 }
 
+static bool is_flowing(const struct media_stream *stream)
+{
+	return stream->is_open && !stream->is_bundled;
+}
+
 int media_publish(struct media *media, const struct core_env *env, const struct media_owner *owner)
 {
-	struct record records[MEDIA_STREAMS_MAX * 4];
-	uint32_t count = 0;
+	for (uint32_t i = 0; i < media->count; i++) {
+		struct record records[4];
+		uint32_t count = is_flowing(&media->streams[i]) ?
+			fill_stream(media, env, owner, &media->streams[i], records) :
+			0;
 
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++)
-		if (media->streams[i].is_open)
-			count += fill_stream(media, env, owner, &media->streams[i],
-				&records[count]);
-	for (uint32_t i = 0; i < count; i++) {
-		struct record *r = &records[i];
-		uint64_t print = record_print(&r->cfg);
+		for (uint32_t k = 0; k < count; k++) {
+			struct record *r = &records[k];
+			uint64_t print = record_print(&r->cfg);
 
-		r->cfg.created_ns = env->now_ms * NS_PER_MS;
-		int err = flow_publish(env->flows, &r->stream->pair[r->side], r->which, &r->cfg);
-		if (err)
-			return err;
-		r->stream->print[r->side][r->which] = print;
+			r->cfg.created_ns = env->now_ms * NS_PER_MS;
+			int err = flow_publish(env->flows, &r->stream->pair[r->side], r->which,
+				&r->cfg);
+			if (err)
+				return err;
+			r->stream->print[r->side][r->which] = print;
+		}
 	}
 	return 0;
 }
 
 void media_close(struct media *media, const struct core_env *env, uint32_t index)
 {
-	CHECK(index < MEDIA_STREAMS_MAX);
-	struct media_stream *stream = &media->streams[index];
+	struct media_stream *stream = media_stream(media, index);
 
-	if (!stream->is_open)
+	if (!stream)
 		return;
-	flow_pair_retire(env->flows, &stream->pair[CALL_LEG_A]);
-	flow_pair_retire(env->flows, &stream->pair[CALL_LEG_B]);
+	if (stream->is_open) {
+		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_A]);
+		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_B]);
+	}
 	*stream = (struct media_stream){ 0 };
 }
 
 void media_close_all(struct media *media, const struct core_env *env)
 {
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++)
+	for (uint32_t i = 0; i < media->count; i++)
 		media_close(media, env, i);
 	media->shard = -1;
+	media->passed = 0;
 }
 
 int media_adopt(struct media *media, const struct core_env *env, const struct media_adopt *adopt)
 {
-	CHECK(adopt->index < MEDIA_STREAMS_MAX);
-	struct media_stream *stream = &media->streams[adopt->index];
+	struct media_stream *stream = make_stream(media, adopt->index);
 	struct media_stream found = { .is_open = true, .kind = adopt->kind };
 
+	if (!stream)
+		return -ENOMEM;
 	if (stream->is_open)
 		return -EEXIST;
 	for (uint32_t side = 0; side < CALL_LEGS; side++) {
@@ -253,7 +357,7 @@ int media_adopt(struct media *media, const struct core_env *env, const struct me
 
 void media_disown(struct media *media, const struct core_env *env)
 {
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
+	for (uint32_t i = 0; i < media->count; i++) {
 		struct media_stream *stream = &media->streams[i];
 
 		for (uint32_t side = 0; stream->is_open && side < CALL_LEGS; side++)
@@ -265,21 +369,20 @@ void media_disown(struct media *media, const struct core_env *env)
 
 bool media_has_open(const struct media *media)
 {
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++)
-		if (media->streams[i].is_open)
-			return true;
-	return false;
+	return media_open_count(media) > 0;
 }
 
 struct addr media_local(const struct media *media, const struct config *config, uint32_t index,
 	enum call_side side)
 {
-	const struct media_stream *stream = &media->streams[index];
+	const struct media_stream *stream = media_stream(media, index);
 	const struct config_realm *realm = &config->realms[media->realm[side]];
+
+	if (stream && stream->is_bundled)
+		stream = media_stream(media, stream->bundle);
+	CHECK(stream && stream->is_open);
 	uint32_t at = stream->pair[side].media_address -
 		media_address_base(config, media->realm[side]);
-
-	CHECK(stream->is_open);
 	struct addr local = { .port = stream->pair[side].port };
 	if (at < realm->media_count)
 		local.ip = realm->media[at];

@@ -1,14 +1,16 @@
 // media.h - the ports and flows of one call: reserved in pairs, published for both legs, retired at
 // once.
 //
-// Pure core, owner thread. It knows addresses, directions and flows, no SDP (offer.h) and no SIP.
+// Pure core, owner thread. Stream i is line i of the descriptions; records of streams lie in the
+// call's arena, as many as were needed so far. It knows addresses, directions and flows, no SDP (offer.h) and no SIP.
 // Stream i of leg A and stream i of leg B are peers: what A's port receives leaves from B's.
 #pragma once
 
+#include "base/arena.h"
 #include "call/env.h"
 #include "call/summary.h"
 
-#define MEDIA_STREAMS_MAX 4u
+#define MEDIA_STREAMS_MAX 32u
 
 // What the far end of one leg signaled for one stream.
 struct media_remote {
@@ -23,16 +25,23 @@ struct media_remote {
 struct media_stream {
 	bool is_open;         // pairs are reserved
 	uint8_t kind;         // enum flow_kind: FLOW_RTP or FLOW_OPAQUE
+	// Its packets run in stream `bundle` (RFC 8843); own pairs, if open, wait for the end of the
+	// exchange.
+	bool is_bundled;
+	uint8_t bundle;
 	struct flow_pair pair[CALL_LEGS];
 	struct media_remote remote[CALL_LEGS];
 	uint64_t print[CALL_LEGS][2]; // hash of the record published last, 0 = none
 };
 
 struct media {
-	struct media_stream streams[MEDIA_STREAMS_MAX];
+	struct arena *arena;         // the call's
+	struct media_stream *streams; // [count], in it
+	uint8_t count, capacity;
+	uint8_t passed;              // lines in force whose media goes past us
 	int shard;                   // media shard of the whole call, -1 until the first pair
 	uint16_t realm[CALL_LEGS];   // index
-	uint16_t address[CALL_LEGS]; // media address id, fixed by the first stream
+	uint16_t address[CALL_LEGS]; // media address id of the stream opened last
 };
 
 struct media_owner {
@@ -40,13 +49,33 @@ struct media_owner {
 	uint32_t worker;
 };
 
-void media_init(struct media *media, uint32_t realm_a, uint32_t realm_b);
+// `arena` is borrowed for the life of the call.
+void media_init(struct media *media, struct arena *arena, uint32_t realm_a, uint32_t realm_b);
+
+// Stream `index`, borrowed until the next media_open(). NULL: never opened.
+struct media_stream *media_stream(const struct media *media, uint32_t index);
+// Streams with pairs of their own.
+uint32_t media_open_count(const struct media *media);
 
 // Reserves both legs' pairs of stream `index`; `is_v6` is the family that each far end needs.
-// Already open: 0 at once. -ENOSPC: no ports, -ENOMEM: no slots, -EAFNOSUPPORT: a realm has no
+// Already open: 0 at once. -ENOSPC: no ports, -ENOMEM: no slots or no room in the arena, -EAFNOSUPPORT: a realm has no
 // address of that family.
 int media_open(struct media *media, const struct core_env *env, uint32_t index,
 	const bool is_v6[CALL_LEGS]);
+// A pair on one leg that may take the place of the stream's, for a far end that changed its address
+// family. Errors like media_open(). Given back by flow_pair_retire() if it is not used.
+int media_reserve_move(struct media *media, const struct core_env *env, enum call_side side,
+	bool is_v6, struct flow_pair *out);
+// Takes the pair into use, retires the old one.
+void media_move(struct media *media, const struct core_env *env, uint32_t index,
+	enum call_side side, const struct flow_pair *pair);
+// Makes stream `to` the one that has the pairs of stream `from`, which is not open any more.
+void media_rename(struct media *media, const struct core_env *env, uint32_t from, uint32_t to);
+// Stream `index` runs in stream `owner` from now on (RFC 8843); pairs of its own rest until they
+// are released, or it leaves again. 0, -ENOMEM.
+int media_join(struct media *media, uint32_t index, uint32_t owner);
+void media_leave(struct media *media, uint32_t index);
+void media_release(struct media *media, const struct core_env *env, uint32_t index);
 // Publishes what changed, both legs of all open streams; records are complete before the first
 // store to the index. -ENOMEM: no slot for a new generation; some legs may still serve the old one.
 int media_publish(struct media *media, const struct core_env *env, const struct media_owner *owner);
@@ -69,7 +98,7 @@ void media_close_all(struct media *media, const struct core_env *env);
 bool media_has_open(const struct media *media);
 
 // What the far end of `side` is told: our address (or the realm's `advertise`) and RTP port. RTCP
-// is at the next port. Only for open streams.
+// is at the next port. Only for open streams and bundled ones.
 struct addr media_local(const struct media *media, const struct config *config, uint32_t index,
 	enum call_side side);
 

@@ -93,7 +93,7 @@ uint64_t media_last_ms(const struct media *media, const struct core_env *env)
 {
 	uint64_t last_ms = 0;
 
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX * CALL_LEGS; i++) {
+	for (uint32_t i = 0; i < media->count * (uint32_t)CALL_LEGS; i++) {
 		const struct media_stream *stream = &media->streams[i / CALL_LEGS];
 		uint64_t ms = stream->is_open ?
 			pair_last_ms(env, &stream->pair[i % CALL_LEGS]) :
@@ -106,10 +106,11 @@ uint64_t media_last_ms(const struct media *media, const struct core_env *env)
 
 bool media_is_held(const struct media *media)
 {
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
+	for (uint32_t i = 0; i < media->count; i++) {
 		const struct media_stream *stream = &media->streams[i];
 
-		if (stream->is_open && !stream->remote[CALL_LEG_A].is_held &&
+		if (stream->is_open && !stream->is_bundled &&
+			!stream->remote[CALL_LEG_A].is_held &&
 			!stream->remote[CALL_LEG_B].is_held)
 			return false;
 	}
@@ -121,10 +122,10 @@ void media_leg_info(const struct media *media, const struct core_env *env, enum 
 {
 	const struct flow_state *first = NULL;
 
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
+	for (uint32_t i = 0; i < media->count; i++) {
 		const struct media_stream *stream = &media->streams[i];
 
-		if (!stream->is_open)
+		if (!stream->is_open || stream->is_bundled)
 			continue;
 		const struct flow_state *state = flow_state_of(env->flows, &stream->pair[side], 0);
 		if (state)

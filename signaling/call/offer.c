@@ -1,171 +1,34 @@
-#include "call/core_private.h"
+#include "call/offer_line.h"
 
 #include "base/check.h"
 
-#include <errno.h>
+#include <stddef.h>
 
-// Everything that names addresses, keys or streams of the other side; the formats stay.
+// Everything that names addresses, keys or streams of the other side, and what nobody knows: it may
+// say anything about its sender. The formats stay.
 #define DROP_ALWAYS                                                                                \
-	(SDP_CLASS_RTCP | SDP_CLASS_RTCP_MUX | SDP_CLASS_ICE | SDP_CLASS_SDES | SDP_CLASS_DTLS |   \
-		SDP_CLASS_BUNDLE | SDP_CLASS_SSRC | SDP_CLASS_ADDRESS)
+	(SDP_CLASS_OTHER | SDP_CLASS_RTCP | SDP_CLASS_RTCP_MUX | SDP_CLASS_ICE | SDP_CLASS_SDES |  \
+		SDP_CLASS_DTLS | SDP_CLASS_BUNDLE | SDP_CLASS_SSRC | SDP_CLASS_ADDRESS)
+// Media past us needs its addresses and how to connect. ICE is an agreement of its own (RFC 6544).
+#define DROP_PASSED (SDP_CLASS_ICE | SDP_CLASS_BUNDLE | SDP_CLASS_SSRC)
 
-static bool is_unspecified(const struct sdp_address *address)
-{
-	static const struct ip v6_any = { { 0 } };
-	const struct ip v4_any = ip_from_v4(0);
-
-	return span_eq(address->text, SPAN_LIT("0.0.0.0")) || ip_eq(&address->ip, &v4_any) ||
-		(address->is_ip6 && !address->is_fqdn && ip_eq(&address->ip, &v6_any));
-}
-
-// Mapped addresses (::ffff:192.0.2.1) are IPv4, whatever c= calls them.
-static bool is_v6_address(const struct sdp_address *address)
-{
-	return is_unspecified(address) ? address->is_ip6 : !ip_is_v4(&address->ip);
-}
-
-// FLOW_RTP, FLOW_OPAQUE, or -1: nothing that we relay (secure profiles, TCP, layered ports).
-static int media_kind(const struct sdp_media *m)
-{
-	if (m->port_count > 1 || m->is_secure)
-		return -1;
-	if (m->is_rtp)
-		return span_istarts(m->proto, SPAN_LIT("RTP/")) ? FLOW_RTP : -1;
-	return span_ieq(m->proto, SPAN_LIT("udptl")) ? FLOW_OPAQUE : -1;
-}
-
-// What one m= line says about its far end. False: not a line that we could relay.
-static bool read_remote(const struct call *call, const struct config *config, enum call_side side,
-	const struct sdp_media *m, struct media_remote *out)
-{
-	const struct sdp_address *c = &m->connection;
-
-	if (m->port == 0 || media_kind(m) < 0 || !c->is_present || c->is_fqdn || c->is_multicast)
-		return false;
-	*out = (struct media_remote){
-		.rtp = { .ip = c->ip, .port = m->port },
-		.is_mux = m->has_rtcp_mux && m->is_rtp,
-		.is_inactive = m->direction == SDP_INACTIVE,
-		.is_held = m->direction != SDP_SENDRECV,
-	};
-	if (is_unspecified(c)) {
-		out->is_blackhole = true;
-		out->is_held = true;
-		out->rtp = (struct addr){ 0 };
-		return true;
-	}
-	if (!media_is_allowed_remote(config, call->media.realm[side], &c->ip))
-		return false;
-	if (out->is_mux || !m->is_rtp)
-		return true;
-	out->rtcp.ip = c->ip;
-	out->rtcp.port = m->rtcp_port ? m->rtcp_port : (uint16_t)(m->port + 1);
-	if (!ip_is_unset(&m->rtcp_ip) &&
-		media_is_allowed_remote(config, call->media.realm[side], &m->rtcp_ip))
-		out->rtcp.ip = m->rtcp_ip;
-	return out->rtcp.port != 0;
-}
-
-// The family that a far end needs: of its own address where it named one, else as it is spoken to.
-static bool leg_is_v6(const struct call *call, const struct config *config, enum call_side side,
-	const struct sdp_media *named)
-{
-	bool is_v6 = !ip_is_v4(&call->legs[side].hop.addr.ip);
-
-	if (media_has_open(&call->media)) {
-		uint32_t base = media_address_base(config, call->media.realm[side]);
-		uint32_t at = call->media.address[side] - base;
-		const struct config_realm *realm = &config->realms[call->media.realm[side]];
-
-		if (at < realm->media_count)
-			is_v6 = !ip_is_v4(&realm->media[at]);
-	}
-	if (named)
-		is_v6 = is_v6_address(&named->connection);
-	else if (!media_has_family(config, call->media.realm[side], is_v6))
-		is_v6 = !is_v6;
-	return is_v6;
-}
-
-// Whether our address of an open stream can reach that far end: one family sends to itself only.
-static bool is_reachable(const struct call *call, const struct config *config, enum call_side side,
-	uint32_t i, const struct sdp_media *m)
-{
-	const struct config_realm *realm = &config->realms[call->media.realm[side]];
-	const struct media_stream *stream = &call->media.streams[i];
-	uint32_t base = media_address_base(config, call->media.realm[side]);
-	uint32_t at = stream->pair[side].media_address - base;
-
-	return !stream->is_open || at >= realm->media_count ||
-		ip_is_v4(&realm->media[at]) != is_v6_address(&m->connection);
-}
-
-static enum offer_result take_line(struct call *call, const struct core_env *env, uint32_t i,
-	const struct sdp_media *m)
-{
-	struct offer *offer = &call->offer;
-	struct offer_line *line = &offer->lines[i];
-	enum call_side to = call_other(offer->from);
-	bool is_v6[CALL_LEGS];
-
-	if (!read_remote(call, env->config, offer->from, m, &line->remote) ||
-		!is_reachable(call, env->config, offer->from, i, m))
-		return OFFER_OK;
-	line->kind = (uint8_t)media_kind(m);
-	is_v6[offer->from] = leg_is_v6(call, env->config, offer->from, m);
-	is_v6[to] = leg_is_v6(call, env->config, to, NULL);
-	bool was_open = call->media.streams[i].is_open;
-	int err = media_open(&call->media, env, i, is_v6);
-	if (err == -EAFNOSUPPORT)
-		return OFFER_OK;
-	if (err) {
-		CORE_COUNT(call->core, media_refused);
-		return OFFER_NO_PORTS;
-	}
-	if (!was_open) {
-		offer->opened |= 1u << i;
-		call->media.streams[i].kind = line->kind;
-	}
-	line->is_offered = true;
-	return OFFER_OK;
-}
-
-static void rewrite_line(const struct call *call, const struct core_env *env, enum call_side to,
-	uint32_t i, struct sdp_media_rewrite *out)
-{
-	const struct sdp_media *m = &call->core->sdp.media[i];
-	struct addr local = media_local(&call->media, env->config, i, to);
-
-	out->ip = local.ip;
-	out->port = local.port;
-	if (!is_unspecified(&m->connection))
-		return;
-	// Held in the manner of RFC 2543: our address is a real one, so the direction has to say
-	// it.
-	out->has_direction = true;
-	out->direction = m->direction == SDP_SENDRECV || m->direction == SDP_SENDONLY ?
-		SDP_SENDONLY :
-		SDP_INACTIVE;
-}
-
-static bool write_version(struct call *call, enum call_side to, struct sdp_rewrite *rewrite,
-	struct span *out)
+static bool write_version(struct call *call, enum call_side to, struct span *out)
 {
 	struct sip_writer w;
 
-	rewrite->session_version = call->legs[to].sdp_version;
+	call->core->rewrite.session_version = call->legs[to].sdp_version;
 	sip_writer_init(&w, call->core->body, sizeof(call->core->body));
-	sdp_put_rewritten(&w, &call->core->sdp, rewrite);
+	sdp_put_rewritten(&w, &call->core->sdp, &call->core->rewrite);
 	*out = sip_writer_text(&w);
 	return !w.is_overflowed;
 }
 
 // Into sdp_sent of leg `to`. The version of o= grows exactly when the description changed (RFC 3264
 // 8).
-static bool write_for(struct call *call, const struct core_env *env, enum call_side to,
-	struct sdp_rewrite *rewrite)
+static bool write_for(struct call *call, const struct core_env *env, enum call_side to)
 {
 	struct call_leg *leg = &call->legs[to];
+	struct sdp_rewrite *rewrite = &call->core->rewrite;
 	struct span text;
 
 	if (leg->sdp_id == 0) {
@@ -175,21 +38,25 @@ static bool write_for(struct call *call, const struct core_env *env, enum call_s
 	rewrite->username = SPAN_LIT("-");
 	rewrite->session_id = leg->sdp_id;
 	rewrite->drop = DROP_ALWAYS;
-	// Unknown attributes may say anything about the sender; those of T.38 are needed.
-	bool has_opaque = false;
-	for (uint32_t i = 0; i < call->core->sdp.media_count; i++)
-		has_opaque |= rewrite->media[i].port && media_kind(&call->core->sdp.media[i]) ==
-			FLOW_OPAQUE;
-	if (!has_opaque)
-		rewrite->drop |= SDP_CLASS_OTHER;
-	if (!write_version(call, to, rewrite, &text))
+	rewrite->drop_passed = DROP_PASSED;
+	// Without a line of ours any address of ours will do in o= and c=.
+	if (ip_is_unset(&rewrite->ip))
+		rewrite->ip = env->config->realms[call->media.realm[to]].media[0];
+	if (!write_version(call, to, &text))
 		return false;
 	if (!span_is_empty(leg->sdp_sent.text) && !span_eq(text, leg->sdp_sent.text)) {
 		leg->sdp_version++;
-		if (!write_version(call, to, rewrite, &text))
+		if (!write_version(call, to, &text))
 			return false;
 	}
 	return call_set_text(call, &leg->sdp_sent, text);
+}
+
+// Only as much of it as the description has lines.
+static void clear_rewrite(struct core *core)
+{
+	memset(&core->rewrite, 0, offsetof(struct sdp_rewrite, media));
+	memset(core->rewrite.media, 0, core->sdp.media_count * sizeof(core->rewrite.media[0]));
 }
 
 // Streams that were not there before may flow before the answer (early media): the offerer is
@@ -201,8 +68,8 @@ static int publish_new(struct call *call, const struct core_env *env)
 		.worker = call->core->params.worker };
 	bool has_new = false;
 
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
-		struct media_stream *stream = &call->media.streams[i];
+	for (uint32_t i = 0; i < call->media.count; i++) {
+		struct media_stream *stream = media_stream(&call->media, i);
 
 		if (!(offer->opened & 1u << i))
 			continue;
@@ -216,24 +83,52 @@ static int publish_new(struct call *call, const struct core_env *env)
 
 static enum offer_result relay_offer(struct call *call, const struct core_env *env)
 {
-	struct sdp_rewrite rewrite = { 0 };
+	struct core *core = call->core;
 	struct offer *offer = &call->offer;
 	enum call_side to = call_other(offer->from);
+	bool has_line = false, has_refused = false;
 
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
-		if (!offer->lines[i].is_offered)
+	bundle_settle_offer(call);
+	for (uint32_t i = 0; i < offer->line_count; i++) {
+		if (offer->lines[i].fate == OFFER_LINE_REJECTED) {
+			has_refused |= core->sdp.media[i].port != 0;
 			continue;
-		rewrite_line(call, env, to, i, &rewrite.media[i]);
-		rewrite.media[i].has_rtcp_mux = offer->lines[i].remote.is_mux;
-		rewrite.ip = rewrite.media[i].ip;
+		}
+		line_rewrite(call, env, to, i);
+		if (!ip_is_unset(&core->rewrite.media[i].ip))
+			core->rewrite.ip = core->rewrite.media[i].ip;
+		has_line = true;
 	}
-	if (ip_is_unset(&rewrite.ip) || !write_for(call, env, to, &rewrite))
+	// To take all lines away is an offer like any (RFC 3264 8.2), to leave none is not.
+	if (!has_line && (has_refused || offer->line_count == 0))
+		return OFFER_UNUSABLE;
+	if (!write_for(call, env, to))
 		return OFFER_UNUSABLE;
 	if (publish_new(call, env) < 0) {
-		CORE_COUNT(call->core, media_refused);
+		CORE_COUNT(core, media_refused);
 		return OFFER_NO_PORTS;
 	}
 	return OFFER_OK;
+}
+
+// Room for the lines of this offer is that of the largest one so far.
+static bool make_lines(struct call *call, enum call_side from, uint32_t count)
+{
+	struct offer *offer = &call->offer;
+	struct offer_line *lines = offer->lines;
+	uint32_t capacity = offer->capacity;
+
+	if (count > capacity) {
+		capacity = capacity * 2 > count ? capacity * 2 : count;
+		lines = arena_alloc(&call->arena, capacity * sizeof(*lines));
+		if (!lines)
+			return false;
+	}
+	if (count)
+		memset(lines, 0, count * sizeof(*lines));
+	*offer = (struct offer){ .is_open = true, .from = from, .line_count = count,
+		.lines = lines, .capacity = capacity };
+	return true;
 }
 
 enum offer_result offer_receive(struct call *call, const struct core_env *env, enum call_side from,
@@ -248,13 +143,14 @@ enum offer_result offer_receive(struct call *call, const struct core_env *env, e
 		CORE_COUNT(call->core, sdp_malformed);
 		return OFFER_UNUSABLE;
 	}
-	call->offer = (struct offer){
-		.is_open = true, .from = from, .line_count = sdp->media_count };
-	for (uint32_t i = 0; i < sdp->media_count && i < MEDIA_STREAMS_MAX; i++) {
-		result = take_line(call, env, i, &sdp->media[i]);
-		if (result != OFFER_OK)
-			break;
+	if (!make_lines(call, from, sdp->media_count)) {
+		CORE_COUNT(call->core, arena_full);
+		return OFFER_NO_PORTS;
 	}
+	clear_rewrite(call->core);
+	bundle_read_offer(call, env);
+	for (uint32_t i = 0; i < sdp->media_count && result == OFFER_OK; i++)
+		result = line_take(call, env, i);
 	if (result == OFFER_OK)
 		result = relay_offer(call, env);
 	if (result != OFFER_OK)
@@ -262,73 +158,79 @@ enum offer_result offer_receive(struct call *call, const struct core_env *env, e
 	return result;
 }
 
-// Applies one line of the answer. True: accepted, the line goes to the offerer with a port.
-static bool apply_line(struct call *call, const struct core_env *env, uint32_t i,
-	const struct sdp_media *m)
-{
-	struct offer_line *line = &call->offer.lines[i];
-	struct media_stream *stream = &call->media.streams[i];
-	enum call_side from = call->offer.from;
-	struct media_remote answerer;
-
-	if (!line->is_offered || !read_remote(call, env->config, call_other(from), m, &answerer) ||
-		media_kind(m) != line->kind ||
-		!is_reachable(call, env->config, call_other(from), i, m))
-		return false;
-	// Not offered, so not agreed (RFC 5761 5.1.1): its RTCP stays where it is without.
-	if (answerer.is_mux && !line->remote.is_mux) {
-		answerer.is_mux = false;
-		answerer.rtcp = (struct addr){ .ip = answerer.rtp.ip,
-			.port = answerer.is_blackhole ? 0 : (uint16_t)(m->port + 1) };
-	}
-	stream->kind = line->kind;
-	stream->remote[from] = line->remote;
-	stream->remote[call_other(from)] = answerer;
-	return true;
-}
-
 static void note_codec(struct call *call, uint32_t i)
 {
+	const struct sdp_media_rewrite *rewrite = &call->core->rewrite.media[i];
 	struct sdp_codec codec;
 
-	if (sdp_codec_of(&call->core->sdp, i, 0, &codec) < 0)
+	if (sdp_codec_of(&call->core->sdp, i, rewrite->format_count ? rewrite->format[0] : 0,
+		&codec) < 0)
 		return;
 	codec.name = span_sub(codec.name, 0, CALL_NAME_MAX - 1);
 	span_copy(codec.name, call->codec, sizeof(call->codec));
+}
+
+// Line by line. False: the answerer accepted lines, and none of them could be taken.
+static bool apply_answer(struct call *call, const struct core_env *env, bool is_final)
+{
+	struct core *core = call->core;
+	enum call_side to = call->offer.from;
+	bool has_line = false, has_refused = false;
+	uint8_t passed = 0;
+
+	bundle_read_answer(call, env, is_final);
+	for (uint32_t i = 0; i < core->sdp.media_count; i++) {
+		const struct offer_line *line = &call->offer.lines[i];
+
+		if (!line_apply(call, env, i)) {
+			has_refused |= core->sdp.media[i].port != 0 &&
+				line->fate != OFFER_LINE_REJECTED;
+			if (is_final)
+				media_close(&call->media, env, i);
+			continue;
+		}
+		line_rewrite(call, env, to, i);
+		if (!ip_is_unset(&core->rewrite.media[i].ip))
+			core->rewrite.ip = core->rewrite.media[i].ip;
+		passed += line->fate == OFFER_LINE_PASSED;
+		if (!has_line)
+			note_codec(call, i);
+		has_line = true;
+	}
+	bundle_settle_answer(call);
+	// Lines that the offer has no more (it may not, but some do).
+	for (uint32_t i = core->sdp.media_count; is_final && i < call->media.count; i++)
+		media_close(&call->media, env, i);
+	call->media.passed = passed;
+	return has_line || !has_refused;
+}
+
+// Pairs that were held for an address of the other family, and not used.
+static void give_back_moves(struct call *call, const struct core_env *env)
+{
+	for (uint32_t i = 0; i < call->offer.line_count; i++) {
+		struct offer_line *line = &call->offer.lines[i];
+
+		if (line->is_moved)
+			flow_pair_retire(env->flows, &line->moved);
+		line->is_moved = false;
+	}
 }
 
 static enum offer_result commit_answer(struct call *call, const struct core_env *env, bool is_final)
 {
 	struct media_owner owner = { .call_token = call->token,
 		.worker = call->core->params.worker };
-	struct sdp_session *sdp = &call->core->sdp;
-	struct sdp_rewrite rewrite = { 0 };
-	enum call_side to = call->offer.from;
-	bool has_codec = false;
-	bool has_refused = false;
 
-	for (uint32_t i = 0; i < MEDIA_STREAMS_MAX; i++) {
-		if (i < sdp->media_count && apply_line(call, env, i, &sdp->media[i])) {
-			rewrite_line(call, env, to, i, &rewrite.media[i]);
-			rewrite.media[i].has_rtcp_mux = call->offer.lines[i].remote.is_mux;
-			rewrite.ip = rewrite.media[i].ip;
-			if (!has_codec)
-				note_codec(call, i);
-			has_codec = true;
-			continue;
-		}
-		has_refused |= i < sdp->media_count && sdp->media[i].port != 0 &&
-			call->offer.lines[i].is_offered;
-		if (is_final)
-			media_close(&call->media, env, i);
-	}
+	clear_rewrite(call->core);
+	bool is_usable = apply_answer(call, env, is_final);
+
+	give_back_moves(call, env);
 	// The answerer would wait for media that never comes, the offerer know of none.
-	if (has_refused && !has_codec)
+	if (!is_usable)
 		return OFFER_UNUSABLE;
-	// All lines rejected is a valid answer, with any address of ours in o=.
-	if (ip_is_unset(&rewrite.ip))
-		rewrite.ip = env->config->realms[call->media.realm[to]].media[0];
-	if (!write_for(call, env, to, &rewrite))
+	// All lines rejected is a valid answer.
+	if (!write_for(call, env, call->offer.from))
 		return OFFER_UNUSABLE;
 	return media_publish(&call->media, env, &owner) < 0 ? OFFER_NO_PORTS : OFFER_OK;
 }
@@ -356,13 +258,17 @@ enum offer_result offer_answer(struct call *call, const struct core_env *env, st
 
 void offer_drop(struct call *call, const struct core_env *env)
 {
-	for (uint32_t i = 0; call->offer.is_open && i < MEDIA_STREAMS_MAX; i++)
+	if (!call->offer.is_open)
+		return;
+	for (uint32_t i = 0; i < call->media.count; i++)
 		if (call->offer.opened & 1u << i)
 			media_close(&call->media, env, i);
-	call->offer = (struct offer){ 0 };
+	give_back_moves(call, env);
+	offer_close(call);
 }
 
 void offer_close(struct call *call)
 {
-	call->offer = (struct offer){ 0 };
+	call->offer = (struct offer){ .lines = call->offer.lines,
+		.capacity = call->offer.capacity };
 }

@@ -16,9 +16,21 @@ enum offer_result {
 	OFFER_NO_PORTS, // ports or slots are used up: 503
 };
 
+enum offer_fate {
+	OFFER_LINE_REJECTED, // port 0 for both sides
+	OFFER_LINE_RELAYED,  // through our ports
+	OFFER_LINE_PASSED,   // as it came: its media goes past us, by profile
+};
+
 struct offer_line {
-	bool is_offered;            // relayed to the other leg, its answer decides
-	uint8_t kind;               // enum flow_kind
+	uint8_t fate;               // enum offer_fate; the answer may still reject it
+	uint8_t kind;               // enum line_kind (offer_line.h)
+	bool is_grouped;            // offered in a BUNDLE group
+	uint8_t group;              // which one; only if is_grouped
+	bool is_bundle_only;        // offered without an address of its own: no stream of its own
+	bool is_agreed;             // bundled by the answer too
+	bool is_moved;              // `moved` waits: the offerer has changed its address family
+	struct flow_pair moved;     // of the offerer's leg, in force with the answer
 	struct media_remote remote; // the offerer's, in force once answered
 };
 
@@ -28,7 +40,8 @@ struct offer {
 	enum call_side from;
 	uint32_t line_count;  // m= lines of the offer
 	uint32_t opened;      // bit i: stream i was opened for this offer
-	struct offer_line lines[MEDIA_STREAMS_MAX];
+	struct offer_line *lines; // [capacity], in the call's arena; kept for the next offer
+	uint32_t capacity;
 };
 
 // `body` came from leg `from`; what goes to the other leg is then in its sdp_sent. On failure

@@ -48,7 +48,8 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 		refuse_status(core, turn, tx, call->is_finished ? 481 : 491);
 		return;
 	}
-	if (call->invite.is_active) {
+	// An UPDATE's offer is open as well (RFC 3311 5.2).
+	if (call->invite.is_active || call->offer.is_open) {
 		refuse_pending(call, turn, tx);
 		return;
 	}

@@ -20,6 +20,9 @@ static uint64_t silence_max_ms(const struct call *call, const struct core_env *e
 {
 	uint64_t timeout_ms = env->config->limits.media_timeout_ms;
 
+	// Of media that goes past us nothing is ever heard.
+	if (call->media.passed > 0)
+		return 0;
 	if (timeout_ms > 0 && timeout_ms < HELD_TIMEOUT_MS && media_is_held(&call->media))
 		return HELD_TIMEOUT_MS;
 	return timeout_ms;

@@ -53,6 +53,48 @@ bool sdp_attr_format(const struct sdp_attr *attr, struct span *format, struct sp
 	return true;
 }
 
+int sdp_mid_lookup(const struct sdp_session *sdp, struct span mid)
+{
+	for (uint32_t i = 0; mid.len && i < sdp->media_count; i++) {
+		if (span_eq(sdp->media[i].mid, mid))
+			return (int)i;
+	}
+	return -1;
+}
+
+bool sdp_next_bundle(const struct sdp_session *sdp, const struct sdp_attr **attr, struct span *mids)
+{
+	const struct sdp_attr *end = sdp->attr + sdp->attr_count;
+
+	for (const struct sdp_attr *at = *attr ? *attr + 1 : sdp->attr; at < end; at++) {
+		struct span rest = span_trim(at->value), semantics;
+
+		if (at->id != SDP_ATTR_GROUP || !span_cut(&rest, ' ', &semantics) ||
+			!span_eq(semantics, SPAN_LIT("BUNDLE")))
+			continue;
+		*attr = at;
+		*mids = rest;
+		return true;
+	}
+	*attr = NULL;
+	return false;
+}
+
+bool sdp_next_of_bundle(const struct sdp_session *sdp, struct span *mids, uint32_t *index)
+{
+	struct span mid;
+
+	while (span_cut(mids, ' ', &mid)) {
+		int at = sdp_mid_lookup(sdp, mid);
+
+		if (at < 0)
+			continue;
+		*index = (uint32_t)at;
+		return true;
+	}
+	return false;
+}
+
 static const struct sdp_attr *find_of_format(const struct sdp_session *sdp,
 	const struct sdp_media *media, enum sdp_attr_id id, struct span format)
 {

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SDP_MEDIA_MAX   16u  // m= lines
+#define SDP_MEDIA_MAX   32u  // m= lines
 #define SDP_FORMATS_MAX 64u  // formats in one m= line
 #define SDP_ATTRS_MAX   512u // a= lines in all
 #define SDP_LINES_MAX   32u  // i=, b=, k=, ... lines in all that are only kept
@@ -37,7 +37,7 @@ enum sdp_class {
 	SDP_CLASS_RTCP_MUX = 1 << 4,
 	SDP_CLASS_ICE = 1 << 5,
 	SDP_CLASS_SDES = 1 << 6,
-	SDP_CLASS_DTLS = 1 << 7,
+	SDP_CLASS_DTLS = 1 << 7,      // and TCP: who connects, what is new (RFC 4145, 4572)
 	SDP_CLASS_BUNDLE = 1 << 8,
 	SDP_CLASS_SSRC = 1 << 9,
 	SDP_CLASS_ADDRESS = 1 << 10,  // attributes that carry addresses which we do not replace
@@ -81,6 +81,8 @@ struct sdp_media {
 	bool has_own_connection;
 	enum sdp_direction direction;  // own, else the session's, else sendrecv
 	bool has_rtcp_mux;
+	bool is_bundle_only;      // RFC 8843 6: port 0, but only to those who do not know BUNDLE
+	struct span mid;          // RFC 5888, empty = none
 	uint16_t rtcp_port;       // of a=rtcp, 0 = absent (then port + 1)
 	struct ip rtcp_ip;        // of a=rtcp, unset = that of c=
 	uint32_t attr_first;      // attr[attr_first .. + attr_count) of the session
@@ -119,6 +121,15 @@ int sdp_parse(struct span text, struct sdp_session *out, struct sdp_fault *fault
 const struct sdp_attr *sdp_find(const struct sdp_session *sdp, int index, enum sdp_attr_id id);
 uint32_t sdp_attr_class(enum sdp_attr_id id); // enum sdp_class
 
+// Index of the line with that mid (RFC 5888), -1 = none.
+int sdp_mid_lookup(const struct sdp_session *sdp, struct span mid);
+// Walks the BUNDLE groups of the session: *attr is NULL at first, and after the last one. False:
+// no more; else *mids is what stands behind "BUNDLE".
+bool sdp_next_bundle(const struct sdp_session *sdp, const struct sdp_attr **attr,
+	struct span *mids);
+// The next mid of such a list, as a line. False at its end; mids that no line has are left out.
+bool sdp_next_of_bundle(const struct sdp_session *sdp, struct span *mids, uint32_t *index);
+
 // The format in front of an attribute's value ("96" of rtpmap, fmtp and rtcp-fb) and what follows
 // it.
 // False: the value is empty.
@@ -140,17 +151,23 @@ const char *sdp_direction_name(enum sdp_direction direction);
 // Rewriting ----------
 
 struct sdp_media_rewrite {
+	// The line goes as it came, with its own address and port: media that does not cross us.
+	// Session-level attributes of its connection go into it. Nothing below matters then.
+	bool is_passed;
 	struct ip ip;        // own address in c=; unset: that of the session rewrite
 	// own port, 0 = the line is rejected or disabled (its attributes are dropped)
 	uint16_t port;
 	// 0 or port + 1: no a=rtcp is written; else a=rtcp with it (own port if muxed)
 	uint16_t rtcp_port;
 	bool has_rtcp_mux;   // write a=rtcp-mux
+	bool is_grouped;     // stays in its BUNDLE group and keeps its mid
+	bool is_bundle_only; // port 0, but not rejected: its attributes stay
 	bool has_direction;  // write `direction` instead of what stood there
 	enum sdp_direction direction;
-	// write only the formats of format_mask, and only their rtpmap, fmtp, rtcp-fb
-	bool has_formats;
-	uint64_t format_mask; // bit i = format[i]; never empty if has_formats
+	// Write only these formats, in this order, and only their rtpmap, fmtp, rtcp-fb. 0 = all.
+	uint32_t format_count;
+	uint8_t format[SDP_FORMATS_MAX]; // index into format[] of the line
+	uint32_t ptime_ms;   // write a=ptime with it instead of what stood there, 0 = do not
 	struct span proto;   // empty = as it was
 };
 
@@ -160,6 +177,8 @@ struct sdp_rewrite {
 	uint64_t session_version;
 	struct ip ip;            // own address: o= and session-level c=
 	uint32_t drop; // enum sdp_class bits; a=rtcp, rtcp-mux and replaced directions always go
+	// enum sdp_class bits dropped from lines that are passed
+	uint32_t drop_passed;
 	struct sdp_media_rewrite media[SDP_MEDIA_MAX];
 };
 

@@ -27,11 +27,11 @@ static const struct {
 static enum sdp_attr_id attr_lookup(struct span name)
 {
 	for (unsigned id = 1; id < SDP_ATTR_COUNT; id++) {
-		if (name.len == attr_names[id].len &&
+		if (name.len == attr_names[id].len && name.ptr[0] == attr_names[id].name[0] &&
 			memcmp(name.ptr, attr_names[id].name, name.len) == 0)
 			return id;
 	}
-	return SDP_ATTR_OTHER;
+	return span_istarts(name, SPAN_LIT("T38")) ? SDP_ATTR_T38 : SDP_ATTR_OTHER;
 }
 
 static int refuse(struct sdp_parser *parser, const char *reason)
@@ -56,6 +56,11 @@ static bool is_digits(struct span s, uint32_t max)
 	if (s.len == 0 || s.len > max)
 		return false;
 	return run_skip(s, 0, CHAR_DIGIT, false) == s.len;
+}
+
+static bool is_token(struct span s)
+{
+	return s.len > 0 && run_skip(s, 0, CHAR_TOKEN, false) == s.len;
 }
 
 // <ttl>, <count> or <ttl>/<count> of a multicast address.
@@ -231,6 +236,8 @@ static int parse_media(struct sdp_parser *parser, struct span value)
 	media->has_own_connection = false;
 	media->direction = sdp->direction;
 	media->has_rtcp_mux = false;
+	media->is_bundle_only = false;
+	media->mid = SPAN_NONE;
 	media->rtcp_port = 0;
 	memset(&media->rtcp_ip, 0, sizeof(media->rtcp_ip));
 	media->attr_first = sdp->attrs_used;
@@ -290,6 +297,15 @@ static int act_on_attr(struct sdp_parser *parser, const struct sdp_attr *attr)
 		return 0;
 	case SDP_ATTR_RTCP:
 		return parse_rtcp(parser, attr->value);
+	case SDP_ATTR_BUNDLE_ONLY:
+		if (parser->media)
+			parser->media->is_bundle_only = true;
+		return 0;
+	case SDP_ATTR_MID:
+		// A token (RFC 5888 4); of several the first counts.
+		if (parser->media && parser->media->mid.len == 0 && is_token(attr->value))
+			parser->media->mid = attr->value;
+		return 0;
 	default:
 		return 0;
 	}

@@ -67,6 +67,13 @@ static void put_given_address(struct sip_writer *w, const struct sdp_address *ad
 
 // Rewritten ----------
 
+static void put_given_connection(struct sip_writer *w, const struct sdp_address *address)
+{
+	sip_put_lit(w, "c=");
+	put_given_address(w, address);
+	sip_put_lit(w, "\r\n");
+}
+
 static void put_own_connection(struct sip_writer *w, const struct ip *ip)
 {
 	sip_put_lit(w, "c=");
@@ -77,17 +84,17 @@ static void put_own_connection(struct sip_writer *w, const struct ip *ip)
 static void put_m_line(struct sip_writer *w, const struct sdp_media *media,
 	const struct sdp_media_rewrite *rewrite)
 {
+	uint32_t count = rewrite->format_count ? rewrite->format_count : media->format_count;
+
 	sip_put_lit(w, "m=");
 	sip_put(w, media->type);
 	sip_put_char(w, ' ');
 	sip_put_u64(w, rewrite->port);
 	sip_put_char(w, ' ');
 	sip_put(w, rewrite->proto.len ? rewrite->proto : media->proto);
-	for (uint32_t i = 0; i < media->format_count; i++) {
-		if (rewrite->has_formats && !(rewrite->format_mask >> i & 1))
-			continue;
+	for (uint32_t i = 0; i < count; i++) {
 		sip_put_char(w, ' ');
-		sip_put(w, media->format[i]);
+		sip_put(w, media->format[rewrite->format_count ? rewrite->format[i] : i]);
 	}
 	sip_put_lit(w, "\r\n");
 }
@@ -98,20 +105,31 @@ static bool format_is_kept(const struct sdp_media *media, const struct sdp_media
 {
 	struct span format, rest;
 
-	if (!rewrite->has_formats)
+	if (!rewrite->format_count)
 		return true;
 	if (attr->id != SDP_ATTR_RTPMAP && attr->id != SDP_ATTR_FMTP &&
-		attr->id != SDP_ATTR_RTCP_FB)
+		attr->id != SDP_ATTR_RTCP_FB && attr->id != SDP_ATTR_IMAGEATTR)
 		return true;
 	if (!sdp_attr_format(attr, &format, &rest))
 		return false;
-	if (attr->id == SDP_ATTR_RTCP_FB && span_eq(format, SPAN_LIT("*")))
+	if (span_eq(format, SPAN_LIT("*")))
 		return true;
-	for (uint32_t i = 0; i < media->format_count; i++) {
-		if (span_eq(media->format[i], format))
-			return rewrite->format_mask >> i & 1;
+	for (uint32_t i = 0; i < rewrite->format_count; i++) {
+		if (span_eq(media->format[rewrite->format[i]], format))
+			return true;
 	}
 	return false;
+}
+
+static bool attr_is_kept(const struct sdp_media *media, const struct sdp_media_rewrite *own,
+	const struct sdp_attr *attr, uint32_t drop)
+{
+	// The members of a bundle keep their names whatever else goes.
+	if (attr->id == SDP_ATTR_MID)
+		return own->is_grouped;
+	if (attr->id == SDP_ATTR_PTIME && own->ptime_ms)
+		return false;
+	return !(sdp_attr_class(attr->id) & drop) && format_is_kept(media, own, attr);
 }
 
 static void put_rtcp(struct sip_writer *w, const struct sdp_rewrite *rewrite,
@@ -128,24 +146,15 @@ static void put_rtcp(struct sip_writer *w, const struct sdp_rewrite *rewrite,
 		sip_put_lit(w, "a=rtcp-mux\r\n");
 }
 
-static void put_media_rewritten(struct sip_writer *w, const struct sdp_session *sdp, uint32_t index,
-	const struct sdp_rewrite *rewrite)
+static void put_own_attrs(struct sip_writer *w, const struct sdp_rewrite *rewrite,
+	const struct sdp_media_rewrite *own)
 {
-	const struct sdp_media *media = &sdp->media[index];
-	const struct sdp_media_rewrite *own = &rewrite->media[index];
-	uint32_t drop = rewrite->drop | SDP_CLASS_RTCP | SDP_CLASS_RTCP_MUX |
-		(own->has_direction ? SDP_CLASS_DIRECTION : 0);
-
-	put_m_line(w, media, own);
-	if (own->port == 0)
-		return;
-	if (!ip_is_unset(&own->ip) && !ip_eq(&own->ip, &rewrite->ip))
-		put_own_connection(w, &own->ip);
-	put_lines(w, sdp, "b", media->line_first, media->line_count);
-	for (uint32_t i = media->attr_first; i < media->attr_first + media->attr_count; i++) {
-		const struct sdp_attr *attr = &sdp->attr[i];
-		if (!(sdp_attr_class(attr->id) & drop) && format_is_kept(media, own, attr))
-			put_attr(w, attr);
+	if (own->is_bundle_only)
+		sip_put_lit(w, "a=bundle-only\r\n");
+	if (own->ptime_ms) {
+		sip_put_lit(w, "a=ptime:");
+		sip_put_u64(w, own->ptime_ms);
+		sip_put_lit(w, "\r\n");
 	}
 	put_rtcp(w, rewrite, own);
 	if (own->has_direction) {
@@ -155,10 +164,83 @@ static void put_media_rewritten(struct sip_writer *w, const struct sdp_session *
 	}
 }
 
+// The line of media that goes past us. What the session says about its connection is said here,
+// for the session's attributes are ours.
+static void put_media_passed(struct sip_writer *w, const struct sdp_session *sdp,
+	const struct sdp_media *media, const struct sdp_rewrite *rewrite)
+{
+	struct sdp_media_rewrite as_it_was = { .port = media->port };
+
+	put_m_line(w, media, &as_it_was);
+	put_given_connection(w, &media->connection);
+	put_lines(w, sdp, "b", media->line_first, media->line_count);
+	for (uint32_t i = 0; i < sdp->attr_count; i++) {
+		const struct sdp_attr *attr = &sdp->attr[i];
+		int index = (int)(media - sdp->media);
+
+		if (sdp_attr_class(attr->id) == SDP_CLASS_DTLS && !sdp_find(sdp, index, attr->id))
+			put_attr(w, attr);
+	}
+	for (uint32_t i = media->attr_first; i < media->attr_first + media->attr_count; i++) {
+		if (!(sdp_attr_class(sdp->attr[i].id) & rewrite->drop_passed))
+			put_attr(w, &sdp->attr[i]);
+	}
+}
+
+static void put_media_rewritten(struct sip_writer *w, const struct sdp_session *sdp, uint32_t index,
+	const struct sdp_rewrite *rewrite)
+{
+	const struct sdp_media *media = &sdp->media[index];
+	const struct sdp_media_rewrite *own = &rewrite->media[index];
+	uint32_t drop = rewrite->drop | SDP_CLASS_RTCP | SDP_CLASS_RTCP_MUX | SDP_CLASS_BUNDLE |
+		(own->has_direction ? SDP_CLASS_DIRECTION : 0);
+
+	if (own->is_passed) {
+		put_media_passed(w, sdp, media, rewrite);
+		return;
+	}
+	put_m_line(w, media, own);
+	if (own->port == 0 && !own->is_bundle_only)
+		return;
+	if (!ip_is_unset(&own->ip) && !ip_eq(&own->ip, &rewrite->ip))
+		put_own_connection(w, &own->ip);
+	put_lines(w, sdp, "b", media->line_first, media->line_count);
+	for (uint32_t i = media->attr_first; i < media->attr_first + media->attr_count; i++) {
+		if (attr_is_kept(media, own, &sdp->attr[i], drop))
+			put_attr(w, &sdp->attr[i]);
+	}
+	put_own_attrs(w, rewrite, own);
+}
+
+// BUNDLE groups with the members that stayed; one that none has stayed of goes.
+static void put_bundles(struct sip_writer *w, const struct sdp_session *sdp,
+	const struct sdp_rewrite *rewrite)
+{
+	const struct sdp_attr *attr = NULL;
+	struct span mids;
+
+	while (sdp_next_bundle(sdp, &attr, &mids)) {
+		bool is_open = false;
+		uint32_t index;
+
+		while (sdp_next_of_bundle(sdp, &mids, &index)) {
+			if (!rewrite->media[index].is_grouped)
+				continue;
+			if (!is_open)
+				sip_put_lit(w, "a=group:BUNDLE");
+			is_open = true;
+			sip_put_char(w, ' ');
+			sip_put(w, sdp->media[index].mid);
+		}
+		if (is_open)
+			sip_put_lit(w, "\r\n");
+	}
+}
+
 // A session-level direction goes where any media line has its own one written: it would contradict.
 static uint32_t session_drop(const struct sdp_session *sdp, const struct sdp_rewrite *rewrite)
 {
-	uint32_t drop = rewrite->drop | SDP_CLASS_RTCP | SDP_CLASS_RTCP_MUX;
+	uint32_t drop = rewrite->drop | SDP_CLASS_RTCP | SDP_CLASS_RTCP_MUX | SDP_CLASS_BUNDLE;
 
 	for (uint32_t i = 0; i < sdp->media_count; i++) {
 		if (rewrite->media[i].has_direction)
@@ -184,6 +266,7 @@ void sdp_put_rewritten(struct sip_writer *w, const struct sdp_session *sdp,
 	put_own_connection(w, &rewrite->ip);
 	put_lines(w, sdp, "b", 0, sdp->line_count);
 	put_times(w, sdp);
+	put_bundles(w, sdp, rewrite);
 	for (uint32_t i = 0; i < sdp->attr_count; i++) {
 		if (!(sdp_attr_class(sdp->attr[i].id) & drop))
 			put_attr(w, &sdp->attr[i]);
@@ -193,13 +276,6 @@ void sdp_put_rewritten(struct sip_writer *w, const struct sdp_session *sdp,
 }
 
 // As it was ----------
-
-static void put_given_connection(struct sip_writer *w, const struct sdp_address *address)
-{
-	sip_put_lit(w, "c=");
-	put_given_address(w, address);
-	sip_put_lit(w, "\r\n");
-}
 
 static void put_media_given(struct sip_writer *w, const struct sdp_session *sdp,
 	const struct sdp_media *media)

@@ -67,14 +67,15 @@ static void formats_and_direction(void **state)
 	struct sdp_rewrite rewrite = own();
 	(void)state;
 	begin(offer);
-	rewrite.media[0].has_formats = true;
-	rewrite.media[0].format_mask = 1 << 0 | 1 << 2;
+	rewrite.media[0].format_count = 2;
+	rewrite.media[0].format[0] = 2;
+	rewrite.media[0].format[1] = 0;
 	rewrite.media[0].has_direction = true;
 	rewrite.media[0].direction = SDP_INACTIVE;
 	rewrite.media[0].proto = SPAN_LIT("RTP/AVPF");
 	sdp_put_rewritten(&w, &sdp, &rewrite);
 	assert_written("v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
-		"m=audio 20000 RTP/AVPF 0 101\r\na=rtpmap:0 PCMU/8000\r\n"
+		"m=audio 20000 RTP/AVPF 101 0\r\na=rtpmap:0 PCMU/8000\r\n"
 		"a=rtpmap:101 telephone-event/8000\r\na=rtcp-fb:* nack\r\na=inactive\r\n");
 }
 

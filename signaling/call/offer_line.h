@@ -1,0 +1,41 @@
+// offer_line.h - one m= line of an exchange: whether it crosses, by which ports, what it says then.
+//
+// Private to offer.c, offer_line.c and bundle.c. The description at hand is core->sdp, what is
+// written of it core->rewrite.
+#pragma once
+
+#include "call/core_private.h"
+
+// By transport protocol. What is LINE_REFUSED cannot cross in any form.
+enum line_kind {
+	LINE_RTP,        // RTP over UDP: relayed
+	LINE_OPAQUE,     // other protocols over UDP, T.38 first of all: relayed unread
+	LINE_UNANCHORED, // over TCP: MSRP, T.38, BFCP; passed or refused, by profile
+	LINE_UNKNOWN,    // likewise
+	LINE_REFUSED,
+};
+enum line_kind line_kind_of(const struct sdp_media *m);
+
+// The unspecified address of either family: held in the manner of RFC 2543.
+bool line_is_unspecified(const struct sdp_address *address);
+
+// Takes line i of an offer into offer->lines[i]; a rejected one is no failure.
+enum offer_result line_take(struct call *call, const struct core_env *env, uint32_t i);
+// Applies line i of an answer. True: accepted, it goes to the offerer with a port.
+bool line_apply(struct call *call, const struct core_env *env, uint32_t i);
+// What line i says to leg `to`, into core->rewrite.
+void line_rewrite(struct call *call, const struct core_env *env, enum call_side to, uint32_t i);
+
+// bundle.c: BUNDLE groups (RFC 8843). The forwarder relays whatever comes by one port, but cannot
+// take it apart: so a group is agreed on both legs, or on none.
+
+// Marks the lines that may be offered as a group. Before line_take().
+void bundle_read_offer(struct call *call, const struct core_env *env);
+// Groups whose every line was rejected go. After line_take().
+void bundle_settle_offer(struct call *call);
+// Lines that the answer groups share one stream from now on. Before line_apply().
+void bundle_read_answer(struct call *call, const struct core_env *env, bool is_final);
+// Hold and silence of a shared stream are those of all its lines. After line_apply().
+void bundle_settle_answer(struct call *call);
+// Whether line i of the offer shares the ports of another line that is grouped with it.
+bool bundle_is_shared(const struct call *call, uint32_t i);
