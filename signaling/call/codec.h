@@ -8,7 +8,7 @@
 #include "config/profile.h"
 #include "sip/sdp.h"
 
-// Fills the formats and ptime of *out for line `index` on its way from one side to the other. False:
-// nothing is left that could carry sound or pictures.
+// Fills the formats and ptime of *out for line `index` on its way from one side to the other.
+// False: nothing is left that could carry sound or pictures.
 bool codec_choose(const struct sdp_session *sdp, uint32_t index, const struct profile_sdp *from,
 	const struct profile_sdp *to, struct sdp_media_rewrite *out);

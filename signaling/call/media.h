@@ -2,7 +2,8 @@
 // once.
 //
 // Pure core, owner thread. Stream i is line i of the descriptions; records of streams lie in the
-// call's arena, as many as were needed so far. It knows addresses, directions and flows, no SDP (offer.h) and no SIP.
+// call's arena, as many as were needed so far. It knows addresses, directions and flows, no SDP
+// (offer.h) and no SIP.
 // Stream i of leg A and stream i of leg B are peers: what A's port receives leaves from B's.
 #pragma once
 
@@ -25,8 +26,8 @@ struct media_remote {
 struct media_stream {
 	bool is_open;         // pairs are reserved
 	uint8_t kind;         // enum flow_kind: FLOW_RTP or FLOW_OPAQUE
-	// Its packets run in stream `bundle` (RFC 8843); own pairs, if open, wait for the end of the
-	// exchange.
+	// Its packets run in stream `bundle` (RFC 8843); own pairs, if open, wait for the end of
+	// the exchange.
 	bool is_bundled;
 	uint8_t bundle;
 	struct flow_pair pair[CALL_LEGS];
@@ -58,8 +59,8 @@ struct media_stream *media_stream(const struct media *media, uint32_t index);
 uint32_t media_open_count(const struct media *media);
 
 // Reserves both legs' pairs of stream `index`; `is_v6` is the family that each far end needs.
-// Already open: 0 at once. -ENOSPC: no ports, -ENOMEM: no slots or no room in the arena, -EAFNOSUPPORT: a realm has no
-// address of that family.
+// Already open: 0 at once. -ENOSPC: no ports, -ENOMEM: no slots or no room in the arena,
+// -EAFNOSUPPORT: a realm has no address of that family.
 int media_open(struct media *media, const struct core_env *env, uint32_t index,
 	const bool is_v6[CALL_LEGS]);
 // A pair on one leg that may take the place of the stream's, for a far end that changed its address

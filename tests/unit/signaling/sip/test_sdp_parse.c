@@ -136,9 +136,9 @@ static void test_limits(void **state)
 	(void)state;
 	static char text[SDP_TEXT_MAX + 2];
 	uint32_t len = (uint32_t)snprintf(text, sizeof(text), HEAD "c=IN IP4 192.0.2.1\r\n");
-	for (int i = 0; i < 17; i++)
+	for (uint32_t i = 0; i <= SDP_MEDIA_MAX; i++)
 		len += (uint32_t)snprintf(
-			text + len, sizeof(text) - len, "m=audio %d RTP/AVP 0\r\n", i);
+			text + len, sizeof(text) - len, "m=audio %u RTP/AVP 0\r\n", i);
 	assert_int_equal(parse(text), -EINVAL);
 	assert_string_equal(fault.reason, "Too many m= lines");
 
