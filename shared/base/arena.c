@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// With the header, so that a chunk fills what malloc hands out for it.
 #define CHUNK_MIN 1024u
+#define LEAN_STEP 512u
 #define CHUNK_MAX (256u * 1024)
 #define ALIGNMENT 8u
 
@@ -22,6 +24,12 @@ void arena_init(struct arena *arena, size_t limit)
 {
 	CHECK(limit > 0);
 	*arena = (struct arena){ .limit = limit };
+}
+
+void arena_init_lean(struct arena *arena, size_t limit)
+{
+	arena_init(arena, limit);
+	arena->step = LEAN_STEP;
 }
 
 static void free_chunks(struct arena_chunk *chunk)
@@ -51,11 +59,19 @@ void arena_reset(struct arena *arena)
 }
 
 // Twice the last chunk, so that a large message costs few mallocs, and at least `size`.
+static size_t next_bytes(const struct arena *arena)
+{
+	if (!arena->chunks)
+		return CHUNK_MIN;
+	if (arena->step)
+		return arena->step;
+	size_t twice = (sizeof(struct arena_chunk) + arena->chunks->size) * 2;
+	return twice < CHUNK_MAX ? twice : CHUNK_MAX;
+}
+
 static struct arena_chunk *add_chunk(struct arena *arena, size_t size)
 {
-	size_t room = arena->chunks ? arena->chunks->size * 2 : CHUNK_MIN;
-	if (room > CHUNK_MAX)
-		room = CHUNK_MAX;
+	size_t room = next_bytes(arena) - sizeof(struct arena_chunk);
 	if (room < size)
 		room = size;
 	struct arena_chunk *chunk = malloc(sizeof *chunk + room);

@@ -14,9 +14,13 @@ struct arena {
 	struct arena_chunk *chunks; // newest first
 	size_t used;                // bytes handed out since the last reset
 	size_t limit;               // bytes that may be handed out, > 0
+	size_t step; // bytes of each further chunk with its header; 0 = twice as much as the last
 };
 
 void arena_init(struct arena *arena, size_t limit);
+// For many small ones that live long: grows by little, at the price of more mallocs for a large
+// one.
+void arena_init_lean(struct arena *arena, size_t limit);
 void arena_fini(struct arena *arena);
 
 // Keeps the newest chunk for reuse, frees the others; all pointers into the arena die.

@@ -12,7 +12,7 @@ struct call *call_new_empty(struct core *core, const struct core_env *env)
 	call->core = core;
 	call->started_ms = env->now_ms;
 	call->started_unix_ms = env->unix_ms;
-	arena_init(&call->arena, CALL_ARENA_MAX);
+	arena_init_lean(&call->arena, CALL_ARENA_MAX);
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		call->legs[side].trunk_slot = TRUNK_NONE;
 	return call;

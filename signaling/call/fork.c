@@ -63,8 +63,8 @@ static int park(struct call *call)
 	call->forks = fork;
 	dialog->remote_tag = (struct sip_text){ 0 };
 	dialog->remote_target = (struct sip_text){ 0 };
-	memset(dialog->route, 0, sizeof(dialog->route));
-	dialog->route_count = 0;
+	dialog->route = NULL;
+	dialog->route_count = dialog->route_room = 0;
 	dialog->local_cseq = call->invite.client_cseq;
 	dialog->has_remote_cseq = false;
 	call->fork = (struct fork_state){ 0 };

@@ -113,9 +113,9 @@ static bool take_texts(struct call *call, struct call_leg *leg, const Muga__Stat
 {
 	struct sip_dialog *dialog = &leg->dialog;
 	char call_id[SIP_TOKEN_LEN], tag[SIP_TOKEN_LEN];
-	bool is_set = true;
+	bool is_set = sip_dialog_make_room(dialog, (uint32_t)from->n_route) == 0;
 
-	for (uint32_t i = 0; i < from->n_route; i++)
+	for (uint32_t i = 0; is_set && i < from->n_route; i++)
 		is_set &= call_set_text(call, &dialog->route[i], span_of(&from->route[i]));
 	return is_set &&
 		call_set_text(call, &dialog->call_id, from->call_id.len ?

@@ -79,23 +79,23 @@ bool leg_move(struct leg_place from, struct leg_place to)
 
 	CHECK(from.call->core == to.call->core && !old->bye && !old->is_bye_due);
 	CHECK(place->trunk_slot == TRUNK_NONE && !place->bye && !place->is_bye_due);
+	moved.dialog.arena = &to.call->arena;
+	moved.dialog.route = NULL;
+	moved.dialog.route_room = 0;
+	if (sip_dialog_make_room(&moved.dialog, old->dialog.route_count) < 0)
+		return false;
 	for (uint32_t i = 0; (text = text_at(&moved, i)); i++) {
-		struct span value = text->text;
-
 		*text = (struct sip_text){ 0 };
-		if (!call_set_text(to.call, text, value))
+		if (!call_set_text(to.call, text, text_at(old, i)->text))
 			return false;
 	}
 	if (moved.hop.tls_name.len &&
 		!arena_copy(&to.call->arena, moved.hop.tls_name, &moved.hop.tls_name))
 		return false;
 	moved.next_hop = (struct leg_next){ 0 }; // the other call is told, if anybody
-	for (uint32_t i = moved.dialog.route_count; i < SIP_DIALOG_ROUTES_MAX; i++)
-		moved.dialog.route[i] = (struct sip_text){ 0 };
 	leg_unlink(from.call->core, old);
 	leg_unlink(to.call->core, place);
 	*old = (struct call_leg){ .trunk_slot = TRUNK_NONE };
-	moved.dialog.arena = &to.call->arena;
 	moved.call = to.call;
 	*place = moved;
 	put(to.call->core, place);

@@ -151,6 +151,20 @@ static bool set_place(struct call *call, const struct config_host *host)
 		call_set_text(call, &targets->name, name) && readdress(call);
 }
 
+static bool take_list(struct call *call, const struct sip_target *list, uint32_t count)
+{
+	struct call_targets *targets = &call->targets;
+
+	if (count > targets->room) {
+		targets->list = arena_alloc(&call->arena, count * sizeof(list[0]));
+		targets->room = targets->list ? count : 0;
+	}
+	targets->count = count <= targets->room ? count : 0;
+	if (targets->count)
+		memcpy(targets->list, list, count * sizeof(list[0]));
+	return targets->count == count;
+}
+
 static void on_targets(struct core *core, const struct sip_turn *turn, uint64_t owner,
 	const struct sip_target *list, uint32_t count)
 {
@@ -159,9 +173,8 @@ static void on_targets(struct core *core, const struct sip_turn *turn, uint64_t 
 	if (!call)
 		return;
 	call->targets.ticket = 0;
-	call->targets.count = count;
-	for (uint32_t i = 0; i < count; i++)
-		call->targets.list[i] = list[i];
+	if (!take_list(call, list, count))
+		CORE_COUNT(core, arena_full);
 	invite_resolved(call, turn);
 }
 
@@ -183,7 +196,10 @@ static enum target_result look_up(struct call *call, const struct core_env *env,
 	}
 	if (!host->name) {
 		place.ip = host->addr.ip;
-		targets->count = locate_address(env, realm, &place, targets->list);
+		struct sip_target list[SIP_TARGETS_MAX];
+
+		if (!take_list(call, list, locate_address(env, realm, &place, list)))
+			CORE_COUNT(call->core, arena_full);
 		return TARGET_READY;
 	}
 	place.host = targets->name.text;

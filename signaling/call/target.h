@@ -15,8 +15,9 @@ struct call;
 
 // What is left to be tried for the first INVITE.
 struct call_targets {
-	struct sip_target list[SIP_TARGETS_MAX];
+	struct sip_target *list; // [room], in the call's arena
 	uint32_t count, next;    // list[next] is tried next
+	uint32_t room;
 	uint32_t trunk;          // index, whose hosts come after the list
 	uint32_t host;           // of it, the next one
 	struct sip_text place;   // of the list: host[:port][;transport=], for the Request-URI

@@ -38,6 +38,22 @@ static struct span without_params(const struct sip_name_addr *addr)
 	return span_trim(text);
 }
 
+int sip_dialog_make_room(struct sip_dialog *dialog, uint32_t route_count)
+{
+	struct sip_text *route;
+
+	if (route_count <= dialog->route_room)
+		return 0;
+	route = arena_zalloc(dialog->arena, route_count * sizeof(route[0]));
+	if (!route)
+		return -ENOMEM;
+	if (dialog->route_room)
+		memcpy(route, dialog->route, dialog->route_room * sizeof(route[0]));
+	dialog->route = route;
+	dialog->route_room = route_count;
+	return 0;
+}
+
 // Route set from Record-Route: in order as UAS (12.1.1), reversed as UAC (12.1.2).
 static int take_route_set(struct sip_dialog *dialog, const struct sip_msg *msg, bool is_reversed)
 {
@@ -53,6 +69,8 @@ static int take_route_set(struct sip_dialog *dialog, const struct sip_msg *msg, 
 			return -EINVAL;
 		hop[count++] = value;
 	}
+	if (sip_dialog_make_room(dialog, count) < 0)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
 		struct span from = hop[is_reversed ? count - 1 - i : i];
 		if (text_set(dialog->arena, &dialog->route[i], from) < 0)

@@ -28,9 +28,9 @@ struct sip_dialog {
 	struct sip_text local; // our side's name-addr or URI, without tag: From of our requests
 	struct sip_text remote;       // far side's, without tag: To of our requests
 	struct sip_text remote_target; // Contact URI of the far end
-	// name-addrs in the order in which we send them
-	struct sip_text route[SIP_DIALOG_ROUTES_MAX];
-	uint32_t route_count;
+	// name-addrs in the order in which we send them; [route_room], in the arena: most have none
+	struct sip_text *route;
+	uint32_t route_count, route_room;
 	uint32_t local_cseq;          // last one sent, 0 = none yet
 	uint32_t remote_cseq;         // last one accepted
 	bool has_remote_cseq;
@@ -60,6 +60,9 @@ int sip_dialog_init_uac(struct sip_dialog *dialog, struct arena *arena,
 // confirmed. 0, -EINVAL (2xx without tag or Contact, too many routes), -ENOMEM, -EXDEV: tag of
 // another dialog.
 int sip_dialog_receive_response(struct sip_dialog *dialog, const struct sip_msg *response);
+
+// Room for a route set of that many; what is in it stays. -ENOMEM.
+int sip_dialog_make_room(struct sip_dialog *dialog, uint32_t route_count);
 
 // Whether a message from the far end belongs here: Call-ID and both tags. An early UAC dialog
 // without remote tag accepts any.

@@ -2,6 +2,8 @@
 #include "base/arena.h"
 #include "unit/unit.h"
 
+#include <malloc.h>
+
 static void test_pieces_do_not_overlap(void **state)
 {
 	struct arena arena;
@@ -52,6 +54,24 @@ static void test_reset_keeps_a_chunk(void **state)
 	assert_null(arena.chunks);
 }
 
+// Thousands of calls hold one each: what is not asked for is not taken.
+static void test_lean_grows_by_little(void **state)
+{
+	struct arena lean, usual;
+	(void)state;
+	arena_init_lean(&lean, 1 << 16);
+	arena_init(&usual, 1 << 16);
+	for (uint32_t i = 0; i < 20; i++) {
+		memset(arena_alloc(&lean, 300), (int)i, 300);
+		assert_non_null(arena_alloc(&usual, 300));
+		assert_in_range(malloc_usable_size(lean.chunks), 500, i < 3 ? 1100 : 600);
+	}
+	assert_true(malloc_usable_size(usual.chunks) >= 4000);
+	memset(arena_alloc(&lean, 5000), 7, 5000);
+	arena_fini(&lean);
+	arena_fini(&usual);
+}
+
 static void test_empty_and_zeroed(void **state)
 {
 	struct arena arena;
@@ -92,6 +112,7 @@ int main(void)
 		cmocka_unit_test(test_pieces_do_not_overlap),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_reset_keeps_a_chunk),
+		cmocka_unit_test(test_lean_grows_by_little),
 		cmocka_unit_test(test_empty_and_zeroed),
 		cmocka_unit_test(test_copy),
 	};
