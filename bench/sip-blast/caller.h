@@ -19,7 +19,7 @@ struct caller_options {
 	uint32_t hold_ms;            // from the answer to BYE
 	uint32_t timeout_ms;         // an INVITE or BYE without a final answer
 	uint32_t emergency_every;    // each Nth call goes to urn:service:sos, 0 = none
-	bool is_repeating;           // as telephones do over UDP; else a datagram lost is a call lost
+	bool is_repeating;           // as over UDP; else a datagram lost is a call lost
 };
 
 struct caller_kind { // ordinary or emergency calls

@@ -90,7 +90,8 @@ static void run(struct blast *blast, const struct options *o)
 static void print_kind(const char *name, const struct caller_kind *kind)
 {
 	printf("\"%s\": {\"begun\": %lu, \"answered\": %lu, \"completed\": %lu, "
-		"\"timed_out\": %lu, \"refused\": %lu, \"refused_badly\": %lu}, ", name, kind->begun, kind->answered,
+		"\"timed_out\": %lu, \"refused\": %lu, \"refused_badly\": %lu}, ", name,
+		kind->begun, kind->answered,
 		kind->completed, kind->timed_out, kind->refused, kind->refused_badly);
 }
 
