@@ -12,10 +12,6 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "word loads below assu
 
 #define CRC32C_POLYNOMIAL 0x82f63b78u // reflected 0x1edc6f41, RFC 3720 12.1
 
-struct sip_state {
-	uint64_t v[4];
-};
-
 static uint64_t load64(const uint8_t *p)
 {
 	uint64_t word;
@@ -28,9 +24,8 @@ static uint64_t rotl(uint64_t x, int k)
 	return x << k | x >> (64 - k);
 }
 
-static void sip_round(struct sip_state *s)
+static inline void sip_round(uint64_t v[4])
 {
-	uint64_t *v = s->v;
 	v[0] += v[1];
 	v[2] += v[3];
 	v[1] = rotl(v[1], 13) ^ v[0];
@@ -43,34 +38,92 @@ static void sip_round(struct sip_state *s)
 	v[2] = rotl(v[2], 32);
 }
 
-static void sip_absorb(struct sip_state *s, uint64_t word)
+static void sip_absorb(uint64_t v[4], uint64_t word)
 {
-	s->v[3] ^= word;
-	sip_round(s);
-	sip_round(s);
-	s->v[0] ^= word;
+	v[3] ^= word;
+	sip_round(v);
+	sip_round(v);
+	v[0] ^= word;
+}
+
+static void sip_begin(uint64_t v[4], const struct hash_key *key)
+{
+	v[0] = key->k[0] ^ 0x736f6d6570736575ull;
+	v[1] = key->k[1] ^ 0x646f72616e646f6dull;
+	v[2] = key->k[0] ^ 0x6c7967656e657261ull;
+	v[3] = key->k[1] ^ 0x7465646279746573ull;
+}
+
+static uint64_t sip_end(uint64_t v[4])
+{
+	for (int i = 0; i < 4; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+// Up to seven bytes, lowest first.
+static uint64_t load_tail(const uint8_t *p, size_t len)
+{
+	uint64_t word = 0;
+	for (size_t i = 0; i < len; i++)
+		word |= (uint64_t)p[i] << (i * 8);
+	return word;
 }
 
 uint64_t hash_sip(const struct hash_key *key, const void *data, size_t len)
 {
 	const uint8_t *p = data;
-	struct sip_state s = { {
-		key->k[0] ^ 0x736f6d6570736575ull,
-		key->k[1] ^ 0x646f72616e646f6dull,
-		key->k[0] ^ 0x6c7967656e657261ull,
-		key->k[1] ^ 0x7465646279746573ull,
-	} };
-	size_t words = len / 8;
-	for (size_t i = 0; i < words; i++)
-		sip_absorb(&s, load64(p + i * 8));
-	uint64_t last = (uint64_t)len << 56;
-	for (size_t i = words * 8; i < len; i++)
-		last |= (uint64_t)p[i] << (i % 8 * 8);
-	sip_absorb(&s, last);
-	s.v[2] ^= 0xff;
-	for (int i = 0; i < 4; i++)
-		sip_round(&s);
-	return s.v[0] ^ s.v[1] ^ s.v[2] ^ s.v[3];
+	uint64_t v[4];
+	sip_begin(v, key);
+	for (size_t left = len / 8; left > 0; left--, p += 8)
+		sip_absorb(v, load64(p));
+	sip_absorb(v, (uint64_t)len << 56 | load_tail(p, len % 8));
+	v[2] ^= 0xff;
+	return sip_end(v);
+}
+
+void hash_stream_begin(struct hash_stream *stream, const struct hash_key *key)
+{
+	*stream = (struct hash_stream){ 0 };
+	sip_begin(stream->v, key);
+	stream->v[1] ^= 0xee;
+}
+
+// `word` holds `bytes` bytes, 1..8, lowest first, zeros above.
+static void stream_add_word(struct hash_stream *stream, uint64_t word, uint32_t bytes)
+{
+	uint32_t held = (uint32_t)stream->len % 8;
+	uint64_t whole = stream->tail | word << (held * 8);
+	stream->len += bytes;
+	if (held + bytes < 8) {
+		stream->tail = whole;
+		return;
+	}
+	sip_absorb(stream->v, whole);
+	stream->tail = held ? word >> ((8 - held) * 8) : 0;
+}
+
+void hash_stream_add(struct hash_stream *stream, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	for (; len >= 8; len -= 8, p += 8)
+		stream_add_word(stream, load64(p), 8);
+	if (len > 0)
+		stream_add_word(stream, load_tail(p, len), (uint32_t)len);
+}
+
+void hash_stream_add_u64(struct hash_stream *stream, uint64_t value)
+{
+	stream_add_word(stream, value, 8);
+}
+
+void hash_stream_end(struct hash_stream *stream, uint64_t out[2])
+{
+	sip_absorb(stream->v, stream->len << 56 | stream->tail);
+	stream->v[2] ^= 0xee;
+	out[0] = sip_end(stream->v);
+	stream->v[1] ^= 0xdd;
+	out[1] = sip_end(stream->v);
 }
 
 typedef uint32_t (*crc_fn)(uint32_t crc, const uint8_t *p, size_t len);

@@ -358,10 +358,8 @@ struct sip_transactions *sip_transactions_new(const struct sip_transactions_para
 	txs->params.t4_ms = params->t4_ms ? params->t4_ms : 5000;
 	uint32_t buckets = bucket_count(params->count_max);
 	txs->mask = buckets - 1;
-	for (uint32_t i = 0; i < 2; i++) {
-		txs->table_key[i].k[0] = hash_sip(&params->keys.mac[0], "table", 5) + i;
-		txs->table_key[i].k[1] = hash_sip(&params->keys.mac[0], "chain", 5) - i;
-	}
+	txs->table_key.k[0] = hash_sip(&params->keys.mac[0], "table", 5);
+	txs->table_key.k[1] = hash_sip(&params->keys.mac[0], "chain", 5);
 	txs->slab = slab_new(sizeof(struct sip_tx), params->count_max);
 	txs->live_slab = slab_new(sizeof(struct tx_live), params->count_max);
 	txs->wheel = timer_wheel_new(params->now_ms);

@@ -9,19 +9,15 @@
 struct tx_key tx_key_make(
 	const struct sip_transactions *txs, const struct span *parts, uint32_t count)
 {
-	uint64_t digest[8] = { 0 };
-	CHECK(count <= 8);
-	for (uint32_t i = 0; i < count; i++)
-		digest[i] = hash_sip(
-			&txs->table_key[0], parts[i].len ? parts[i].ptr : "", parts[i].len);
-	size_t len = count * sizeof(digest[0]);
-	struct tx_key key = { hash_sip(&txs->table_key[0], digest, len), 0 };
-	// Its own digests, or one 64-bit collision of a part would be a collision of the whole.
-	for (uint32_t i = 0; i < count; i++)
-		digest[i] = hash_sip(
-			&txs->table_key[1], parts[i].len ? parts[i].ptr : "", parts[i].len);
-	key.b = hash_sip(&txs->table_key[1], digest, len);
-	return key;
+	struct hash_stream stream;
+	uint64_t digest[2];
+	hash_stream_begin(&stream, &txs->table_key);
+	for (uint32_t i = 0; i < count; i++) {
+		hash_stream_add_u64(&stream, parts[i].len);
+		hash_stream_add(&stream, parts[i].ptr, parts[i].len);
+	}
+	hash_stream_end(&stream, digest);
+	return (struct tx_key){ digest[0], digest[1] };
 }
 
 struct sip_tx *tx_lookup(const struct sip_transactions *txs, const struct tx_key *key)

@@ -90,7 +90,7 @@ struct sip_transactions {
 	struct sip_tx **by_key;
 	struct sip_tx **by_merge;
 	uint32_t mask;               // buckets - 1, of both tables
-	struct hash_key table_key[2];
+	struct hash_key table_key;
 	uint64_t stored_bytes;
 	struct tx_refused refused[TX_REFUSED_COUNT];
 	struct sip_transaction_metrics metrics;
@@ -104,7 +104,7 @@ struct tx_input {
 	struct span data;
 };
 
-// Identity from parts; each part is hashed on its own, so no concatenation of parts equals another.
+// Identity from parts, hashed with their lengths, so that no concatenation of parts equals another.
 struct tx_key tx_key_make(
 	const struct sip_transactions *txs, const struct span *parts, uint32_t count);
 struct sip_tx *tx_lookup(const struct sip_transactions *txs, const struct tx_key *key);

@@ -17,7 +17,7 @@ static struct tx_refused *refused_at(struct sip_transactions *txs, const struct 
 	uint8_t place[sizeof(addr->ip.b) + sizeof(addr->port)];
 	memcpy(place, addr->ip.b, sizeof(addr->ip.b));
 	memcpy(place + sizeof(addr->ip.b), &addr->port, sizeof(addr->port));
-	*print = hash_sip(&txs->table_key[0], place, sizeof(place)) | 1;
+	*print = hash_sip(&txs->table_key, place, sizeof(place)) | 1;
 	return &txs->refused[(*print >> 1) % TX_REFUSED_COUNT];
 }
 

@@ -34,6 +34,68 @@ static void test_siphash_depends_on_key(void **state)
 	assert_true(hash_sip(&a, "abc", 3) != hash_sip(&b, "abc", 3));
 }
 
+// The reference implementation's table for 128 bits of output, under the same key.
+static void test_siphash_128_vectors(void **state)
+{
+	static const struct {
+		size_t len;
+		uint8_t hash[16];
+	} cases[] = {
+		{ 0, { 0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25, 0xa8, 0xe6, 0x6d, 0xf6, 0x72, 0x14, 0xc7,
+			     0x55, 0x02, 0x93 } },
+		{ 1, { 0xda, 0x87, 0xc1, 0xd8, 0x6b, 0x99, 0xaf, 0x44, 0x34, 0x76, 0x59, 0x11, 0x9b,
+			     0x22, 0xfc, 0x45 } },
+	};
+	struct hash_key key = { { 0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull } };
+	const uint8_t zero = 0;
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct hash_stream stream;
+		uint64_t out[2];
+		hash_stream_begin(&stream, &key);
+		hash_stream_add(&stream, &zero, cases[i].len);
+		hash_stream_end(&stream, out);
+		assert_memory_equal(out, cases[i].hash, sizeof out);
+	}
+}
+
+// Any cut gives the same hash, any other byte another one.
+static void test_siphash_128_in_pieces(void **state)
+{
+	struct hash_key key = { { 3, 4 } };
+	uint8_t data[40];
+	uint64_t whole[2], pieces[2];
+	struct hash_stream stream;
+	(void)state;
+	for (uint8_t i = 0; i < sizeof data; i++)
+		data[i] = (uint8_t)(i * 7);
+	for (size_t len = 0; len <= sizeof data; len++) {
+		hash_stream_begin(&stream, &key);
+		hash_stream_add(&stream, data, len);
+		hash_stream_end(&stream, whole);
+		for (size_t cut = 0; cut <= len; cut++) {
+			hash_stream_begin(&stream, &key);
+			hash_stream_add(&stream, data, cut);
+			hash_stream_add(&stream, data + cut, len - cut);
+			hash_stream_end(&stream, pieces);
+			assert_memory_equal(pieces, whole, sizeof whole);
+		}
+		hash_stream_begin(&stream, &key);
+		hash_stream_add(&stream, data, len);
+		hash_stream_add(&stream, "", 1);
+		hash_stream_end(&stream, pieces);
+		assert_memory_not_equal(pieces, whole, sizeof whole);
+	}
+	hash_stream_begin(&stream, &key);
+	hash_stream_add(&stream, "abc", 3);
+	hash_stream_add_u64(&stream, 0x0807060504030201ull);
+	hash_stream_end(&stream, pieces);
+	hash_stream_begin(&stream, &key);
+	hash_stream_add(&stream, "abc\1\2\3\4\5\6\7\10", 11);
+	hash_stream_end(&stream, whole);
+	assert_memory_equal(pieces, whole, sizeof whole);
+}
+
 // RFC 3720 B.4, and the usual check value.
 static void test_crc32c_vectors(void **state)
 {
@@ -75,6 +137,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_siphash_vectors),
 		cmocka_unit_test(test_siphash_depends_on_key),
+		cmocka_unit_test(test_siphash_128_vectors),
+		cmocka_unit_test(test_siphash_128_in_pieces),
 		cmocka_unit_test(test_crc32c_vectors),
 		cmocka_unit_test(test_crc32c_both_ways_and_in_pieces),
 	};
