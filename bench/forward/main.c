@@ -5,6 +5,7 @@
 // is used by one of the loops at a time, in the order A B C D D C B A. See bench/README.md for
 // what is compared.
 #include "base/check.h"
+#include "callgrind.h"
 #include "loop.h"
 #include "proto/rtp.h"
 #include "report.h"
@@ -27,7 +28,6 @@
 #define FRAMES       256u
 #define MBUFS        16384u
 #define PAIRS_MAX    101u
-#define GATE_PART    0.02  // of the remembered instructions: beyond it is a change
 #define COUNT_BURSTS 2000u // measured under callgrind
 
 struct bench {
@@ -254,27 +254,14 @@ static void count_loop(enum loop_mode mode)
 	run_loop(&loop);
 }
 
-// Runs ourselves under callgrind. Instructions per packet, NaN: no valgrind.
+// Instructions per packet of one loop, NaN: no valgrind.
 static double count_mode(enum loop_mode mode)
 {
-	char command[512], line[256], self[256] = "";
-	uint64_t collected = 0;
+	char arguments[128];
 
-	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
-		return NAN;
-	snprintf(command, sizeof(command),
-		"valgrind --tool=callgrind --collect-atstart=no "
-		"--callgrind-out-file=/dev/null %s --count=%d --pcap=%s 2>&1",
-		self, (int)mode, bench.pcap);
-	FILE *pipe = popen(command, "r");
-	while (pipe && fgets(line, sizeof(line), pipe)) {
-		const char *at = strstr(line, "Collected : ");
-		if (at)
-			sscanf(at, "Collected : %lu", &collected);
-	}
-	if (!pipe || pclose(pipe) != 0 || collected == 0)
-		return NAN;
-	return (double)collected / (COUNT_BURSTS * 32.0);
+	snprintf(arguments, sizeof(arguments), "--count=%d --pcap=%s", (int)mode, bench.pcap);
+	uint64_t collected = callgrind_count(arguments);
+	return collected ? (double)collected / (COUNT_BURSTS * 32.0) : NAN;
 }
 
 static void measure_instructions(void)
@@ -297,26 +284,10 @@ static void measure_instructions(void)
 // to be told here).
 static int run_gate(const char *path)
 {
-	double bound = 0;
-	FILE *file = fopen(path, "r");
-
-	if (file && fscanf(file, "%lf", &bound) != 1)
-		bound = 0;
-	if (file)
-		fclose(file);
 	write_pcap(bench.pcap);
 	double counted = count_mode(LOOP_FORWARD) - count_mode(LOOP_IO_STAMP);
 	unlink(bench.pcap);
-	if (isnan(counted)) {
-		fprintf(stderr, "bench-forward: valgrind could not count\n");
-		return 77;
-	}
-	printf("instructions per packet: %.1f, remembered: %.1f\n", counted, bound);
-	if (fabs(counted - bound) <= GATE_PART * bound)
-		return 0;
-	fprintf(stderr, "bench-forward: more than %.0f %% off; if that is meant, change %s\n",
-		GATE_PART * 100, path);
-	return 1;
+	return callgrind_gate("bench-forward", counted, path);
 }
 
 // Start -------------------------------------------------------------------------------------------
