@@ -18,26 +18,62 @@ bool span_eq(struct span a, struct span b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-bool span_ieq(struct span a, struct span b)
-{
-	return a.len == b.len && span_istarts(a, b);
-}
-
 bool span_starts(struct span s, struct span prefix)
 {
 	return s.len >= prefix.len &&
 		(prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
-bool span_istarts(struct span s, struct span prefix)
+// The letters among eight bytes in lower case; each lane stays below 256, so that none carries into
+// the next.
+static uint64_t lower_eight(uint64_t v)
 {
-	if (s.len < prefix.len)
-		return false;
-	for (uint32_t i = 0; i < prefix.len; i++) {
-		if (lower(s.ptr[i]) != lower(prefix.ptr[i]))
+	const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
+	uint64_t low = v & ~high;
+	uint64_t from_a = low + (0x80 - 'A') * ones, above_z = low + (0x80 - 'Z' - 1) * ones;
+	uint64_t letters = (from_a & ~above_z & ~v) & high;
+	return v | letters >> 2;
+}
+
+static uint64_t load_eight(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint64_t load_four(const char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+// In whole words, of which the last one overlaps the one before.
+static bool starts_alike(const char *a, const char *b, uint32_t len)
+{
+	if (len >= 8) {
+		for (uint32_t i = 0; i + 8 < len; i += 8) {
+			if (lower_eight(load_eight(a + i)) != lower_eight(load_eight(b + i)))
+				return false;
+		}
+		return lower_eight(load_eight(a + len - 8)) == lower_eight(load_eight(b + len - 8));
+	}
+	if (len >= 4)
+		return lower_eight(load_four(a) << 32 | load_four(a + len - 4)) ==
+			lower_eight(load_four(b) << 32 | load_four(b + len - 4));
+	for (uint32_t i = 0; i < len; i++) {
+		if (lower(a[i]) != lower(b[i]))
 			return false;
 	}
 	return true;
+}
+
+bool span_istarts(struct span s, struct span prefix)
+{
+	return s.len >= prefix.len && starts_alike(s.ptr, prefix.ptr, prefix.len);
 }
 
 struct span span_trim(struct span s)
@@ -83,21 +119,25 @@ struct span span_sub(struct span s, uint32_t from, uint32_t len)
 	return span_make(s.ptr + from, len);
 }
 
+#define DIGITS_SAFE 19u // so many cannot overflow 64 bits
+
 int span_parse_u64(struct span s, uint64_t max, uint64_t *out)
 {
 	uint64_t value = 0;
+	bool is_over = false;
+
 	if (s.len == 0)
 		return -EINVAL;
 	for (uint32_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] < '0' || s.ptr[i] > '9')
+		uint64_t digit = (uint64_t)(unsigned char)s.ptr[i] - '0';
+		if (digit > 9)
 			return -EINVAL;
-	}
-	for (uint32_t i = 0; i < s.len; i++) {
-		uint64_t digit = (uint64_t)(s.ptr[i] - '0');
-		if (digit > max || value > (max - digit) / 10)
-			return -ERANGE;
+		if (i >= DIGITS_SAFE)
+			is_over |= value > (UINT64_MAX - digit) / 10;
 		value = value * 10 + digit;
 	}
+	if (is_over || value > max)
+		return -ERANGE;
 	*out = value;
 	return 0;
 }

@@ -37,11 +37,15 @@ static inline bool span_is_empty(struct span s)
 // Byte by byte.
 bool span_eq(struct span a, struct span b);
 
-// ASCII letters compare without case (RFC 3261 7.3.1 tokens).
-bool span_ieq(struct span a, struct span b);
-
 bool span_starts(struct span s, struct span prefix);
+// ASCII letters compare without case (RFC 3261 7.3.1 tokens).
 bool span_istarts(struct span s, struct span prefix);
+
+// As span_istarts().
+static inline bool span_ieq(struct span a, struct span b)
+{
+	return a.len == b.len && span_istarts(a, b);
+}
 
 // Without leading and trailing SP, HT, CR, LF.
 struct span span_trim(struct span s);

@@ -23,6 +23,7 @@
 #define PARAM(c)                                                                                   \
 	(TOKEN(c) || UNRESERVED(c) || (c) == '[' || (c) == ']' || (c) == '/' || (c) == ':' ||      \
 		(c) == '&' || (c) == '$')
+#define URI_PARAM(c) (PARAM(c) && (c) != '%')
 #define URI_HEADER(c)                                                                              \
 	(UNRESERVED(c) || (c) == '[' || (c) == ']' || (c) == '/' || (c) == '?' || (c) == ':' ||    \
 		(c) == '+' || (c) == '$' || (c) == '=' || (c) == '&')
@@ -39,7 +40,8 @@
 		(URI_HEADER(c) ? CHAR_URI_HEADER : 0) | (HOST(c) ? CHAR_HOST : 0) |                \
 		(HEX(c) ? CHAR_HEX : 0) | (DIGIT(c) ? CHAR_DIGIT : 0) |                            \
 		(URIC(c) ? CHAR_URIC : 0) | (LWS(c) ? CHAR_LWS : 0) |                              \
-		(ALPHA(c) ? CHAR_ALPHA : 0) | (PHONE(c) ? CHAR_PHONE : 0))
+		(ALPHA(c) ? CHAR_ALPHA : 0) | (PHONE(c) ? CHAR_PHONE : 0) |                        \
+		(URI_PARAM(c) ? CHAR_URI_PARAM : 0))
 #define C4(c)  C1(c), C1((c) + 1), C1((c) + 2), C1((c) + 3)
 #define C16(c) C4(c), C4((c) + 4), C4((c) + 8), C4((c) + 12)
 #define C64(c) C16(c), C16((c) + 16), C16((c) + 32), C16((c) + 48)

@@ -23,6 +23,7 @@ enum {
 	CHAR_LWS = 1 << 11,       // SP HT, and CR LF which only folding leaves in a value
 	CHAR_ALPHA = 1 << 12,
 	CHAR_PHONE = 1 << 13,     // phonedigit and visual separators (RFC 3966)
+	CHAR_URI_PARAM = 1 << 14, // as CHAR_PARAM, but '%' only as an escape (RFC 3261 25.1)
 };
 
 extern const uint16_t sip_chars[256];
@@ -30,6 +31,25 @@ extern const uint16_t sip_chars[256];
 static inline bool char_is(char c, unsigned classes)
 {
 	return (sip_chars[(unsigned char)c] & classes) != 0;
+}
+
+// Behind the run of bytes in the given classes from `i` on, i <= s.len. Four at a time: most of
+// parsing is this loop.
+static inline uint32_t class_skip(struct span s, uint32_t i, unsigned classes)
+{
+	for (; s.len - i >= 4; i += 4) {
+		if (!char_is(s.ptr[i], classes))
+			return i;
+		if (!char_is(s.ptr[i + 1], classes))
+			return i + 1;
+		if (!char_is(s.ptr[i + 2], classes))
+			return i + 2;
+		if (!char_is(s.ptr[i + 3], classes))
+			return i + 3;
+	}
+	while (i < s.len && char_is(s.ptr[i], classes))
+		i++;
+	return i;
 }
 
 static inline uint32_t lws_skip(struct span s, uint32_t i)
@@ -83,8 +103,7 @@ static inline bool escape_at(struct span s, uint32_t i)
 static inline uint32_t run_skip(struct span s, uint32_t i, unsigned classes, bool has_escapes)
 {
 	for (;;) {
-		while (i < s.len && char_is(s.ptr[i], classes))
-			i++;
+		i = class_skip(s, i, classes);
 		if (!has_escapes || !escape_at(s, i))
 			return i;
 		i += 3;

@@ -4,9 +4,9 @@
 
 #include "sip/chars.h"
 
-static const char *const method_names[SIP_METHOD_COUNT] = {
-	[SIP_METHOD_OTHER] = "OTHER",
-#define METHOD(name) [SIP_METHOD_##name] = #name,
+static const struct span method_names[SIP_METHOD_COUNT] = {
+	[SIP_METHOD_OTHER] = { "OTHER", 5 },
+#define METHOD(name) [SIP_METHOD_##name] = { #name, sizeof(#name) - 1 },
 #include "sip/method.def"
 #undef METHOD
 };
@@ -38,6 +38,49 @@ static uint32_t header_hash(struct span name)
 	return (sum & 0xffff) >> 7;
 }
 
+// Bits in which `name` differs from `known`, but for the case of letters: bit 6 tells letters of
+// known names from '-' and digits, and bit 5 is their case.
+static uint64_t name_diff(uint64_t name, uint64_t known)
+{
+	const uint64_t letters = known & 0x4040404040404040u;
+	return (name ^ known) & ~(letters >> 1);
+}
+
+static uint64_t load_eight(const char *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint64_t load_four(const char *p)
+{
+	uint32_t v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+// In whole words, of which the last one overlaps the one before. Of len > 1.
+static bool name_eq(const char *name, const char *known, uint32_t len)
+{
+	uint64_t diff = 0;
+	if (len >= 8) {
+		for (uint32_t i = 0; i + 8 < len; i += 8)
+			diff |= name_diff(load_eight(name + i), load_eight(known + i));
+		return (diff |
+			       name_diff(load_eight(name + len - 8),
+				       load_eight(known + len - 8))) == 0;
+	}
+	if (len >= 4) {
+		diff = name_diff(load_four(name), load_four(known));
+		return (diff | name_diff(load_four(name + len - 4), load_four(known + len - 4))) ==
+			0;
+	}
+	for (uint32_t i = 0; i < len; i++)
+		diff |= name_diff((unsigned char)name[i], (unsigned char)known[i]);
+	return diff == 0;
+}
+
 enum sip_header_id sip_header_lookup(struct span name)
 {
 	if (name.len == 0)
@@ -50,13 +93,7 @@ enum sip_header_id sip_header_lookup(struct span name)
 	struct span known = header_names[id];
 	if (known.len != name.len)
 		return SIP_HEADER_OTHER;
-	// Names are letters and '-': setting bit 5 is lower case for them and maps no other token
-	// character onto one of them.
-	for (uint32_t i = 0; i < name.len; i++) {
-		if ((name.ptr[i] | 0x20) != (known.ptr[i] | 0x20))
-			return SIP_HEADER_OTHER;
-	}
-	return id;
+	return name_eq(name.ptr, known.ptr, name.len) ? id : SIP_HEADER_OTHER;
 }
 
 struct span sip_header_name(enum sip_header_id id)
@@ -66,15 +103,13 @@ struct span sip_header_name(enum sip_header_id id)
 
 const char *sip_method_name(enum sip_method method)
 {
-	return method_names[method];
+	return method_names[method].ptr;
 }
 
 enum sip_method sip_method_lookup(struct span text)
 {
 	for (unsigned m = SIP_METHOD_OTHER + 1; m < SIP_METHOD_COUNT; m++) {
-		const char *name = method_names[m];
-		if (text.len && name[0] == text.ptr[0] && strlen(name) == text.len &&
-			memcmp(name, text.ptr, text.len) == 0)
+		if (span_eq(method_names[m], text))
 			return (enum sip_method)m;
 	}
 	return SIP_METHOD_OTHER;
@@ -103,6 +138,8 @@ void sip_list_init(struct sip_list *list, const struct sip_msg *msg, enum sip_he
 static uint32_t list_cut(struct span s)
 {
 	bool is_in_uri = false;
+	if (!memchr(s.ptr, ',', s.len))
+		return s.len;
 	for (uint32_t i = 0; i < s.len; i++) {
 		switch (s.ptr[i]) {
 		case '"':

@@ -108,7 +108,7 @@ static uint32_t line_end(struct scan *sc)
 // 1: "SIP/2.0", 0: SIP of another version, -1: no SIP-Version.
 static int version_check(struct span text)
 {
-	if (span_ieq(text, SPAN_LIT("SIP/2.0")))
+	if (span_eq(text, SPAN_LIT("SIP/2.0")) || span_ieq(text, SPAN_LIT("SIP/2.0")))
 		return 1;
 	if (!span_istarts(text, SPAN_LIT("SIP/")))
 		return -1;
@@ -160,7 +160,8 @@ static void request_line_parse(struct scan *sc, struct span line, uint32_t offse
 	msg->method_text = span_make(line.ptr, i);
 	msg->method = sip_method_lookup(msg->method_text);
 	const char *last = memrchr(line.ptr, ' ', line.len);
-	bool has_version = memmem(line.ptr, line.len, " SIP/", 5) != NULL;
+	int version = last ? version_check(span_from(line, (uint32_t)(last - line.ptr) + 1)) : -1;
+	bool has_version = version > 0 || memmem(line.ptr, line.len, " SIP/", 5) != NULL;
 	if (!has_version) // whatever else is wrong with it
 		sc->fault->kind = SIP_FAULT_NONE;
 	if (i == 0 || !last || !has_version) {
@@ -169,7 +170,6 @@ static void request_line_parse(struct scan *sc, struct span line, uint32_t offse
 		return;
 	}
 	uint32_t end = (uint32_t)(last - line.ptr);
-	int version = version_check(span_from(line, end + 1));
 	if (version == 0)
 		fault_note(sc, SIP_FAULT_VERSION, offset + end, "Version Not Supported");
 	else if (version < 0 || line.ptr[i] != ' ' || end <= i + 1)
@@ -179,7 +179,7 @@ static void request_line_parse(struct scan *sc, struct span line, uint32_t offse
 }
 
 // Adds one line to the message. NULL: too many.
-static struct sip_header *header_add(struct scan *sc, struct span name, struct span value)
+static struct sip_header *header_add(struct scan *sc, const struct sip_header *line)
 {
 	struct sip_msg *msg = sc->msg;
 	uint32_t index = msg->header_count;
@@ -188,8 +188,8 @@ static struct sip_header *header_add(struct scan *sc, struct span name, struct s
 		return NULL;
 	}
 	struct sip_header *header = &msg->header[index];
-	uint8_t id = (uint8_t)sip_header_lookup(name);
-	*header = (struct sip_header){ name, value, id, SIP_HEADER_NONE };
+	uint8_t id = line->id;
+	*header = *line;
 	msg->header_count++;
 	if (msg->first[id] == SIP_HEADER_NONE)
 		msg->first[id] = (uint8_t)index;
@@ -199,29 +199,61 @@ static struct sip_header *header_add(struct scan *sc, struct span name, struct s
 	return header;
 }
 
+// Where a line is divided.
+struct line_name {
+	uint32_t end;   // behind the name
+	uint32_t colon;
+	uint8_t id;
+	bool is_header; // else there is no name or no colon
+};
+
+// The name of the line at `start`. A known name right before the first colon is one without a look
+// at its bytes: that it equals a known one says that it is a token.
+static struct line_name line_name(struct span s, uint32_t start)
+{
+	struct line_name line = { .is_header = true };
+#ifdef __SSE2__
+	if (s.len - start >= 16) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(s.ptr + start));
+		unsigned mask =
+			(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':')));
+		uint32_t len = mask ? (uint32_t)__builtin_ctz(mask) : 0;
+		line.id = (uint8_t)sip_header_lookup(span_make(s.ptr + start, len));
+		line.end = line.colon = start + len;
+		if (line.id != SIP_HEADER_OTHER)
+			return line;
+	}
+#endif
+	line.end = line.colon = run_skip(s, start, CHAR_TOKEN, false);
+	while (line.colon < s.len && (s.ptr[line.colon] == ' ' || s.ptr[line.colon] == '\t'))
+		line.colon++;
+	line.is_header = line.end > start && line.colon < s.len && s.ptr[line.colon] == ':';
+	line.id = (uint8_t)sip_header_lookup(span_make(s.ptr + start, line.end - start));
+	return line;
+}
+
 // Reads "name: value" with its continuation lines at sc->pos. NULL: nothing was added.
 static struct sip_header *header_line(struct scan *sc)
 {
 	struct span s = sc->s;
 	uint32_t start = sc->pos;
-	uint32_t name = run_skip(s, start, CHAR_TOKEN, false);
-	uint32_t colon = name;
-	while (colon < s.len && (s.ptr[colon] == ' ' || s.ptr[colon] == '\t'))
-		colon++;
-	bool is_header = name > start && colon < s.len && s.ptr[colon] == ':';
-	sc->pos = is_header ? colon + 1 : start;
+	struct line_name line = line_name(s, start);
+	sc->pos = line.is_header ? line.colon + 1 : start;
 	uint32_t end;
 	do {
 		end = line_end(sc);
 		if (end == UINT32_MAX)
 			return NULL;
 	} while (sc->pos < s.len && (s.ptr[sc->pos] == ' ' || s.ptr[sc->pos] == '\t'));
-	if (!is_header) {
+	if (!line.is_header) {
 		fault_note(sc, SIP_FAULT_HEADER, start, "Malformed Header Line");
 		return NULL;
 	}
-	return header_add(sc, span_make(s.ptr + start, name - start),
-		lws_trim(span_make(s.ptr + colon + 1, end - colon - 1)));
+	struct sip_header header = { .name = span_make(s.ptr + start, line.end - start),
+		.value = lws_trim(span_make(s.ptr + line.colon + 1, end - line.colon - 1)),
+		.id = line.id,
+		.next = SIP_HEADER_NONE };
+	return header_add(sc, &header);
 }
 
 // Every element of a comma-separated line must be a name-addr; returns how many, the first in *out.

@@ -48,7 +48,12 @@ static uint32_t via_protocol(struct span s, struct span *transport)
 {
 	uint32_t i = 0;
 	struct span part = { 0 };
-	for (int k = 0; k < 3; k++) {
+	int k = 0;
+	if (span_starts(s, SPAN_LIT("SIP/2.0/"))) { // nearly always written so
+		k = 2;
+		i = lws_skip(s, 8);
+	}
+	for (; k < 3; k++) {
 		uint32_t start = i;
 		i = run_skip(s, i, CHAR_TOKEN, false);
 		part = span_make(s.ptr + start, i - start);
