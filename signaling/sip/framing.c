@@ -57,7 +57,9 @@ static bool between_messages(struct sip_framer *framer, struct span s, struct si
 // What sip_parse() would not drop as SIP_FAULT_NOT_SIP.
 static bool start_line_is_sip(struct span line)
 {
-	return span_istarts(line, SPAN_LIT("SIP/")) ||
+	const char *last = memrchr(line.ptr, ' ', line.len);
+	struct span version = last ? span_from(line, (uint32_t)(last - line.ptr) + 1) : line;
+	return span_istarts(line, SPAN_LIT("SIP/")) || span_istarts(version, SPAN_LIT("SIP/")) ||
 		memmem(line.ptr, line.len, " SIP/", 5) != NULL;
 }
 

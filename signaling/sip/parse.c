@@ -161,7 +161,7 @@ static void request_line_parse(struct scan *sc, struct span line, uint32_t offse
 	msg->method = sip_method_lookup(msg->method_text);
 	const char *last = memrchr(line.ptr, ' ', line.len);
 	int version = last ? version_check(span_from(line, (uint32_t)(last - line.ptr) + 1)) : -1;
-	bool has_version = version > 0 || memmem(line.ptr, line.len, " SIP/", 5) != NULL;
+	bool has_version = version >= 0 || memmem(line.ptr, line.len, " SIP/", 5) != NULL;
 	if (!has_version) // whatever else is wrong with it
 		sc->fault->kind = SIP_FAULT_NONE;
 	if (i == 0 || !last || !has_version) {

@@ -22,6 +22,7 @@ static const struct {
 	uint32_t left;   // bytes not consumed
 } cases[] = {
 	{ "nothing", "", "", 0, 0 },
+	{ "version in lower case", "BYE sip:h sip/2.0\r\nl: 0\r\n\r\n", "M", 0, 0 },
 	{ "one", EMPTY, "M", 0, 0 },
 	{ "two", EMPTY RESPONSE, "MM", 0, 0 },
 	{ "half a body", "SIP/2.0 200 OK\r\nContent-Length: 3\r\n\r\nab", "", 0, 39 },

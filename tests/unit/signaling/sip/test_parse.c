@@ -35,6 +35,8 @@ static const struct {
 	{ HEAD "Subject: \xc3\xa9\xe2\x82\xac\r\n\r\n", SIP_FAULT_NONE, 0, true },
 	{ HEAD "Expires: 99999999999\r\n\r\n", SIP_FAULT_NONE, 0, true },
 	{ HEAD "Contact: *\r\n\r\n", SIP_FAULT_NONE, 0, true },
+	// RFC 3261 7.1: the SIP-Version string is case-insensitive.
+	{ "INVITE sip:bob@h sip/2.0\r\n" VIA FROM TO ID CSEQ "\r\n", SIP_FAULT_NONE, 0, true },
 	{ "", SIP_FAULT_KEEPALIVE, 0, false },
 	{ "\r\n\r\n", SIP_FAULT_KEEPALIVE, 0, false },
 	{ "GET / HTTP/1.1\r\n\r\n", SIP_FAULT_NOT_SIP, 0, false },
