@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "net/keepalive.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -146,6 +147,32 @@ void worker_dispatch(struct worker *worker, const struct dispatch_message *messa
 	}
 }
 
+// True: the datagram only kept a NAT's binding open, or is no SIP at all.
+static bool keepalive_take(struct worker *worker, const struct worker_listener *listener,
+	const struct udp_datagram *datagram)
+{
+	struct net_metrics *metrics = &worker->metrics;
+	uint8_t buf[KEEPALIVE_ANSWER_MAX];
+	struct outbox_send answer = {
+		.hop = { .listener = listener->id, .addr = datagram->source }
+	};
+	switch (keepalive_judge(datagram->data, &datagram->source, buf, &answer.data)) {
+	case KEEPALIVE_NONE:
+		return false;
+	case KEEPALIVE_ANSWERED:
+		metric_add(&metrics->stun_answered, 1);
+		outbox_send(worker->env.outbox, &answer); // a full outbox counts it
+		return true;
+	case KEEPALIVE_SILENT:
+		metric_add(&metrics->blank, 1);
+		return true;
+	case KEEPALIVE_MALFORMED:
+		break;
+	}
+	metric_add(&metrics->stun_malformed, 1);
+	return true;
+}
+
 static void listener_receive(struct worker *worker, struct worker_listener *listener)
 {
 	bool is_more;
@@ -158,7 +185,8 @@ static void listener_receive(struct worker *worker, struct worker_listener *list
 			.hop = { .listener = listener->id, .addr = datagram->source },
 			.data = datagram->data,
 		};
-		worker_dispatch(worker, &message);
+		if (!keepalive_take(worker, listener, datagram))
+			worker_dispatch(worker, &message);
 	}
 	// A full batch leaves the rest to the next turn, so that no socket starves timers or rings.
 	listener->is_readable = is_more;

@@ -416,6 +416,35 @@ static void test_trunk_limit_is_shared(void **state)
 	assert_int_equal(trunk_calls(shared.trunks, slot), TRUNK_CALLS_MAX);
 }
 
+// A telephone's keep-alives never reach the core; STUN comes back with the address it came from.
+static void test_keepalives(void **state)
+{
+	static const uint8_t binding[20] = { 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3 };
+	static const uint8_t broken[20] = { 0, 1, 0, 4, 0x21, 0x12, 0xa4, 0x42 };
+	uint8_t answer[64];
+	struct sockaddr_storage sa;
+	(void)state;
+	for (int family = 0; family < 2; family++) {
+		socklen_t len =
+			addr_to_sockaddr(&config.realms[0].listeners[family].addr, &sa);
+		struct sockaddr *to = (struct sockaddr *)&sa;
+		say(family, "\r\n\r\n");
+		assert_int_equal(sendto(client[family].fd, broken, 20, 0, to, len), 20);
+		assert_int_equal(sendto(client[family].fd, binding, 20, 0, to, len), 20);
+		struct pollfd p = { .fd = client[family].fd, .events = POLLIN };
+		assert_int_equal(poll(&p, 1, 3000), 1);
+		assert_int_equal(recv(client[family].fd, answer, sizeof(answer), 0),
+			family ? 44 : 32);
+		assert_memory_equal(answer + 4, binding + 4, 16);
+		uint16_t port = (uint16_t)(answer[26] << 8 | answer[27]);
+		assert_int_equal(port ^ 0x2112, client[family].local.port);
+	}
+	assert_int_equal(NET_SUM(stun_answered), 2);
+	assert_int_equal(NET_SUM(stun_malformed), 2);
+	assert_int_equal(NET_SUM(blank), 2);
+	assert_int_equal(NET_SUM(no_call_id), 0);
+}
+
 static void test_timer_fires(void **state)
 {
 	(void)state;
@@ -520,6 +549,7 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(test_failed_send_comes_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_trunk_limit_is_shared, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keepalives, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_timer_fires, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_listener_that_is_not_there, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ended_calls_are_kept, set_up, tear_down),
