@@ -81,6 +81,7 @@ static void worker_turn(struct worker *worker)
 	worker_receive(worker);
 	worker_streams_receive(worker);
 	worker_take(worker);
+	worker_resolver_run(worker);
 	core_run_timers(worker->core, &worker->env);
 	worker_mailbox_run(&worker->mailbox, worker);
 	turn_drain(worker);
@@ -131,6 +132,8 @@ static int loop_open(struct worker *worker)
 	rc = uv_async_init(&worker->loop, &worker->async, on_async);
 	if (rc == 0)
 		rc = worker_io_poll(worker);
+	if (rc == 0)
+		rc = worker_resolver_poll(worker);
 	return rc < 0 ? rc : worker_streams_poll(worker);
 }
 
@@ -138,6 +141,7 @@ static void loop_close(struct worker *worker)
 {
 	worker_io_close_handles(worker);
 	worker_streams_close_handles(worker);
+	worker_resolver_close_handles(worker);
 	uv_close((uv_handle_t *)&worker->prepare, NULL);
 	uv_close((uv_handle_t *)&worker->check, NULL);
 	uv_close((uv_handle_t *)&worker->timer, NULL);
@@ -178,6 +182,8 @@ static int parts_open(struct worker *worker, const struct worker_params *params)
 	if (!worker->core || !worker->env.flows || !worker->env.outbox)
 		return -ENOMEM;
 	int rc = worker_io_open(worker, config);
+	if (rc == 0)
+		rc = worker_resolver_open(worker, config);
 	return rc < 0 ? rc : worker_streams_open(worker, config, now_ms);
 }
 
@@ -186,6 +192,7 @@ static void parts_free(struct worker *worker)
 	worker_mailbox_clear(&worker->mailbox);
 	worker_io_free(worker);
 	worker_streams_free(worker);
+	worker_resolver_free(worker);
 	if (worker->core != NULL)
 		core_free(worker->core);
 	if (worker->env.flows != NULL)

@@ -237,8 +237,10 @@ static void outbox_carry_out(struct worker *worker, const struct outbox_entry *e
 {
 	struct addr local;
 
-	if (entry->kind == OUTBOX_RESOLVE)
-		return; // the core's own deadline answers
+	if (entry->kind == OUTBOX_RESOLVE) {
+		worker_resolve(worker, &entry->resolve);
+		return;
+	}
 	if (entry->kind == OUTBOX_CALL_END) {
 		worker_call_ended(worker, entry->call_end);
 		return;

@@ -1,6 +1,7 @@
 // worker_private.h - the inside of a worker, for worker*.c only.
 #pragma once
 
+#include "net/resolver.h"
 #include "net/stream.h"
 #include "net/udp.h"
 #include "worker.h"
@@ -57,6 +58,9 @@ struct worker {
 	uv_poll_t stream_poll;             // of streams_fd()
 	bool is_stream_polled;             // stream_poll is initialised
 	bool is_stream_readable;           // libuv reported it
+	struct resolver *resolver;
+	uv_poll_t resolver_poll;           // of resolver_fd()
+	bool is_resolver_polled;           // resolver_poll is initialised
 	uv_loop_t loop;
 	uv_prepare_t prepare;
 	uv_check_t check;
@@ -97,6 +101,14 @@ void worker_streams_receive(struct worker *worker);
 uint64_t worker_streams_next_ms(const struct worker *worker); // next turn at the latest
 void worker_stream_send(struct worker *worker, const struct dispatch_message *message);
 void worker_stream_failed(struct worker *worker, const struct dispatch_message *message);
+
+// worker_resolver.c: names. Opening may fail in the middle, worker_resolver_free() follows.
+int worker_resolver_open(struct worker *worker, const struct config *config);
+int worker_resolver_poll(struct worker *worker);
+void worker_resolver_close_handles(struct worker *worker);
+void worker_resolver_free(struct worker *worker);
+void worker_resolver_run(struct worker *worker);
+void worker_resolve(struct worker *worker, const struct outbox_resolve *resolve);
 
 // worker_ended.c: the log line of an ended call, and its place in the ring.
 void worker_call_ended(struct worker *worker, const struct call_summary *summary);
