@@ -21,7 +21,7 @@ int worker_resolver_open(struct worker *worker, const struct config *config)
 		.ttl_min_ms = dns->ttl_min_ms,
 		.ttl_max_ms = dns->ttl_max_ms,
 		// As many as the core can ask for at once.
-		.asks_max = (config->limits.transactions_max + workers - 1) / workers,
+		.asks_max = config->limits.transactions_max / workers + 1,
 	};
 
 	memcpy(options.servers, dns->servers, sizeof(dns->servers));

@@ -1,6 +1,5 @@
 #include "net/resolver_private.h"
 
-#include "base/check.h"
 #include "base/slab.h"
 
 #include <errno.h>
@@ -304,7 +303,6 @@ int resolver_open(const struct resolver_options *options, struct rng *rng,
 
 	if (!resolver)
 		return -ENOMEM;
-	CHECK(options->ttl_min_ms > 0 && options->asks_max > 0);
 	resolver->options = *options;
 	resolver->rng = rng;
 	resolver->metrics = metrics;
