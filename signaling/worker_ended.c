@@ -43,8 +43,11 @@ static void log_ended(const struct call_summary *summary)
 	leg_format(&info->legs[CALL_LEG_A], 'a', a);
 	leg_format(&info->legs[CALL_LEG_B], 'b', b);
 	LOG_AT(CALL, INFO, info->token, "call_end",
-		"from=%s to=%s cause=%s by=%s code=%u codec=%s setup_ms=%u duration_ms=%u %s %s",
+		"from=%s to=%s cause=%s by=%s code=%u emergency=%s session_id=%s codec=%s "
+		"setup_ms=%u duration_ms=%u %s %s",
 		from, to, call_cause_name(summary->cause), by, summary->code,
+		info->is_emergency ? "yes" : "no",
+		info->session_id[0] != '\0' ? info->session_id : "-",
 		info->codec[0] != '\0' ? info->codec : "-", info->setup_ms, info->duration_ms, a,
 		b);
 }

@@ -24,6 +24,7 @@
 #define CONFIG_LISTENERS_MAX 16 // per realm
 #define CONFIG_MEDIA_MAX     16 // media addresses per realm
 #define CONFIG_DEVICES_MAX   16
+#define CONFIG_EMERGENCY_MAX 32 // emergency numbers per realm
 #define CONFIG_HOSTS_MAX     8  // per trunk
 #define CONFIG_MATCH_MAX     16 // address prefixes per trunk
 #define CONFIG_DNS_MAX       4  // name servers
@@ -73,6 +74,8 @@ struct config_realm {
 	enum config_latching latching;
 	bool is_trusted;                    // identity headers believed (RFC 3325)
 	uint32_t profile;                   // index, 0 = default
+	const char *emergency[CONFIG_EMERGENCY_MAX]; // numbers that are emergency calls there
+	uint32_t emergency_count;
 };
 
 struct config_device {

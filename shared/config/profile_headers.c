@@ -29,6 +29,16 @@ static bool is_own_name(struct span name)
 	return header_name_is_fixed(name) || header_name_is_single(name);
 }
 
+static void *make_array(struct config_loader *loader, const struct node *node, uint32_t count,
+	size_t size)
+{
+	void *array = arena_zalloc(loader->arena, (count ? count : 1) * size);
+
+	if (!array)
+		config_fail(loader, node, "the configuration is too large");
+	return array;
+}
+
 static void take_pass(struct config_loader *loader, const struct node *node,
 	const struct config_item *item, void *target)
 {
@@ -47,10 +57,11 @@ static void take_pass(struct config_loader *loader, const struct node *node,
 			SPAN_ARG(text));
 		return;
 	}
-	if (headers->pass_count == PROFILE_PASS_MAX) {
-		config_fail(loader, node, "expected %u names at most", PROFILE_PASS_MAX);
+	if (!headers->pass)
+		headers->pass = make_array(loader, node, PROFILE_PASS_MAX,
+			sizeof *headers->pass);
+	if (!headers->pass)
 		return;
-	}
 	headers->pass[headers->pass_count] = config_copy(loader, node, text);
 	headers->pass_count += headers->pass[headers->pass_count] != NULL;
 }
@@ -95,6 +106,9 @@ static void take_codes(struct config_loader *loader, const struct node *node,
 	if (!is_code_map(loader, node, item->expected))
 		return;
 	headers->code_count = 0;
+	headers->codes = make_array(loader, node, node->count, sizeof *headers->codes);
+	if (!headers->codes)
+		return;
 	for (const struct node *child = node->first; child; child = child->next) {
 		struct profile_code code;
 
@@ -120,6 +134,9 @@ static void take_texts(struct config_loader *loader, const struct node *node,
 	if (!is_code_map(loader, node, item->expected))
 		return;
 	headers->text_count = 0;
+	headers->texts = make_array(loader, node, node->count, sizeof *headers->texts);
+	if (!headers->texts)
+		return;
 	for (const struct node *child = node->first; child; child = child->next) {
 		struct profile_text *text = &headers->texts[headers->text_count];
 		struct span phrase;

@@ -50,11 +50,11 @@ struct profile_text {
 struct profile_headers {
 	struct header_rules in;    // on what the peer sends, before anything else looks at it
 	struct header_rules out;   // on what it is sent, after everything else
-	const char *pass[PROFILE_PASS_MAX];
+	const char **pass;         // [pass_count]
 	uint32_t pass_count;
-	struct profile_code codes[PROFILE_CODES_MAX];
+	struct profile_code *codes; // [code_count]
 	uint32_t code_count;
-	struct profile_text texts[PROFILE_CODES_MAX];
+	struct profile_text *texts; // [text_count]
 	uint32_t text_count;
 	const char *agent;         // User-Agent and Server; NULL = neither is sent
 	const char *contact_host;  // name instead of our address in Contact; NULL = the address

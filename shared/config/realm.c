@@ -83,6 +83,21 @@ void config_take_ports(struct config_loader *loader, const struct node *node,
 	realm->port_max = last;
 }
 
+void config_take_emergency(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_realm *realm = target;
+	struct span text;
+	if (!config_scalar(loader, node, &text))
+		return;
+	if (!value_is_user(text) || text.len > CONFIG_NAME_MAX) {
+		config_fail_expected(loader, node, item->expected);
+		return;
+	}
+	realm->emergency[realm->emergency_count] = config_copy(loader, node, text);
+	realm->emergency_count += realm->emergency[realm->emergency_count] != NULL;
+}
+
 void config_take_dscp(struct config_loader *loader, const struct node *node,
 	const struct config_item *item, void *target)
 {

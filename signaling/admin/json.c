@@ -54,9 +54,11 @@ json_t *admin_json_call(const struct call_info *info)
 	char token[24];
 	// As hex text: JSON readers lose bits of numbers above 2^53.
 	snprintf(token, sizeof(token), "%016llx", (unsigned long long)info->token);
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:[o, o]}",
+	return json_pack("{s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:[o, o]}",
 		"token", token,
 		"state", call_state_name(info->state),
+		"is_emergency", info->is_emergency,
+		"session_id", info->session_id,
 		"from", admin_json_text(info->from),
 		"to", admin_json_text(info->to),
 		"codec", admin_json_text(info->codec),

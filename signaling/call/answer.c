@@ -83,16 +83,12 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 
 static void relay_error(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
-	struct sip_writer w;
-	struct leg_response response = { .status = hide_status(msg->status) };
+	struct leg_response response = { .status = 500 };
 	struct call_body body;
 
 	body_read(call, core_env_of(turn), CALL_LEG_B, msg, &body);
 	response.body.parts = body.parts;
-	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
-	hide_put_error(&w, msg);
-	if (!w.is_overflowed)
-		response.headers = sip_writer_text(&w);
+	response.headers = hide_error(call, CALL_LEG_B, msg, &response.status);
 	if (call->invite.server)
 		leg_respond(call, turn, call->invite.server, &response);
 	call->invite.is_active = false;

@@ -23,15 +23,6 @@ void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code,
 		sip_client_cancel(call->core->txs, turn, invite->client, headers);
 }
 
-static struct span copy_reason(struct call *call, const struct sip_msg *msg)
-{
-	struct sip_writer w;
-
-	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
-	hide_put_reason(&w, msg);
-	return w.is_overflowed ? SPAN_NONE : sip_writer_text(&w);
-}
-
 void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
 	enum call_side side,
 	const struct sip_msg *msg)
@@ -47,7 +38,7 @@ void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *
 		call->invite.is_answered = call->invite.is_late;
 	}
 	if (!call->is_finished) {
-		struct span reason = copy_reason(call, msg);
+		struct span reason = hide_reason(call, side, msg);
 		struct call_body body;
 
 		body_read(call, core_env_of(turn), side, msg, &body);

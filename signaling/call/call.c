@@ -176,6 +176,7 @@ void core_reap(struct core *core)
 			!timer_is_armed(&call->reliable.timer));
 		fork_free_all(call);
 		arena_fini(&call->arena);
+		core->emergency_calls -= call->is_emergency;
 		slab_put(core->calls, call);
 	}
 }

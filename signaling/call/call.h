@@ -39,6 +39,7 @@ struct call_leg {
 	char tag[SIP_TOKEN_LEN];
 	char contact[SIP_TOKEN_LEN]; // user part of our Contact
 	uint32_t profile;        // index, the trunk's
+	char uuid[CALL_UUID_LEN];// of the far end (RFC 7989), [0] = 0: not known yet
 	struct leg_ability ability;
 	uint32_t trunk_slot;     // counted in the trunk table, TRUNK_NONE = not counted
 	char trunk[CALL_NAME_MAX];
@@ -100,6 +101,9 @@ struct call {
 	struct sip_text offer_text; // its session description, while other targets may need it anew
 	uint32_t invites_given_up; // cancelled first INVITEs that may still be answered (again)
 	uint32_t max_forwards;   // of requests to B
+	struct sip_text answered_with; // header lines that go along with 101 to 2xx of the INVITE
+	struct divert *divert;   // in the arena (hide.h), NULL = not diverted
+	bool is_emergency;       // no limit of ours may stop it (RFC 5031)
 	struct sip_text passed;  // header lines that go along with the first INVITE
 	struct sip_text passed_parts; // body parts that do; then those of the BYE
 	uint64_t shed[CALL_SHED_MAX]; // hashes of the dialogs that leg_shed_answer() ended

@@ -6,12 +6,9 @@
 void cancel_receive(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
 	struct call_invite *invite = &call->invite;
-	struct sip_writer w;
 
 	CORE_COUNT(call->core, cancels);
-	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
-	hide_put_reason(&w, msg);
-	struct span reason = w.is_overflowed ? SPAN_NONE : sip_writer_text(&w);
+	struct span reason = hide_reason(call, invite->from, msg);
 	if (call->answered_ms) {
 		if (invite->client && !invite->is_final)
 			sip_client_cancel(call->core->txs, turn, invite->client, reason);

@@ -89,10 +89,9 @@ static void receive_inside(struct call *call, const struct sip_turn *turn, struc
 	}
 }
 
-static void on_request(void *context, const struct sip_turn *turn, struct sip_tx *tx,
+static void receive_request(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in)
 {
-	struct core *core = context;
 	enum call_side side;
 
 	if (span_is_empty(in->msg->to.tag)) {
@@ -101,11 +100,25 @@ static void on_request(void *context, const struct sip_turn *turn, struct sip_tx
 	}
 	struct call *call = find_call(core, in->msg->to.tag, in->msg, &side);
 	if (call) {
+		session_id_learn(call, core_env_of(turn), side, in->msg);
 		receive_inside(call, turn, tx, side, in);
 		return;
 	}
 	CORE_COUNT(core, refused_dialog);
 	refuse_status(core, turn, tx, 481);
+}
+
+static void on_request(void *context, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
+	struct core *core = context;
+	struct sip_received edited = *in;
+
+	core->peer = edit_peer(core, core_env_of(turn), in);
+	core->peer_tx = tx;
+	edited.msg = edit_receive(core, core->peer, in->msg);
+	receive_request(core, turn, tx, &edited);
+	core->peer_tx = NULL;
 }
 
 static void on_ack(void *context, const struct sip_turn *turn, const struct sip_received *in)
@@ -145,20 +158,47 @@ static void receive_again(struct core *core, const struct sip_turn *turn, const 
 		CORE_COUNT(core, responses_stray);
 }
 
+// It may be told later, or again, in a reliable answer.
+static void keep_answer(struct call *call, enum call_side side, const struct sip_msg *msg)
+{
+	struct span headers = hide_answer(call, side, msg);
+
+	if (!call_set_text(call, &call->answered_with, headers))
+		CORE_COUNT(call->core, arena_full);
+}
+
+// What any response of a call tells of its leg. The message as the peer's rules leave it.
+static const struct sip_msg *hear_response(struct call *call, const struct sip_turn *turn,
+	const struct sip_received *in)
+{
+	struct core *core = call->core;
+	const struct core_env *env = core_env_of(turn);
+	const struct sip_msg *msg = in->msg;
+	enum call_side side;
+
+	if (find_call(core, msg->from.tag, msg, &side) != call)
+		return msg;
+	if (in->hop.connection)
+		leg_hear_response(&call->legs[side], &in->hop);
+	session_id_learn(call, env, side, msg);
+	msg = edit_receive(core, config_profile(env->config, call->legs[side].profile), msg);
+	if (msg->cseq.method == SIP_METHOD_INVITE && msg->status > 100 && msg->status < 300)
+		keep_answer(call, side, msg);
+	return msg;
+}
+
 static void on_response(void *context, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in)
 {
 	struct core *core = context;
 	struct call *call = call_of_tx(core, tx);
 	const struct sip_msg *msg = in->msg;
-	enum call_side heard;
 
 	if (!call) {
 		CORE_COUNT(core, responses_stray);
 		return;
 	}
-	if (in->hop.connection && find_call(core, msg->from.tag, msg, &heard) == call)
-		leg_hear_response(&call->legs[heard], &in->hop);
+	msg = hear_response(call, turn, in);
 	if (sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT) {
 		if (tx != call->invite.client || call->invite.is_final)
 			receive_again(core, turn, msg);
@@ -404,6 +444,12 @@ bool core_scan_shard(const struct sip_keys *keys, struct span message, uint32_t 
 #define STORED_BYTES_PER_TX 2048u // on average; one message may be larger
 #define RETRY_AFTER_S       5u
 
+// Emergency calls find a place in a full table.
+static uint32_t core_calls_limit(uint32_t calls_max)
+{
+	return calls_max + calls_max / 16 + 16;
+}
+
 static bool make_tables(struct core *core, const struct core_params *params)
 {
 	uint32_t buckets = 64;
@@ -417,14 +463,16 @@ static bool make_tables(struct core *core, const struct core_params *params)
 		.now_ms = params->now_ms,
 	};
 
+	uint32_t calls_max = core_calls_limit(params->calls_max);
+
 	while (buckets < params->calls_max && buckets < 1u << 20)
 		buckets <<= 1;
 	core->bucket_mask = buckets - 1;
 	core->buckets = calloc(buckets, sizeof(core->buckets[0]));
 	core->wheel = timer_wheel_new(params->now_ms);
-	core->calls = slab_new(sizeof(struct call), params->calls_max);
+	core->calls = slab_new(sizeof(struct call), calls_max);
 	core->forks = slab_new(sizeof(struct call_fork),
-		(size_t)params->calls_max + FORKS_SPARE);
+		(size_t)calls_max + FORKS_SPARE);
 	core->relays = slab_new(sizeof(struct relay), params->transactions_max);
 	core->asks = resolve_table_new(params->transactions_max);
 	core->txs = sip_transactions_new(&txs);

@@ -3,6 +3,7 @@
 
 #include "call/body.h"
 #include "call/call.h"
+#include "call/hide.h"
 #include "call/metric.h"
 #include "call/outbox.h"
 #include "call/relay.h"
@@ -34,11 +35,18 @@ struct core {
 	struct sip_msg msg;          // the message at hand
 	struct sdp_session sdp;      // the description at hand
 	struct sdp_rewrite rewrite;  // what is made of it
-	uint32_t message_len;        // bytes of `message` that were built last
+	struct span built;           // the request that was built last
 	char message[SIP_MESSAGE_MAX];
 	char body[CORE_BODY_MAX];
 	char parts[CORE_PARTS_MAX];
 	char extra[CORE_EXTRA_MAX];
+	uint32_t emergency_calls;    // of those in the slab
+	const struct sip_tx *peer_tx;// the request at hand, NULL = none
+	const struct config_profile *peer; // of its sender
+	struct sip_msg edited_msg;   // edit.c: the message at hand as rules left it
+	struct sip_msg edited_check;
+	char edited_in[SIP_MESSAGE_MAX];
+	char edited_out[SIP_MESSAGE_MAX];
 };
 
 #define CORE_COUNT(core, field) metric_add(&(core)->metrics.field, 1)
@@ -152,23 +160,6 @@ struct leg_response {
 };
 void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct leg_response *response);
-
-// hide.c: what one leg may see of the other -------------------------------------------------------
-
-struct hide_params {
-	const struct core_env *env;
-	const struct sip_msg *msg; // from one leg
-	struct addr own;           // our address on the other leg
-	bool is_trusted;           // both realms believe identities (RFC 3325)
-};
-// The header lines of a first INVITE that go along.
-void hide_put_request(struct sip_writer *w, const struct hide_params *params);
-// Reason without its text, of BYE, CANCEL and error answers.
-void hide_put_reason(struct sip_writer *w, const struct sip_msg *msg);
-// Those of an error answer.
-void hide_put_error(struct sip_writer *w, const struct sip_msg *msg);
-// The status that the caller is told for an error answer of the called side.
-uint16_t hide_status(uint16_t status);
 
 // The flows of messages ---------------------------------------------------------------------------
 

@@ -3,78 +3,121 @@
 
 // Lines that hold no address, key or name of equipment.
 static const uint8_t passed_request[] = { SIP_HEADER_SUBJECT, SIP_HEADER_PRIORITY,
-	SIP_HEADER_PRIVACY, SIP_HEADER_ACCEPT_LANGUAGE };
+	SIP_HEADER_ACCEPT_LANGUAGE };
 
-// The user of an identity under our own host, so that the number goes on and its home does not.
-static void put_identity(struct sip_writer *w, const struct hide_params *params, struct span value)
+struct hide_params hide_params_of(const struct call *call, const struct core_env *env,
+	enum call_side from, const struct sip_msg *msg)
 {
-	struct sip_name_addr identity;
-	char buf[CALL_PARTY_MAX];
-	struct span user;
+	const struct call_leg *sender = &call->legs[from], *other = &call->legs[call_other(from)];
+	const struct config *config = env->config;
 
-	if (sip_name_addr_parse(value, &identity) < 0 ||
-		sip_uri_user(&identity.uri, buf, sizeof(buf), &user) < 0 || span_is_empty(user))
+	return (struct hide_params){
+		.msg = msg,
+		.own = listener_local(config, other->hop.listener).sent_by,
+		.from = config_profile(config, sender->profile),
+		.to = config_profile(config, other->profile),
+		.is_from_trusted = config->realms[sender->hop.listener >> 8].is_trusted,
+		.is_to_trusted = config->realms[other->hop.listener >> 8].is_trusted,
+		.is_emergency = call->is_emergency,
+	};
+}
+
+void hide_put_own_host(struct sip_writer *w, const struct hide_params *params)
+{
+	if (params->to->headers.from_host)
+		sip_put(w, span_str(params->to->headers.from_host));
+	else
+		sip_put_addr(w, &params->own);
+}
+
+static bool names(const struct profile_headers *headers, const char *name)
+{
+	for (uint32_t i = 0; i < headers->pass_count; i++)
+		if (span_ieq(span_str(headers->pass[i]), span_str(name)))
+			return true;
+	return false;
+}
+
+static void put_named(struct sip_writer *w, const struct sip_msg *msg, struct span name)
+{
+	enum sip_header_id id = sip_header_lookup(name);
+
+	if (id != SIP_HEADER_OTHER) {
+		sip_put_headers_of(w, msg, id);
 		return;
-	sip_put_lit(w, "P-Asserted-Identity: <sip:");
-	sip_put_escaped_user(w, user);
-	sip_put_char(w, '@');
-	sip_put_addr(w, &params->own);
-	sip_put_lit(w, ">\r\n");
+	}
+	for (uint32_t i = 0; i < msg->header_count; i++)
+		if (span_ieq(msg->header[i].name, name))
+			sip_put_header_named(w, name, msg->header[i].value);
+}
+
+// What both peers' profiles list.
+static void put_listed(struct sip_writer *w, const struct hide_params *params)
+{
+	const struct profile_headers *from = &params->from->headers;
+
+	for (uint32_t i = 0; i < from->pass_count; i++)
+		if (names(&params->to->headers, from->pass[i]))
+			put_named(w, params->msg, span_str(from->pass[i]));
 }
 
 void hide_put_request(struct sip_writer *w, const struct hide_params *params)
 {
-	struct sip_list list;
-	struct span value;
-
 	for (uint32_t i = 0; i < sizeof(passed_request); i++)
 		sip_put_headers_of(w, params->msg, passed_request[i]);
-	if (!params->is_trusted)
-		return;
-	sip_list_init(&list, params->msg, SIP_HEADER_P_ASSERTED_IDENTITY);
-	while (sip_list_next(&list, &value))
-		put_identity(w, params, value);
+	// A priority that anybody could claim is none (RFC 4412 11).
+	if (params->is_from_trusted && params->is_to_trusted)
+		sip_put_headers_of(w, params->msg, SIP_HEADER_RESOURCE_PRIORITY);
+	identity_put(w, params);
+	put_listed(w, params);
 }
 
-// "SIP;cause=200;text=..." -> protocol and cause; the text may say anything.
-static void put_reason(struct sip_writer *w, struct span value)
+// "399 agent "text"" with our own name as the agent (RFC 3261 20.43).
+static void put_warning(struct sip_writer *w, const struct hide_params *params, struct span value)
 {
-	struct span protocol;
-	struct sip_param cause;
+	struct span code, agent;
 	uint32_t number;
 
-	if (!span_cut(&value, ';', &protocol))
+	if (!span_cut(&value, ' ', &code) || !span_cut(&value, ' ', &agent) ||
+		span_parse_u32(code, 999, &number) < 0 || number < 100)
 		return;
-	protocol = span_trim(protocol);
-	if (!span_ieq(protocol, SPAN_LIT("SIP")) && !span_ieq(protocol, SPAN_LIT("Q.850")))
+	value = span_trim(value);
+	if (value.len < 2 || value.ptr[0] != '"' || value.ptr[value.len - 1] != '"')
 		return;
-	if (!sip_param_find(value, SPAN_LIT("cause"), &cause) ||
-		span_parse_u32(cause.value, 699, &number) < 0)
-		return;
-	sip_put_lit(w, "Reason: ");
-	sip_put(w, protocol);
-	sip_put_lit(w, ";cause=");
+	sip_put_lit(w, "Warning: ");
 	sip_put_u64(w, number);
+	sip_put_char(w, ' ');
+	hide_put_own_host(w, params);
+	sip_put_char(w, ' ');
+	sip_put_value(w, value);
 	sip_put_lit(w, "\r\n");
 }
 
-void hide_put_reason(struct sip_writer *w, const struct sip_msg *msg)
+static void put_warnings(struct sip_writer *w, const struct hide_params *params)
 {
 	struct sip_list list;
 	struct span value;
 
-	sip_list_init(&list, msg, SIP_HEADER_REASON);
+	if (!params->to->headers.is_warning_passed)
+		return;
+	sip_list_init(&list, params->msg, SIP_HEADER_WARNING);
 	while (sip_list_next(&list, &value))
-		put_reason(w, value);
+		put_warning(w, params, value);
 }
 
-void hide_put_error(struct sip_writer *w, const struct sip_msg *msg)
+void hide_put_answer(struct sip_writer *w, const struct hide_params *params)
+{
+	identity_put(w, params);
+	put_listed(w, params);
+	put_warnings(w, params);
+}
+
+static void put_retry_after(struct sip_writer *w, const struct sip_msg *msg)
 {
 	const struct sip_header *retry = sip_msg_header(msg, SIP_HEADER_RETRY_AFTER);
-	uint32_t seconds;
 	struct span number;
+	uint32_t seconds;
 
-	hide_put_reason(w, msg);
 	if (!retry)
 		return;
 	number = retry->value;
@@ -85,13 +128,102 @@ void hide_put_error(struct sip_writer *w, const struct sip_msg *msg)
 		sip_put_header_u32(w, SIP_HEADER_RETRY_AFTER, seconds);
 }
 
+void hide_put_error(struct sip_writer *w, const struct hide_params *params)
+{
+	cause_put(w, params, hide_told(params));
+	put_retry_after(w, params->msg);
+	put_listed(w, params);
+	put_warnings(w, params);
+}
+
+// Redirections name hosts of the other side, challenges are meant for us: neither helps the caller.
 uint16_t hide_status(uint16_t status)
 {
-	// Redirections name hosts of the other side, challenges are meant for us: neither helps the
-	// caller.
 	if (status < 400)
 		return 480;
-	if (status == 401 || status == 407)
-		return 403;
-	return status;
+	return status == 401 || status == 407 ? 403 : status;
+}
+
+static uint32_t q850_cause(const struct sip_msg *msg)
+{
+	struct sip_list list;
+	struct span value, protocol;
+	struct sip_param cause;
+	uint32_t number;
+
+	sip_list_init(&list, msg, SIP_HEADER_REASON);
+	while (sip_list_next(&list, &value))
+		if (span_cut(&value, ';', &protocol) &&
+			span_ieq(span_trim(protocol), SPAN_LIT("Q.850")) &&
+			sip_param_find(value, SPAN_LIT("cause"), &cause) &&
+			span_parse_u32(cause.value, 127, &number) == 0)
+			return number;
+	return 0;
+}
+
+uint16_t hide_told(const struct hide_params *params)
+{
+	const struct profile_headers *to = &params->to->headers;
+	uint16_t status = params->msg->status;
+	uint32_t by_cause;
+
+	for (uint32_t i = 0; i < to->code_count; i++)
+		if (to->codes[i].status == status)
+			return to->codes[i].told;
+	by_cause = to->is_code_from_cause ? cause_to_status(q850_cause(params->msg)) : 0;
+	return by_cause ? (uint16_t)by_cause : hide_status(status);
+}
+
+struct passing {
+	struct hide_params params;
+	struct sip_writer w;
+};
+
+static struct passing pass_begin(struct call *call, enum call_side from,
+	const struct sip_msg *msg)
+{
+	struct core *core = call->core;
+	struct passing passing = { .params = hide_params_of(call, core->env, from, msg) };
+
+	sip_writer_init(&passing.w, core->extra, sizeof(core->extra));
+	return passing;
+}
+
+static struct span pass_end(const struct passing *passing)
+{
+	return passing->w.is_overflowed ? SPAN_NONE : sip_writer_text(&passing->w);
+}
+
+struct span hide_request(struct call *call, enum call_side from, const struct sip_msg *msg)
+{
+	struct passing passing = pass_begin(call, from, msg);
+
+	hide_put_request(&passing.w, &passing.params);
+	return pass_end(&passing);
+}
+
+struct span hide_answer(struct call *call, enum call_side from, const struct sip_msg *msg)
+{
+	struct passing passing = pass_begin(call, from, msg);
+
+	hide_put_answer(&passing.w, &passing.params);
+	return pass_end(&passing);
+}
+
+struct span hide_error(struct call *call, enum call_side from, const struct sip_msg *msg,
+	uint16_t *status)
+{
+	struct passing passing = pass_begin(call, from, msg);
+
+	*status = hide_told(&passing.params);
+	hide_put_error(&passing.w, &passing.params);
+	return pass_end(&passing);
+}
+
+struct span hide_reason(struct call *call, enum call_side from, const struct sip_msg *msg)
+{
+	struct passing passing = pass_begin(call, from, msg);
+
+	cause_put(&passing.w, &passing.params, 0);
+	return pass_end(&passing);
 }

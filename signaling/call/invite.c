@@ -45,6 +45,26 @@ static void on_host_silent(struct timer *timer, void *context)
 	call_hangup(call, context, &hangup);
 }
 
+// What goes along, and who diverted the call so far. Valid until core->extra is used again.
+static struct span invite_headers(struct call *call)
+{
+	struct hide_params hide = hide_params_of(call, call->core->env, CALL_LEG_A, NULL);
+	struct sip_writer w;
+	char buf[CALL_PARTY_MAX];
+	struct sip_uri uri;
+	struct span user = SPAN_NONE;
+
+	if (!call->divert)
+		return call->passed.text;
+	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
+	sip_put(&w, call->passed.text);
+	if (sip_uri_parse(call->legs[CALL_LEG_B].dialog.remote_target.text, &uri) == 0 &&
+		sip_uri_user(&uri, buf, sizeof(buf), &user) < 0)
+		user = SPAN_NONE;
+	divert_put(&w, call->divert, &hide, user);
+	return w.is_overflowed ? call->passed.text : sip_writer_text(&w);
+}
+
 static bool send_invite(struct call *call, const struct sip_turn *turn)
 {
 	struct call_leg *leg = &call->legs[CALL_LEG_B];
@@ -52,7 +72,7 @@ static bool send_invite(struct call *call, const struct sip_turn *turn)
 
 	call->invite.client_cseq = sip_dialog_next_cseq(&leg->dialog);
 	struct leg_request request = { .side = CALL_LEG_B, .method = SIP_METHOD_INVITE,
-		.cseq = call->invite.client_cseq, .headers = call->passed.text,
+		.cseq = call->invite.client_cseq, .headers = invite_headers(call),
 		.body = sip_body_sdp(call->invite.is_late ? SPAN_NONE : leg->sdp_sent.text) };
 
 	request.body.parts = call->passed_parts.text;
@@ -115,6 +135,7 @@ struct setup {
 	const struct sip_received *in;
 	struct call *call;
 	uint32_t realm;
+	bool is_emergency;
 	int from_trunk;
 	struct route_decision route;
 	struct call_body body;
@@ -134,6 +155,10 @@ static bool read_users(struct setup *s, char from[CALL_PARTY_MAX], char to[CALL_
 	struct span user;
 
 	if (sip_uri_user(&msg->uri, to, CALL_PARTY_MAX - 1, &user) < 0)
+		return false;
+	if (s->is_emergency && sip_uri_is_emergency(&msg->uri))
+		user = emergency_user(&msg->uri);
+	if (user.len >= CALL_PARTY_MAX)
 		return false;
 	memmove(to, user.ptr ? user.ptr : "", user.len);
 	to[user.len] = 0;
@@ -194,6 +219,8 @@ static bool take_trunk(struct setup *s, enum call_side side, const struct config
 	uint32_t slot = trunk_slot(s->core->trunks, name);
 
 	span_copy(span_sub(name, 0, CALL_NAME_MAX - 1), leg->trunk, sizeof(leg->trunk));
+	if (s->call->is_emergency)
+		return true;
 	if (!trunk_take(s->core->trunks, slot, trunk->calls_max)) {
 		CORE_COUNT(s->core, refused_trunk_full);
 		return false;
@@ -211,25 +238,24 @@ static bool init_leg_a(struct setup *s)
 	leg->profile = s->env->config->trunks[s->from_trunk].profile;
 	ability_learn(leg, s->in->msg);
 	reliable_begin(s->call, s->in->msg);
-	if (sip_dialog_init_uas(&leg->dialog, &s->call->arena, s->in->msg, tag) < 0)
+	// From and To as they came, whatever rules made of them: the far end knows no others.
+	if (sip_dialog_init_uas(&leg->dialog, &s->call->arena, &s->core->msg, tag) < 0)
 		return false;
 	leg->has_dialog = true;
 	sip_server_set_tag(s->tx, tag);
 	return true;
 }
 
-static void put_own_uri(struct sip_writer *w, const struct setup *s, struct span user,
-	const struct addr *host)
+// The called user at its own host, or the service that was asked for (RFC 5031 4.2).
+static void put_remote_uri(struct sip_writer *w, const struct setup *s, struct span user)
 {
-	// What was asked to be secure is asked to be so further on (RFC 3261 26.2.2).
-	bool is_secure = s->in->msg->uri.scheme == SIP_SCHEME_SIPS;
+	const struct sip_uri *uri = &s->in->msg->uri;
 
-	sip_put(w, is_secure ? SPAN_LIT("<sips:") : SPAN_LIT("<sip:"));
-	if (user.len) {
-		sip_put_escaped_user(w, user);
-		sip_put_char(w, '@');
-	}
-	sip_put_addr(w, host);
+	sip_put_char(w, '<');
+	if (sip_uri_is_emergency(uri) && span_eq(user, emergency_user(uri)))
+		sip_put(w, uri->text);
+	else
+		target_put_uri(w, s->call, user);
 	sip_put_char(w, '>');
 }
 
@@ -238,27 +264,16 @@ static bool init_leg_b(struct setup *s)
 {
 	struct call *call = s->call;
 	struct call_leg *leg = &call->legs[CALL_LEG_B];
-	const struct addr *own = &s->env->config->realms[leg->hop.listener >> 8]
-					  .listeners[leg->hop.listener & 0xff]
-					  .addr;
+	struct hide_params hide = hide_params_of(call, s->env, CALL_LEG_A, s->in->msg);
 	struct sip_token token = { .shard = (uint16_t)call->shard, .value = call->token + 1 };
-	struct span user = span_make(s->route.user, s->route.user_len);
-	struct span display = s->in->msg->from.display;
 	struct sip_writer local, remote;
 	char call_id[SIP_TOKEN_LEN];
 
 	sip_token_make(&s->core->keys, SIP_TOKEN_CALL_ID, &token, call_id);
 	sip_writer_init(&local, s->core->extra, CORE_EXTRA_MAX / 2);
-	char text[CALL_PARTY_MAX * 2];
-	if (display.len && sip_display_unquote(display, text, sizeof(text), &display) == 0) {
-		sip_put_quoted(&local, display);
-		sip_put_char(&local, ' ');
-	}
-	put_own_uri(&local, s, span_str(call->from_user), own);
+	identity_put_from(&local, &hide, span_str(call->from_user));
 	sip_writer_init(&remote, s->core->extra + CORE_EXTRA_MAX / 2, CORE_EXTRA_MAX / 2);
-	sip_put_char(&remote, '<');
-	target_put_uri(&remote, call, user);
-	sip_put_char(&remote, '>');
+	put_remote_uri(&remote, s, span_make(s->route.user, s->route.user_len));
 	struct span remote_text = sip_writer_text(&remote);
 	struct sip_dialog_uac params = {
 		.call_id = span_make(call_id, sizeof(call_id)),
@@ -277,20 +292,12 @@ static bool init_leg_b(struct setup *s)
 
 static bool copy_headers(struct setup *s)
 {
-	struct call_leg *leg = &s->call->legs[CALL_LEG_B];
-	const struct config_realm *from = &s->env->config->realms[s->realm];
-	const struct config_realm *to = &s->env->config->realms[leg->hop.listener >> 8];
-	struct sip_writer w;
-	struct hide_params params = { .env = s->env, .msg = s->in->msg,
-		.own = to->listeners[leg->hop.listener & 0xff].addr,
-		.is_trusted = from->is_trusted && to->is_trusted };
+	struct call *call = s->call;
+	struct span headers = hide_request(call, CALL_LEG_A, s->in->msg);
 
-	sip_writer_init(&w, s->core->extra, sizeof(s->core->extra));
-	hide_put_request(&w, &params);
-	// Too many of them: the call matters more than its decoration.
-	if (w.is_overflowed)
-		return true;
-	return call_set_text(s->call, &s->call->passed, sip_writer_text(&w));
+	session_id_begin(call, s->env, s->in->msg);
+	return call_set_text(call, &call->passed, headers) &&
+		divert_receive(call, s->in->msg);
 }
 
 // Ends a call that never left: answer, account, free.
@@ -464,6 +471,12 @@ static bool refuse_unable(struct setup *s)
 	return true;
 }
 
+// The rest of the table is for emergency calls.
+static bool is_full(const struct core *core)
+{
+	return slab_count(core->calls) - core->emergency_calls >= core->params.calls_max;
+}
+
 void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in)
 {
@@ -483,6 +496,7 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 		setup_refuse(&s, 400, SPAN_LIT("Missing Contact"));
 		return;
 	}
+	s.is_emergency = emergency_is(s.env, s.realm, in->msg);
 	if (!read_users(&s, from, to)) {
 		CORE_COUNT(core, refused_address);
 		setup_refuse(&s, 484, SPAN_NONE);
@@ -493,16 +507,24 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 	if (refuse_unable(&s))
 		return;
 	if (s.env->is_draining) {
+}
+
+	if (s.env->is_draining && !s.is_emergency) {
 		CORE_COUNT(core, refused_draining);
 		refuse_busy(core, turn, tx);
 		return;
 	}
-	s.call = call_new(core, s.env, in->msg->call_id);
+	if (s.is_emergency || !is_full(core))
+		s.call = call_new(core, s.env, in->msg->call_id);
 	if (!s.call) {
 		CORE_COUNT(core, refused_full);
 		refuse_busy(core, turn, tx);
 		return;
 	}
+	s.call->is_emergency = s.is_emergency;
+	core->emergency_calls += s.is_emergency;
+	if (s.is_emergency)
+		CORE_COUNT(core, emergency_calls);
 	memcpy(s.call->from_user, from, sizeof(from));
 	memcpy(s.call->to_user, to, sizeof(to));
 	setup_call(&s);

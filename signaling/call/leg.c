@@ -35,6 +35,21 @@ void leg_hear_response(struct call_leg *leg, const struct sip_hop *hop)
 		leg->hop.connection = hop->connection;
 }
 
+// A name has no port of ours to go with it unless that is another than the usual one.
+static void put_contact_host(struct sip_writer *w, const struct config_profile *profile,
+	const struct addr *own)
+{
+	if (!profile->headers.contact_host) {
+		sip_put_addr(w, own);
+		return;
+	}
+	sip_put(w, span_str(profile->headers.contact_host));
+	if (own->port) {
+		sip_put_char(w, ':');
+		sip_put_u64(w, own->port);
+	}
+}
+
 // Where the far end finds us: by the transport of the leg's listener (RFC 3261 19.1.1, RFC 7118 5),
 // by sips if the dialog was made so (12.1.1).
 static void put_contact(struct sip_writer *w, const struct call_leg *leg,
@@ -49,7 +64,7 @@ static void put_contact(struct sip_writer *w, const struct call_leg *leg,
 	sip_put(w, is_secure ? SPAN_LIT("Contact: <sips:") : SPAN_LIT("Contact: <sip:"));
 	sip_put(w, span_make(leg->contact, sizeof(leg->contact)));
 	sip_put_char(w, '@');
-	sip_put_addr(w, &local.sent_by);
+	put_contact_host(w, config_profile(config, leg->profile), &local.sent_by);
 	if (!is_secure || local.transport != SIP_TRANSPORT_TLS)
 		sip_put(w, params[local.transport]);
 	sip_put_lit(w, ">\r\n");
@@ -81,7 +96,7 @@ static void make_branch(const struct call *call, const struct core_env *env,
 	sip_branch_make(&call->core->keys, &token, branch);
 }
 
-// The whole request in core->message. False: it does not fit.
+// The whole request in core->built. False: it does not fit.
 static bool build_request(struct call *call, const struct sip_turn *turn,
 	const struct leg_request *request, const char branch[SIP_BRANCH_LEN],
 	listener_id listener)
@@ -90,13 +105,15 @@ static bool build_request(struct call *call, const struct sip_turn *turn,
 	const struct core_env *env = core_env_of(turn);
 	const struct call_leg *leg = &call->legs[request->side];
 	struct sip_local local = listener_local(env->config, listener);
+	const struct config_profile *profile = config_profile(env->config, leg->profile);
 	struct sip_writer w;
 
 	struct sip_dialog_request head = {
 		.method = span_str(sip_method_name(request->method)),
 		.cseq = request->cseq,
 		.via = { .transport = sip_transport_name(local.transport),
-			.sent_by = local.sent_by, .branch = span_make(branch, SIP_BRANCH_LEN) },
+			.sent_by = local.sent_by, .host = span_str(profile->headers.via_host),
+			.branch = span_make(branch, SIP_BRANCH_LEN) },
 		.max_forwards = request->side == CALL_LEG_B ? call->max_forwards : 70,
 	};
 	sip_writer_init(&w, core->message, sizeof(core->message));
@@ -107,9 +124,11 @@ static bool build_request(struct call *call, const struct sip_turn *turn,
 		ability_put_require(&w, call, turn);
 	if (request->method == SIP_METHOD_INVITE)
 		body_put_accept(&w, &env->config->profiles[leg->profile]);
+	session_id_put(&w, call, request->side);
+	edit_put_agent(&w, profile, true);
 	sip_put(&w, request->headers);
 	multipart_put_content(&w, &request->body);
-	call->core->message_len = w.len;
+	core->built = edit_send(core, profile, sip_writer_text(&w));
 	return !w.is_overflowed;
 }
 
@@ -125,7 +144,7 @@ struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
 	make_branch(call, core_env_of(turn), branch);
 	if (build_request(call, turn, request, branch, hop.listener)) {
 		struct sip_client_params params = {
-			.data = span_make(core->message, core->message_len),
+			.data = core->built,
 			.branch = span_make(branch, SIP_BRANCH_LEN),
 			.method = request->method,
 			.method_text = span_str(sip_method_name(request->method)),
@@ -154,7 +173,7 @@ static void send_ack(struct call *call, const struct sip_turn *turn, enum call_s
 	find_target(call, env, side, &send.hop);
 	if (!build_request(call, turn, &request, leg->ack_branch, send.hop.listener))
 		return;
-	send.data = span_make(core->message, core->message_len);
+	send.data = core->built;
 	if (outbox_send(env->outbox, &send) < 0)
 		CORE_COUNT(core, outbox_full);
 }
@@ -274,15 +293,22 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	struct core *core = call->core;
 	enum sip_method method = sip_tx_method(tx);
 	enum call_side side = method == SIP_METHOD_INVITE ? call->invite.from : response->side;
+	const struct config_profile *profile =
+		config_profile(env->config, call->legs[side].profile);
 	struct sip_writer w;
 
 	sip_writer_init(&w, core->message, sizeof(core->message));
-	sip_server_put_head(tx, &w, response->status, SPAN_NONE);
+	sip_server_put_head(tx, &w, response->status, edit_phrase(profile, response->status));
 	if (is_target_refresh(method) && response->status > 100 && response->status < 300)
 		put_self(&w, call, side, turn, method);
+	session_id_put(&w, call, side);
+	edit_put_agent(&w, profile, false);
+	if (method == SIP_METHOD_INVITE && response->status < 300)
+		sip_put(&w, call->answered_with.text);
 	sip_put(&w, response->headers);
 	multipart_put_content(&w, &response->body);
+	struct span text = edit_send(core, profile, sip_writer_text(&w));
 	if (w.is_overflowed ||
-		sip_server_respond(core->txs, turn, tx, response->status, sip_writer_text(&w)) < 0)
+		sip_server_respond(core->txs, turn, tx, response->status, text) < 0)
 		CORE_COUNT(core, responses_lost);
 }

@@ -7,15 +7,23 @@
 void refuse(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct refusal *refusal)
 {
+	// Of any other transaction than the one at hand we do not know whose it is.
+	const struct config_profile *peer = core->peer_tx == tx ? core->peer : NULL;
+	struct span reason = refusal->reason, text;
 	struct sip_writer w;
 
+	if (span_is_empty(reason) && peer)
+		reason = edit_phrase(peer, refusal->status);
 	sip_writer_init(&w, core->message, sizeof(core->message));
-	sip_server_put_head(tx, &w, refusal->status, refusal->reason);
+	sip_server_put_head(tx, &w, refusal->status, reason);
+	if (peer)
+		edit_put_agent(&w, peer, false);
 	sip_put(&w, refusal->headers);
 	sip_put_body(&w, SPAN_NONE, SPAN_NONE);
 	CORE_COUNT(core, refused);
+	text = peer ? edit_send(core, peer, sip_writer_text(&w)) : sip_writer_text(&w);
 	if (w.is_overflowed ||
-		sip_server_respond(core->txs, turn, tx, refusal->status, sip_writer_text(&w)) < 0)
+		sip_server_respond(core->txs, turn, tx, refusal->status, text) < 0)
 		CORE_COUNT(core, responses_lost);
 }
 
@@ -177,6 +185,7 @@ bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_t
 	}
 	// What is to be secure must have come so (RFC 3261 26.2.2).
 	if (scheme != SIP_SCHEME_SIP && scheme != SIP_SCHEME_TEL &&
+		!sip_uri_is_emergency(&msg->uri) &&
 		(scheme != SIP_SCHEME_SIPS || !is_secure(turn, &in->hop))) {
 		CORE_COUNT(core, refused_scheme);
 		refuse_status(core, turn, tx, 416);

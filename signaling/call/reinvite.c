@@ -29,7 +29,7 @@ static uint16_t relay(struct call *call, const struct sip_turn *turn, const stru
 	}
 	invite->client_cseq = sip_dialog_next_cseq(&leg->dialog);
 	struct leg_request request = { .side = to, .method = SIP_METHOD_INVITE,
-		.cseq = invite->client_cseq,
+		.cseq = invite->client_cseq, .headers = hide_request(call, invite->from, msg),
 		.body = sip_body_sdp(invite->is_late ? SPAN_NONE : leg->sdp_sent.text) };
 	request.body.parts = body.parts;
 	invite->client = leg_send(call, turn, &request);
@@ -144,11 +144,16 @@ static void take_answer(struct call *call, const struct sip_turn *turn, const st
 	answer_asker(call, turn, &response);
 }
 
-static void take_error(struct call *call, const struct sip_turn *turn, uint16_t status)
+// `msg` is NULL where nobody answered.
+static void take_error(struct call *call, const struct sip_turn *turn, uint16_t status,
+	const struct sip_msg *msg)
 {
 	struct call_invite *invite = &call->invite;
 	struct leg_response response = { .status = hide_status(status) };
 
+	if (msg)
+		response.headers = hide_error(call, call_other(invite->from), msg,
+			&response.status);
 	offer_drop(call, core_env_of(turn));
 	invite->is_active = false;
 	answer_asker(call, turn, &response);
@@ -179,7 +184,7 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 	} else if (msg->status < 300) {
 		take_answer(call, turn, msg);
 	} else {
-		take_error(call, turn, msg->status);
+		take_error(call, turn, msg->status, msg);
 	}
 	call_settle(call);
 }
@@ -191,7 +196,7 @@ void reinvite_failed(struct call *call, const struct sip_turn *turn, enum sip_tx
 	timer_stop(call->core->wheel, &call->ring_timer);
 	if (!call->is_finished) {
 		CORE_COUNT(call->core, hosts_silent);
-		take_error(call, turn, failure == SIP_TX_CANCELLED ? 487 : 408);
+		take_error(call, turn, failure == SIP_TX_CANCELLED ? 487 : 408, NULL);
 	}
 	call_settle(call);
 }

@@ -170,8 +170,9 @@ bool relay_response(struct call *call, const struct sip_turn *turn, const struct
 		return false;
 	if (msg->status < 200)
 		return true;
-	struct leg_response out = {
-		.status = msg->status < 300 ? msg->status : hide_status(msg->status) };
+	struct leg_response out = { .status = msg->status };
+	if (msg->status >= 300)
+		out.headers = hide_error(call, call_other(relay->from), msg, &out.status);
 	unlink_relay(call, relay);
 	if (relay->ops->response)
 		relay->ops->response(call, turn, relay, msg, &out);

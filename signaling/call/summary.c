@@ -48,6 +48,21 @@ static void fill_leg(const struct call *call, const struct core_env *env, enum c
 	media_leg_info(&call->media, env, side, span_str(call->codec), out);
 }
 
+// An end that is not known yet is all zero, as on the wire.
+static void fill_session_id(const struct call *call, char out[2 * CALL_UUID_LEN + 2])
+{
+	if (call->legs[CALL_LEG_A].uuid[0] == '\0')
+		return;
+	for (uint32_t side = 0; side < CALL_LEGS; side++) {
+		char *at = out + side * (CALL_UUID_LEN + 1);
+
+		memset(at, '0', CALL_UUID_LEN);
+		if (call->legs[side].uuid[0] != '\0')
+			memcpy(at, call->legs[side].uuid, CALL_UUID_LEN);
+		at[CALL_UUID_LEN] = side == CALL_LEG_A ? '/' : '\0';
+	}
+}
+
 void call_info_fill(const struct call *call, const struct core_env *env, struct call_info *out)
 {
 	*out = (struct call_info){
@@ -55,7 +70,9 @@ void call_info_fill(const struct call *call, const struct core_env *env, struct 
 		.state = call->state,
 		.started_unix_ms = call->started_unix_ms,
 		.route_line = call->route_line,
+		.is_emergency = call->is_emergency,
 	};
+	fill_session_id(call, out->session_id);
 	memcpy(out->from, call->from_user, sizeof(out->from));
 	memcpy(out->to, call->to_user, sizeof(out->to));
 	memcpy(out->codec, call->codec, sizeof(out->codec));

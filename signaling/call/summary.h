@@ -14,6 +14,7 @@ struct call;
 struct core_env;
 
 #define CALL_PARTY_MAX 64 // user part with its NUL, cut if longer
+#define CALL_UUID_LEN  32 // hexadecimal digits of a Session-ID (RFC 7989), no NUL
 #define CALL_NAME_MAX  32 // trunk, realm and codec names with their NUL
 
 // Leg A faces the caller, leg B the called side.
@@ -75,6 +76,8 @@ struct call_info {
 	uint32_t setup_ms;        // INVITE to 2xx, 0 = not answered
 	uint32_t duration_ms;     // since the answer, 0 = not answered
 	uint32_t route_line;      // line of the route in the configuration
+	bool is_emergency;
+	char session_id[2 * CALL_UUID_LEN + 2]; // "caller/called", "" before either is known
 	struct leg_info legs[CALL_LEGS];
 };
 

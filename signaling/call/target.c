@@ -102,7 +102,10 @@ void target_put_uri(struct sip_writer *w, const struct call *call, struct span u
 		sip_put_escaped_user(w, user);
 		sip_put_char(w, '@');
 	}
-	sip_put(w, call->targets.place.text);
+	const struct config *config = call->core->env->config;
+	const char *host =
+		config_profile(config, call->legs[CALL_LEG_B].profile)->headers.to_host;
+	sip_put(w, host ? span_str(host) : call->targets.place.text);
 }
 
 // Later hosts are addressed by their own names: they need not know those of the first one.
@@ -116,8 +119,11 @@ static bool readdress(struct call *call)
 
 	if (!leg->has_dialog)
 		return true;
-	if (sip_uri_parse(leg->dialog.remote_target.text, &uri) < 0 ||
-		sip_unescape(uri.user, buf, sizeof(buf), &user) < 0)
+	if (sip_uri_parse(leg->dialog.remote_target.text, &uri) < 0)
+		return false;
+	if (uri.scheme == SIP_SCHEME_URN)
+		return true; // a service has no host
+	if (sip_unescape(uri.user, buf, sizeof(buf), &user) < 0)
 		return false;
 	sip_writer_init(&w, text, sizeof(text));
 	target_put_uri(&w, call, user);

@@ -108,15 +108,6 @@ static enum relay_verdict receive_request(struct call *call, const struct sip_tu
 	return verdict;
 }
 
-static struct span copy_error_headers(struct call *call, const struct sip_msg *msg)
-{
-	struct sip_writer w;
-
-	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
-	hide_put_error(&w, msg);
-	return w.is_overflowed ? SPAN_NONE : sip_writer_text(&w);
-}
-
 static void take_answer(struct call *call, const struct sip_turn *turn, const struct relay *relay,
 	const struct sip_msg *msg, struct leg_response *out)
 {
@@ -145,7 +136,7 @@ static void receive_response(struct call *call, const struct sip_turn *turn, str
 	if (msg->status >= 300) {
 		if (relay->data == WITH_OFFER)
 			offer_drop(call, core_env_of(turn));
-		out->headers = copy_error_headers(call, msg);
+		out->headers = hide_error(call, call_other(relay->from), msg, &out->status);
 		return;
 	}
 	sip_dialog_refresh_target(&leg->dialog, msg);

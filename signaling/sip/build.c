@@ -140,7 +140,13 @@ void sip_put_via(struct sip_writer *w, const struct sip_via_out *via)
 	sip_put_lit(w, "Via: SIP/2.0/");
 	sip_put(w, via->transport);
 	sip_put_char(w, ' ');
-	sip_put_addr(w, &via->sent_by);
+	if (via->host.len) {
+		sip_put(w, via->host);
+		sip_put_char(w, ':');
+		sip_put_u64(w, via->sent_by.port);
+	} else {
+		sip_put_addr(w, &via->sent_by);
+	}
 	sip_put_lit(w, ";branch=");
 	sip_put(w, via->branch);
 	sip_put_lit(w, ";rport\r\n");

@@ -56,6 +56,7 @@ uint32_t sip_put_headers_of(struct sip_writer *w, const struct sip_msg *msg, enu
 struct sip_via_out {
 	struct span transport; // sip_transport_name()
 	struct addr sent_by;
+	struct span host;      // name shown instead of sent_by's address, empty = the address
 	struct span branch;
 };
 void sip_put_via(struct sip_writer *w, const struct sip_via_out *via);

@@ -80,15 +80,19 @@ static bool scratch_parse(struct sip_transactions *txs, const struct sip_tx *tx)
 		txs->scratch.method == SIP_METHOD_INVITE;
 }
 
-// What the ACK takes from the INVITE. The route's lines are written by `w`. False: it is gone.
+// What the ACK takes from the INVITE. Its lines are written by `w`. False: it is gone.
 static bool ack_make(struct sip_transactions *txs, struct sip_tx *tx, struct sip_writer *w,
 	struct tx_ack *ack)
 {
 	if (!scratch_parse(txs, tx))
 		return false;
+	// By name it is not what the listener says of itself.
+	if (ip_is_unset(&txs->scratch.via.ip))
+		sip_put_header(w, SIP_HEADER_VIA, txs->scratch.via.text);
 	sip_put_headers_of(w, &txs->scratch, SIP_HEADER_ROUTE);
+	sip_put_headers_of(w, &txs->scratch, SIP_HEADER_SESSION_ID); // RFC 7989 6
 	*ack = (struct tx_ack){ .hop = tx->live->hop, .uri = txs->scratch.uri.text,
-		.routes = sip_writer_text(w) };
+		.lines = sip_writer_text(w) };
 	return !w->is_overflowed;
 }
 
@@ -101,9 +105,10 @@ static void put_ack(struct sip_transactions *txs, const struct sip_turn *turn,
 	struct sip_via_out via = { .transport = sip_transport_name(local.transport),
 		.sent_by = local.sent_by, .branch = answer->via.branch };
 	sip_put_request_line(w, SPAN_LIT("ACK"), ack->uri);
-	sip_put_via(w, &via);
+	if (!span_starts(ack->lines, SPAN_LIT("Via:")))
+		sip_put_via(w, &via);
 	sip_put_header_u32(w, SIP_HEADER_MAX_FORWARDS, 70);
-	sip_put(w, ack->routes);
+	sip_put(w, ack->lines);
 	sip_put_header(w, SIP_HEADER_FROM, answer->from.text);
 	sip_put_header(w, SIP_HEADER_TO, answer->to.text);
 	sip_put_header(w, SIP_HEADER_CALL_ID, answer->call_id);
@@ -140,6 +145,7 @@ static void put_cancel(struct sip_transactions *txs, struct sip_writer *w)
 	sip_put_header(w, SIP_HEADER_FROM, invite->from.text);
 	sip_put_header(w, SIP_HEADER_TO, invite->to.text);
 	sip_put_header(w, SIP_HEADER_CALL_ID, invite->call_id);
+	sip_put_headers_of(w, invite, SIP_HEADER_SESSION_ID);
 	sip_put_cseq(w, invite->cseq.number, SPAN_LIT("CANCEL"));
 }
 

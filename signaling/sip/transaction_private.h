@@ -176,7 +176,7 @@ struct span rest_tag(const struct sip_tx *tx);
 struct tx_ack {
 	struct sip_hop hop;
 	struct span uri;
-	struct span routes; // whole lines
+	struct span lines;  // Route, Session-ID, and Via where it has a name
 };
 bool rest_take_ack(struct sip_transactions *txs, struct sip_tx *tx, const struct tx_ack *ack);
 // Borrowed from `tx`. False: nothing was kept.

@@ -128,7 +128,7 @@ bool rest_take_ack(struct sip_transactions *txs, struct sip_tx *tx, const struct
 	struct span parts[REST_PARTS] = {
 		[REST_HOP] = { (const char *)&ack->hop, sizeof(ack->hop) },
 		[REST_URI] = ack->uri,
-		[REST_ROUTES] = ack->routes,
+		[REST_ROUTES] = ack->lines,
 		[REST_TLS_NAME] = ack->hop.tls_name,
 	};
 	return rest_store(txs, tx, parts);
@@ -141,7 +141,7 @@ bool rest_get_ack(const struct sip_tx *tx, struct tx_ack *out)
 	memcpy(&out->hop, rest_part(tx, REST_HOP).ptr, sizeof(out->hop));
 	out->hop.tls_name = rest_part(tx, REST_TLS_NAME);
 	out->uri = rest_part(tx, REST_URI);
-	out->routes = rest_part(tx, REST_ROUTES);
+	out->lines = rest_part(tx, REST_ROUTES);
 	return true;
 }
 

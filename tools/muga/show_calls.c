@@ -39,21 +39,23 @@ static void add_call(struct table *table, const json_t *call, bool is_ended)
 	if (is_ended)
 		table_add(table, "%s %.0f", text_of(call, "cause"), number_of(call, "code"));
 	else
-		table_add(table, "%s", text_of(call, "state"));
+		table_add(table, "%s%s", text_of(call, "state"),
+			json_is_true(json_object_get(call, "is_emergency")) ? " sos" : "");
 	table_add(table, "%s", text_of(call, "from"));
 	table_add(table, "%s", text_of(call, "to"));
 	table_add(table, "%s", text_of(call, "codec"));
 	table_add(table, "%s", units_duration((uint64_t)number_of(call, "duration_ms"), buf));
 	add_leg(table, json_array_get(legs, 0));
 	add_leg(table, json_array_get(legs, 1));
+	table_add(table, "%s", text_of(call, "session_id"));
 }
 
 static void print_table(const json_t *answer, bool is_ended)
 {
 #define QUALITY ">PACKETS|>LOSS|>JITTER|>MOS"
 	static const char *const columns[] = {
-		"CALL|STATE|FROM|TO|CODEC|>TIME|A|" QUALITY "|B|" QUALITY,
-		"CALL|END|FROM|TO|CODEC|>TIME|A|" QUALITY "|B|" QUALITY,
+		"CALL|STATE|FROM|TO|CODEC|>TIME|A|" QUALITY "|B|" QUALITY "|SESSION-ID",
+		"CALL|END|FROM|TO|CODEC|>TIME|A|" QUALITY "|B|" QUALITY "|SESSION-ID",
 	};
 #undef QUALITY
 	struct table *table = table_new(columns[is_ended]);

@@ -65,6 +65,7 @@ static void a_call_by_line(void **state)
 	summary.info.legs[CALL_LEG_A].mos = 4.25;
 	worker_call_ended(worker, &summary);
 	assert_non_null(strstr(logged(), "call_end from=55 to=+49100 cause=bye by=b code=200 "
+		"emergency=no session_id=- "
 		"codec=PCMA setup_ms=0 duration_ms=1234 "));
 	assert_non_null(strstr(logged(), "a_packets=61 a_lost=2 "));
 	assert_non_null(strstr(logged(), "a_mos=4.25"));

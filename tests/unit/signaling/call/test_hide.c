@@ -21,14 +21,15 @@ enum what { REQUEST, TRUSTED_REQUEST, REASON, ERROR };
 
 static void put(enum what what, struct sip_writer *w)
 {
-	struct core_env env = { 0 };
-	struct hide_params params = { .env = &env, .msg = &msg,
-		.own = fixture_addr("10.2.0.1:5060"), .is_trusted = what == TRUSTED_REQUEST };
+	static const struct config_profile profile;
+	struct hide_params params = { .msg = &msg, .from = &profile, .to = &profile,
+		.own = fixture_addr("10.2.0.1:5060"), .is_from_trusted = what == TRUSTED_REQUEST,
+		.is_to_trusted = what == TRUSTED_REQUEST };
 
 	if (what == REASON)
-		hide_put_reason(w, &msg);
+		cause_put(w, &params, 0);
 	else if (what == ERROR)
-		hide_put_error(w, &msg);
+		hide_put_error(w, &params);
 	else
 		hide_put_request(w, &params);
 }
@@ -42,8 +43,11 @@ static void what_crosses(void **state)
 	} cases[] = {
 		{ REQUEST, "Subject: hello\r\n", "Subject: hello\r\n" },
 		{ REQUEST, "s: short form\r\n", "Subject: short form\r\n" },
-		{ REQUEST, "Privacy: id\r\nPriority: urgent\r\n",
+		{ REQUEST, "Privacy: id\r\nPriority: urgent\r\n", "Priority: urgent\r\n" },
+		{ TRUSTED_REQUEST, "Privacy: id\r\nPriority: urgent\r\n",
 			"Priority: urgent\r\nPrivacy: id\r\n" },
+		{ REQUEST, "Resource-Priority: ets.0\r\n", "" },
+		{ TRUSTED_REQUEST, "Resource-Priority: ets.0\r\n", "Resource-Priority: ets.0\r\n" },
 		{ REQUEST, "User-Agent: x\r\nServer: x\r\nX-Own: 1\r\nWarning: 399 x \"y\"\r\n",
 			"" },
 		{ REQUEST, "Record-Route: <sip:x;lr>\r\nRoute: <sip:y;lr>\r\nDate: now\r\n", "" },

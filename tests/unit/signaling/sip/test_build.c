@@ -75,8 +75,8 @@ static void whole_request(void **state)
 {
 	static struct sip_msg msg;
 	struct sip_fault fault;
-	struct sip_via_out via = { SPAN_LIT("UDP"), { ip_from_v4(0xc0000209), 5060 },
-		SPAN_LIT("z9hG4bKq") };
+	struct sip_via_out via = { .transport = SPAN_LIT("UDP"), .branch = SPAN_LIT("z9hG4bKq"),
+		.sent_by = { ip_from_v4(0xc0000209), 5060 } };
 	(void)state;
 	begin(sizeof(buf));
 	sip_put_request_line(&w, SPAN_LIT("BYE"), SPAN_LIT("sip:a@h"));

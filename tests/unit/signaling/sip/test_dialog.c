@@ -75,7 +75,8 @@ static struct span put(const char *method, uint32_t cseq)
 	static char buf[2048];
 	struct sip_writer w;
 	struct sip_dialog_request request = { span_str(method), cseq,
-		{ SPAN_LIT("UDP"), { { { 0 } }, 5060 }, SPAN_LIT("z9hG4bKx") }, 70 };
+		{ .transport = SPAN_LIT("UDP"), .sent_by.port = 5060,
+			.branch = SPAN_LIT("z9hG4bKx") }, 70 };
 	ip_parse(SPAN_LIT("192.0.2.200"), &request.via.sent_by.ip);
 	sip_writer_init(&w, buf, sizeof(buf));
 	sip_dialog_put_request(&dialog, &w, &request);

@@ -10,16 +10,17 @@ static void test_calls(void **state)
 	struct cli cli = server_cli();
 	(void)state;
 	server.body = "{\"calls\": [{\"token\": \"00000000000000ab\", \"state\": \"talking\", "
+		"\"is_emergency\": true, \"session_id\": \"ab/cd\", "
 		"\"from\": \"alice\", \"to\": \"+49301\", \"codec\": \"PCMA\", "
 		"\"duration_ms\": 65000, \"legs\": [" LEG("access") ", "
 		"{\"realm\": \"core\", \"packets\": 0, \"loss\": 0, \"jitter_ms\": 0}]}], "
 		"\"total\": 1, \"is_truncated\": false}";
 	assert_int_equal(capture_verb(show_calls_run, &cli), CLI_OK);
 	assert_string_equal(captured.out,
-		"CALL              STATE    FROM   TO      CODEC  TIME  A       PACKETS  LOSS"
-		"  JITTER   MOS  B     PACKETS  LOSS  JITTER  MOS\n"
-		"00000000000000ab  talking  alice  +49301  PCMA   1:05  access    12.3k  1.2%"
-		"     1.3  4.41  core        0  0.0%     0.0    -\n");
+		"CALL              STATE        FROM   TO      CODEC  TIME  A       PACKETS  LOSS"
+		"  JITTER   MOS  B     PACKETS  LOSS  JITTER  MOS  SESSION-ID\n"
+		"00000000000000ab  talking sos  alice  +49301  PCMA   1:05  access    12.3k  1.2%"
+		"     1.3  4.41  core        0  0.0%     0.0    -  ab/cd\n");
 	assert_int_equal(strncmp(server.request, "GET /v1/calls?limit=1000 ", 25), 0);
 }
 
