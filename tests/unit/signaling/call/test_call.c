@@ -35,11 +35,11 @@ static void identifiers_lead_to_it(void **state)
 
 static void as_many_as_there_are_slots(void **state)
 {
-	struct fixture *f = *state; // four
-	struct call *calls[4];
+	struct fixture *f = *state; // four, and those that only emergency calls get
+	struct call *calls[20];
 	char id[32];
 
-	for (uint32_t i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < 20; i++) {
 		snprintf(id, sizeof(id), "%u@x", i);
 		calls[i] = new_call(f, id);
 		assert_non_null(calls[i]);
