@@ -294,7 +294,7 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	enum sip_method method = sip_tx_method(tx);
 	enum call_side side = method == SIP_METHOD_INVITE ? call->invite.from : response->side;
 	const struct config_profile *profile =
-		config_profile(env->config, call->legs[side].profile);
+		config_profile(core_env_of(turn)->config, call->legs[side].profile);
 	struct sip_writer w;
 
 	sip_writer_init(&w, core->message, sizeof(core->message));
