@@ -8,6 +8,10 @@
 //   < answer        heard by the phone, or "refused STATUS"
 //   = flows         what is published then, one line for each port
 //
+// Before the first offer, lines "! SIDE KEY VALUE ..." set profiles.NAME.sdp: SIDE is phones, carrier
+// or both, KEY allow, deny, prefer (codecs), strip_telephone_event, ptime, streams_max, unanchored,
+// unknown or bundle.
+//
 // Ports of ours are written P1, P2, ... in order of appearance, our session ids SID. Both realms
 // have an IPv4 and an IPv6 media address. Only the sections with ">" are read; the whole file as it
 // results must equal the file. With MUGA_GOLDEN_WRITE set the files are written anew.
@@ -16,7 +20,9 @@
 #include <dirent.h>
 
 #define DIRECTORY TESTS_DIR "/golden/sdp-calls/"
-#define TEXT_MAX  32768u
+#define TEXT_MAX  65536u
+
+#define NAMES_MAX 96u
 
 struct text {
 	char data[TEXT_MAX];
@@ -24,7 +30,7 @@ struct text {
 };
 
 struct names {
-	uint16_t ports[32];
+	uint16_t ports[NAMES_MAX];
 	uint32_t count;
 };
 
@@ -52,7 +58,7 @@ static void put_port(struct text *t, struct names *names, unsigned port)
 	}
 	while (i < names->count && names->ports[i] != port)
 		i++;
-	assert_true(i < 32);
+	assert_true(i < NAMES_MAX);
 	if (i == names->count)
 		names->ports[names->count++] = (uint16_t)port;
 	put(t, "P%u", i + 1);
@@ -194,6 +200,68 @@ static void send_offer(struct fixture *f, uint32_t cseq, const char *body)
 	fixture_phone(f, &invite);
 }
 
+static void set_codecs(struct profile_codec_list *list, struct profile_codec *room, char *words)
+{
+	list->codecs = room;
+	list->count = 0;
+	for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) {
+		bool is_video = strncmp(word, "video/", 6) == 0;
+
+		assert_true(list->count < PROFILE_CODECS_MAX);
+		room[list->count++] = (struct profile_codec){ .is_video = is_video,
+			.name = span_str(word + (is_video ? 6 : 0)) };
+	}
+}
+
+static void set_key(struct profile_sdp *sdp, uint32_t side, const char *key, char *value)
+{
+	static struct profile_codec room[2][3][PROFILE_CODECS_MAX];
+	uint32_t number = (uint32_t)strtoul(value, NULL, 10);
+
+	if (strcmp(key, "allow") == 0)
+		set_codecs(&sdp->allow, room[side][0], value);
+	else if (strcmp(key, "deny") == 0)
+		set_codecs(&sdp->deny, room[side][1], value);
+	else if (strcmp(key, "prefer") == 0)
+		set_codecs(&sdp->prefer, room[side][2], value);
+	else if (strcmp(key, "strip_telephone_event") == 0)
+		sdp->strip_telephone_event = strcmp(value, "true") == 0;
+	else if (strcmp(key, "ptime") == 0)
+		sdp->ptime_ms = number;
+	else if (strcmp(key, "streams_max") == 0)
+		sdp->streams_max = number;
+	else if (strcmp(key, "unanchored") == 0)
+		sdp->unanchored = strcmp(value, "pass") == 0;
+	else if (strcmp(key, "unknown") == 0)
+		sdp->unknown = strcmp(value, "pass") == 0;
+	else if (strcmp(key, "bundle") == 0)
+		sdp->bundle = strcmp(value, "pass") == 0;
+	else
+		fail_msg("no such key: %s", key);
+}
+
+// The codecs' names point into `lines`, which stay until the next file.
+static void set_profiles(struct fixture *f)
+{
+	static char lines[2][16][256];
+	uint32_t count = 0;
+
+	for (const char *at = strstr(file.data, "\n! "); at; at = strstr(at + 1, "\n! ")) {
+		char side[16], key[32];
+		int skip = 0;
+
+		assert_true(count < 16);
+		assert_int_equal(sscanf(at, "\n! %15s %31s %n", side, key, &skip), 2);
+		for (uint32_t i = 0; i < 2; i++) {
+			snprintf(lines[i][count], sizeof(lines[i][count]), "%.*s",
+				(int)strcspn(at + skip, "\n"), at + skip);
+			if (strcmp(side, "both") == 0 || strcmp(side, f->profiles[i].name) == 0)
+				set_key(&f->profiles[i].sdp, i, key, lines[i][count]);
+		}
+		count++;
+	}
+}
+
 static void run_call(struct fixture *f)
 {
 	static struct text said;
@@ -255,6 +323,7 @@ static void calls_agree(void **state)
 		snprintf(path, sizeof(path), DIRECTORY "%s", entry->d_name);
 		load(path);
 		assert_int_equal(fixture_open_dual(state), 0);
+		set_profiles(*state);
 		run_call(*state);
 		fixture_close(state);
 		count++;

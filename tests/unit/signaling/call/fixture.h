@@ -133,8 +133,8 @@ static inline int fixture_open(void **state)
 }
 
 // Each realm with an IPv4 and an IPv6 media address: 0 and 1 are access's, 2 and 3 core's. All
-// streams of a call have ports of one shard; this range has six pairs of each.
-#define FIXTURE_DUAL_PORT_MAX 20767u
+// streams of a call have ports of one shard; this range has twenty pairs of each.
+#define FIXTURE_DUAL_PORT_MAX 22559u
 static inline int fixture_open_dual(void **state)
 {
 	static const char *const v6[] = { "[2001:db8:1::2]", "[2001:db8:2::2]" };
