@@ -166,6 +166,7 @@ static int parse_part(struct span text, struct body_part *part)
 struct level {
 	struct span boundary;
 	struct span rest;
+	uint32_t depth;    // 1 = outermost
 	uint8_t choice;    // of its leaves
 	bool is_optional;  // handling of the whole
 };
@@ -177,8 +178,11 @@ static int open_level(struct level *level, struct body_parts *out, const struct 
 
 	*level = (struct level){ .rest = whole->data,
 		.boundary = find_param(whole->content_type, SPAN_LIT("boundary")),
+		.depth = outer ? outer->depth + 1 : 1,
 		.choice = outer ? outer->choice : 0,
 		.is_optional = whole->is_optional || (outer && outer->is_optional) };
+	if (level->depth > MULTIPART_DEPTH_MAX)
+		return -E2BIG;
 	if (level->boundary.len == 0 || level->boundary.len > BOUNDARY_MAX)
 		return -EINVAL;
 	if (!level->choice && span_ieq(whole->type, SPAN_LIT("multipart/alternative")))
@@ -188,16 +192,16 @@ static int open_level(struct level *level, struct body_parts *out, const struct 
 
 int multipart_parse(struct span content_type, struct span body, struct body_parts *out)
 {
-	struct level levels[MULTIPART_DEPTH_MAX];
+	struct level levels[MULTIPART_DEPTH_MAX + 1];
 	struct body_part whole = { .type = multipart_type(content_type),
 		.content_type = content_type, .data = body };
-	uint32_t depth = 1;
+	uint32_t open = 1;
 
 	out->count = 0;
 	out->choices = 0;
 	int err = open_level(&levels[0], out, &whole, NULL);
-	while (!err && depth > 0) {
-		struct level *level = &levels[depth - 1];
+	while (!err && open > 0) {
+		struct level *level = &levels[open - 1];
 		struct span text;
 		enum delimiter end = cut_part(&level->rest, level->boundary, &text);
 		struct body_part part;
@@ -205,13 +209,11 @@ int multipart_parse(struct span content_type, struct span body, struct body_part
 		// Its end delimiter ends a level; whatever follows is an epilogue.
 		if (end == DELIMITER_NONE || parse_part(text, &part) < 0)
 			return -EINVAL;
-		depth -= end == DELIMITER_END;
+		struct level outer = *level;
+		open -= end == DELIMITER_END;
 		if (multipart_is(part.type)) {
-			if (depth == MULTIPART_DEPTH_MAX)
-				return -E2BIG;
-			struct level outer = *level;
-			err = open_level(&levels[depth], out, &part, &outer);
-			depth++;
+			// No deeper than its depth, since no more levels are open than that.
+			err = open_level(&levels[open++], out, &part, &outer);
 			continue;
 		}
 		if (out->count == MULTIPART_PARTS_MAX)

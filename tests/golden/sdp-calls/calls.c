@@ -8,8 +8,8 @@
 //   < answer        heard by the phone, or "refused STATUS"
 //   = flows         what is published then, one line for each port
 //
-// Before the first offer, lines "! SIDE KEY VALUE ..." set profiles.NAME.sdp: SIDE is phones, carrier
-// or both, KEY allow, deny, prefer (codecs), strip_telephone_event, ptime, streams_max, unanchored,
+// Before the first offer, lines "! SIDE KEY VALUE ..." set profiles.NAME.sdp: SIDE is phones,
+// carrier or both, KEY allow, deny, prefer (codecs), strip_telephone_event, ptime, streams_max, unanchored,
 // unknown or bundle.
 //
 // Ports of ours are written P1, P2, ... in order of appearance, our session ids SID. Both realms
@@ -200,20 +200,23 @@ static void send_offer(struct fixture *f, uint32_t cseq, const char *body)
 	fixture_phone(f, &invite);
 }
 
-static void set_codecs(struct profile_codec_list *list, struct profile_codec *room, char *words)
+static void set_codecs(struct profile_codec_list *list, struct profile_codec *room,
+	const char *words)
 {
+	struct span rest = span_str(words), word;
+
 	list->codecs = room;
 	list->count = 0;
-	for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) {
-		bool is_video = strncmp(word, "video/", 6) == 0;
+	while (span_cut(&rest, ' ', &word)) {
+		bool is_video = span_starts(word, SPAN_LIT("video/"));
 
 		assert_true(list->count < PROFILE_CODECS_MAX);
 		room[list->count++] = (struct profile_codec){ .is_video = is_video,
-			.name = span_str(word + (is_video ? 6 : 0)) };
+			.name = span_sub(word, is_video ? 6 : 0, word.len) };
 	}
 }
 
-static void set_key(struct profile_sdp *sdp, uint32_t side, const char *key, char *value)
+static void set_key(struct profile_sdp *sdp, uint32_t side, const char *key, const char *value)
 {
 	static struct profile_codec room[2][3][PROFILE_CODECS_MAX];
 	uint32_t number = (uint32_t)strtoul(value, NULL, 10);

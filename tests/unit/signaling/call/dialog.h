@@ -54,7 +54,9 @@ static inline void dialog_fork(struct dialog *d, const char *tag, const char *li
 		"Contact: <sip:secret-b@10.2.1.1:5060>\r\n%s%sContent-Length: %zu\r\n\r\n%s",
 		method, ++d->branch, d->to_b, tag, d->from_b, d->call_id_b,
 		line + strlen(method) + 1, method, extra,
-		body[0] ? "Content-Type: application/sdp\r\n" : "", strlen(body), body);
+		body[0] && !strstr(extra, "Content-Type") ? "Content-Type: application/sdp\r\n" :
+							    "",
+		strlen(body), body);
 	fixture_receive(d->f, "10.2.1.1:5060", text);
 }
 
@@ -89,7 +91,10 @@ static inline void dialog_answer(struct dialog *d, const struct dialog_answer *a
 		is_tagged ? "" : a->tag ? a->tag : "secret-b", fixture_header(m->text, "Call-ID"),
 		fixture_header(m->text, "CSeq"),
 		m->realm == REALM_ACCESS ? "a@10.1.1.5" : "b@10.2.1.1", a->extra ? a->extra : "",
-		body[0] ? "Content-Type: application/sdp\r\n" : "", strlen(body), body);
+		body[0] && !(a->extra && strstr(a->extra, "Content-Type")) ?
+			"Content-Type: application/sdp\r\n" :
+			"",
+		strlen(body), body);
 	addr_format(&m->target, source);
 	fixture_receive(d->f, source, text);
 }

@@ -1,0 +1,1 @@
+muga_fuzz(multipart signaling_sip)
