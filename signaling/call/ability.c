@@ -7,6 +7,8 @@ _Static_assert(SIP_METHOD_COUNT <= 32 && OPTION_COUNT <= 32, "a bit for each");
 static const struct span option_tags[OPTION_COUNT] = {
 	[OPTION_100REL] = SPAN_LIT("100rel"),
 	[OPTION_TIMER] = SPAN_LIT("timer"),
+	[OPTION_REPLACES] = SPAN_LIT("replaces"),
+	[OPTION_NOREFERSUB] = SPAN_LIT("norefersub"),
 };
 
 void ability_learn(struct call_leg *leg, const struct sip_msg *msg)
@@ -39,6 +41,9 @@ static bool is_served(const struct config_profile *profile, enum option_tag opti
 	switch (option) {
 	case OPTION_100REL:
 		return profile->flow.reliable != PROFILE_RELIABLE_OFF;
+	case OPTION_REPLACES:
+	case OPTION_NOREFERSUB:
+		return true;
 	case OPTION_TIMER:
 	case OPTION_COUNT:
 		break;

@@ -1,5 +1,6 @@
 // answer.c - what the called side says to the first INVITE, and what the caller hears of it.
 #include "call/core_private.h"
+#include "call/transfer.h"
 
 #include <errno.h>
 
@@ -67,6 +68,10 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 		call_hangup(call, turn, &hangup);
 		return;
 	}
+	if (call->transfer && !invite->server) {
+		transfer_answered(call, turn, msg);
+		return;
+	}
 	struct call_body body;
 	body_read(call, env, CALL_LEG_B, msg, &body);
 	enum offer_result result = answer_take_body(call, env, body.sdp);
@@ -79,6 +84,8 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 		leg_send_ack(call, turn, CALL_LEG_B, invite->client_cseq, SPAN_NONE);
 	if (!reliable_hold_final(call, msg->status, body.parts))
 		answer_caller(call, turn, msg->status, body.parts);
+	if (call->transfer)
+		transfer_done(call, turn);
 }
 
 static void relay_error(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
@@ -142,14 +149,14 @@ void answer_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_f
 }
 
 // The answer to an INVITE that nobody waits for any more: its sender was told otherwise, or its
-// transactions died with another worker. An offer in it cannot be answered.
+// transactions died with another worker, or the leg came back to this call. An offer in it is
+// answered by what is in force.
 static void acknowledge_lost(struct call *call, const struct sip_turn *turn, enum call_side side)
 {
-	struct call_hangup hangup = { .cause = CALL_CAUSE_DEAD_DIALOG, .code = 408 };
+	struct span sdp = call->legs[side].sdp_sent.text;
 
-	leg_send_ack(call, turn, side, call->invite.client_cseq, SPAN_NONE);
-	if (call->invite.is_late)
-		call_hangup(call, turn, &hangup);
+	leg_send_ack(call, turn, side, call->invite.client_cseq,
+		call->invite.is_late ? sdp : SPAN_NONE);
 }
 
 void answer_again(struct call *call, const struct sip_turn *turn, enum call_side side,

@@ -1,4 +1,5 @@
 #include "call/core_private.h"
+#include "call/transfer.h"
 
 // An INVITE that the hang-up overtakes: its callers get 487, a late offer its ACK, so that nobody
 // waits.
@@ -37,6 +38,8 @@ void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *
 			sip_server_acked(call->core->txs, turn, call->invite.server);
 		call->invite.is_answered = call->invite.is_late;
 	}
+	if (call->transfer && transfer_takes_bye(call, side))
+		return;
 	if (!call->is_finished) {
 		struct span reason = hide_reason(call, side, msg);
 		struct call_body body;

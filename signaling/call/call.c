@@ -1,4 +1,5 @@
 #include "call/core_private.h"
+#include "call/transfer.h"
 
 #include "base/check.h"
 #include "base/log.h"
@@ -140,10 +141,12 @@ void call_finish(struct call *call, const struct core_env *env, enum call_cause 
 	summary.ended_unix_ms = env->unix_ms;
 	if (outbox_call_end(env->outbox, &summary) < 0)
 		CORE_COUNT(core, outbox_full);
+	struct sip_turn turn = { .env = core->env, .now_ms = env->now_ms };
+	if (call->transfer)
+		transfer_call_ends(call, &turn);
 	release(call);
 	offer_drop(call, env);
 	media_close_all(&call->media, env);
-	struct sip_turn turn = { .env = core->env, .now_ms = env->now_ms };
 	relay_end_all(call, &turn);
 	CORE_COUNT(core, calls_ended);
 }

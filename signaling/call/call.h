@@ -28,6 +28,7 @@ struct leg_ability {
 };
 
 struct call_leg {
+	bool has_referred;       // a REFER came by it: later ones are told apart by id=
 	struct call *call;       // whose leg it is, NULL = not in the token table
 	struct call_leg *next;   // in its bucket of that table
 	uint64_t token;          // in its tag, 48 bits
@@ -83,6 +84,7 @@ struct call {
 	struct arena arena;
 	struct call_leg legs[CALL_LEGS];
 	struct call_invite invite;
+	struct transfer *transfer; // that it takes part in, NULL = none; transfer.h
 	struct relay *relays;    // other requests under way, see relay.h
 	struct call_reliable reliable; // provisional answers to the caller
 	struct fork_state fork;  // of leg B's dialog

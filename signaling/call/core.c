@@ -1,4 +1,6 @@
 #include "call/core_private.h"
+#include "call/replaces.h"
+#include "call/transfer.h"
 
 #include "base/check.h"
 #include "base/log.h"
@@ -57,6 +59,8 @@ static void receive_outside(struct core *core, const struct sip_turn *turn, stru
 		return;
 	if (in->msg->method == SIP_METHOD_OPTIONS)
 		options_receive(core, turn, tx);
+	else if (sip_msg_header(in->msg, SIP_HEADER_REPLACES))
+		replaces_receive(core, turn, tx, in);
 	else
 		invite_receive(core, turn, tx, in);
 }
@@ -473,13 +477,14 @@ static bool make_tables(struct core *core, const struct core_params *params)
 	core->calls = slab_new(sizeof(struct call), calls_max);
 	core->forks = slab_new(sizeof(struct call_fork),
 		(size_t)calls_max + FORKS_SPARE);
+	core->transfers = slab_new(sizeof(struct transfer), calls_max);
 	core->relays = slab_new(sizeof(struct relay), params->transactions_max);
 	core->asks = resolve_table_new(params->transactions_max);
 	core->txs = sip_transactions_new(&txs);
 	core->is_trunks_own = !params->trunks;
 	core->trunks = params->trunks ? params->trunks : trunk_table_new();
 	return core->buckets && core->wheel && core->calls && core->relays && core->asks &&
-		core->forks && core->txs && core->trunks;
+		core->forks && core->transfers && core->txs && core->trunks;
 }
 
 struct core *core_new(const struct core_params *params)
@@ -517,6 +522,8 @@ void core_free(struct core *core)
 		slab_free(core->calls);
 	if (core->relays)
 		slab_free(core->relays);
+	if (core->transfers)
+		slab_free(core->transfers);
 	if (core->asks)
 		slab_free(core->asks);
 	if (core->forks)

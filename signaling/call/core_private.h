@@ -24,6 +24,7 @@ struct core {
 	struct slab *calls;
 	struct slab *relays;
 	struct slab *forks;
+	struct slab *transfers;
 	struct slab *asks;           // resolve.c
 	struct call_leg **buckets;       // token table, [bucket_mask + 1]
 	uint32_t bucket_mask;
@@ -166,6 +167,10 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 // invite.c: the first INVITE, until it is on its way; also to the next host.
 void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in);
+// An INVITE of our own to where the route leads, without an offer: leg B of a call that has no
+// INVITE of a caller. A failure ends the call.
+void invite_originate(struct call *call, const struct sip_turn *turn,
+	const struct route_decision *route);
 // An INVITE went out, first or later one: limits.ring_timeout_ms begins.
 void invite_watch(struct call *call, const struct core_env *env);
 // True: the next target is tried, or looked up.

@@ -1,6 +1,7 @@
 // early.c - what the called side says before its final answer, and what the caller hears of it.
 #include "call/ability.h"
 #include "call/core_private.h"
+#include "call/transfer.h"
 
 #include <errno.h>
 
@@ -96,12 +97,16 @@ void early_response(struct call *call, const struct sip_turn *turn, const struct
 	struct call_body body;
 
 	timer_stop(call->core->wheel, &call->host_timer);
-	if (msg->status == 100 || !call->invite.server)
+	if (msg->status == 100 || (!call->invite.server && !call->transfer))
 		return;
 	ability_learn(&call->legs[CALL_LEG_B], msg);
 	if (fork_take(call, msg) < 0 || !is_in_order(call, rseq))
 		return;
 	call->state = CALL_STATE_RINGING;
+	if (call->transfer && !call->invite.server) {
+		transfer_progress(call, turn, msg->status);
+		return;
+	}
 	if (msg->status == 199) {
 		// One fork is gone (RFC 6228); the caller, who sees one dialog, has lost none.
 		if (rseq)

@@ -69,6 +69,7 @@ static void put_dialog(struct draft *draft, const struct call_leg *leg, enum cal
 	to->flags = (dialog->is_uac ? RECORD_LEG_UAC : 0) |
 		(dialog->is_secure ? RECORD_LEG_SECURE : 0) |
 		(leg->hop.is_bound ? RECORD_LEG_BOUND : 0) |
+		(leg->has_referred ? RECORD_LEG_REFERRED : 0) |
 		(span_is_empty(leg->ack_body.text) ? 0 : RECORD_LEG_ACK_BODY);
 }
 
@@ -189,7 +190,8 @@ static bool is_durable(const struct call *call)
 {
 	const struct call_invite *invite = &call->invite;
 
-	if (!call->answered_ms || (call->state == CALL_STATE_ANSWERED && invite->is_late))
+	if (!call->answered_ms || call->transfer ||
+		(call->state == CALL_STATE_ANSWERED && invite->is_late))
 		return false;
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		if (!call->legs[side].has_dialog || !call->legs[side].dialog.is_confirmed)
@@ -245,7 +247,8 @@ int core_move_out(struct core *core, struct core_env *env, uint64_t name, struct
 	core->env = env;
 	if (!call)
 		return -ENOENT;
-	if (call->invite.is_active || call->invites_given_up || call->relays)
+	if (call->invite.is_active || call->invites_given_up || call->relays ||
+		call->transfer)
 		return -EBUSY;
 	int err = export_call(call, env, out);
 	if (err)

@@ -151,6 +151,7 @@ static bool take_dialog(struct import *im, enum call_side side, const Muga__Stat
 	dialog->is_secure = from->flags & RECORD_LEG_SECURE;
 	dialog->is_confirmed = true;
 	leg->has_dialog = true;
+	leg->has_referred = from->flags & RECORD_LEG_REFERRED;
 	leg->sdp_id = from->sdp_id;
 	leg->sdp_version = from->sdp_version;
 	return take_texts(im->call, leg, from);

@@ -249,13 +249,28 @@ static bool init_leg_a(struct setup *s)
 // The called user at its own host, or the service that was asked for (RFC 5031 4.2).
 static void put_remote_uri(struct sip_writer *w, const struct setup *s, struct span user)
 {
-	const struct sip_uri *uri = &s->in->msg->uri;
-
 	sip_put_char(w, '<');
-	if (sip_uri_is_emergency(uri) && span_eq(user, emergency_user(uri)))
-		sip_put(w, uri->text);
+	if (s->in && sip_uri_is_emergency(&s->in->msg->uri) &&
+		span_eq(user, emergency_user(&s->in->msg->uri)))
+		sip_put(w, s->in->msg->uri.text);
 	else
 		target_put_uri(w, s->call, user);
+	sip_put_char(w, '>');
+}
+
+static void put_local_uri(struct sip_writer *w, const struct setup *s)
+{
+	struct hide_params hide = hide_params_of(s->call, s->env, CALL_LEG_A,
+		s->in ? s->in->msg : NULL);
+
+	if (s->in) {
+		identity_put_from(w, &hide, span_str(s->call->from_user));
+		return;
+	}
+	sip_put_lit(w, "<sip:");
+	sip_put_escaped_user(w, span_str(s->call->from_user));
+	sip_put_char(w, '@');
+	hide_put_own_host(w, &hide);
 	sip_put_char(w, '>');
 }
 
@@ -264,14 +279,13 @@ static bool init_leg_b(struct setup *s)
 {
 	struct call *call = s->call;
 	struct call_leg *leg = &call->legs[CALL_LEG_B];
-	struct hide_params hide = hide_params_of(call, s->env, CALL_LEG_A, s->in->msg);
 	struct sip_token token = { .shard = (uint16_t)call->shard, .value = call->token + 1 };
 	struct sip_writer local, remote;
 	char call_id[SIP_TOKEN_LEN];
 
 	sip_token_make(&s->core->keys, SIP_TOKEN_CALL_ID, &token, call_id);
 	sip_writer_init(&local, s->core->extra, CORE_EXTRA_MAX / 2);
-	identity_put_from(&local, &hide, span_str(call->from_user));
+	put_local_uri(&local, s);
 	sip_writer_init(&remote, s->core->extra + CORE_EXTRA_MAX / 2, CORE_EXTRA_MAX / 2);
 	put_remote_uri(&remote, s, span_make(s->route.user, s->route.user_len));
 	struct span remote_text = sip_writer_text(&remote);
@@ -306,7 +320,9 @@ static void setup_fail(struct setup *s, uint16_t status, enum call_cause cause)
 	struct call *call = s->call;
 
 	call->code = status;
-	if (status == 503)
+	if (!s->tx)
+		CORE_COUNT(s->core, originated_failed);
+	else if (status == 503)
 		refuse_busy(s->core, s->turn, s->tx);
 	else if (status == 400)
 		setup_refuse(s, status, SPAN_LIT("Unusable Contact or Record-Route"));
@@ -346,7 +362,7 @@ static void setup_media(struct setup *s)
 // The first target is known.
 static void setup_leg_b(struct setup *s)
 {
-	if (!init_leg_b(s) || !copy_headers(s))
+	if (!init_leg_b(s) || (s->in && !copy_headers(s)))
 		setup_fail(s, 503, CALL_CAUSE_INTERNAL);
 	else
 		setup_media(s);
@@ -368,9 +384,12 @@ static bool setup_suspend(struct setup *s)
 	call->pending = arena_alloc(&call->arena, sizeof(*call->pending));
 	if (!call->pending)
 		return false;
-	*call->pending = (struct invite_pending){ .hop = s->in->hop, .realm = s->realm,
+	*call->pending = (struct invite_pending){ .realm = s->realm,
 		.from_trunk = s->from_trunk, .route = s->route };
 	call->state = CALL_STATE_RESOLVING;
+	if (!s->in)
+		return true;
+	call->pending->hop = s->in->hop;
 	return arena_copy(&call->arena, s->in->msg->raw, &call->pending->message);
 }
 
@@ -400,8 +419,11 @@ static void setup_resume(struct call *call, const struct sip_turn *turn)
 		.from_trunk = pending->from_trunk, .route = pending->route };
 	struct sip_fault fault;
 
-	CHECK(s.tx && sip_parse(pending->message, &core->msg, &fault) == 0);
-	if (!read_body(&s)) {
+	if (span_is_empty(pending->message))
+		s.in = NULL; // of our own
+	else
+		CHECK(s.tx && sip_parse(pending->message, &core->msg, &fault) == 0);
+	if (s.in && !read_body(&s)) {
 		// Only where the profile changed meanwhile; it has its answer.
 		call->invite.is_active = false;
 		call_finish(call, s.env, CALL_CAUSE_REJECTED);
@@ -424,6 +446,26 @@ void invite_resolved(struct call *call, const struct sip_turn *turn)
 		setup_resume(call, turn);
 	else if (!try_next(call, turn))
 		call_hangup(call, turn, &hangup);
+}
+
+void invite_originate(struct call *call, const struct sip_turn *turn,
+	const struct route_decision *route)
+{
+	const struct core_env *env = core_env_of(turn);
+	const struct config_trunk *to = &env->config->trunks[route->trunk];
+	struct setup s = { .core = call->core, .turn = turn, .env = env, .call = call,
+		.from_trunk = -1, .route = *route };
+
+	call->media.realm[CALL_LEG_B] = (uint16_t)to->realm;
+	call->targets.trunk = route->trunk;
+	call->route_line = route->line;
+	call->legs[CALL_LEG_B].profile = to->profile;
+	call->legs[CALL_LEG_B].hop.listener = listener_make(to->realm, 0);
+	call->invite = (struct call_invite){ .is_active = true, .from = CALL_LEG_A };
+	if (take_trunk(&s, CALL_LEG_B, to))
+		setup_target(&s, target_next(call, env));
+	else
+		setup_fail(&s, 503, CALL_CAUSE_REJECTED);
 }
 
 static void setup_call(struct setup *s)

@@ -184,6 +184,9 @@ void leg_send_ack(struct call *call, const struct sip_turn *turn, enum call_side
 {
 	struct call_leg *leg = &call->legs[side];
 
+	// It may have gone back to another call (transfer.h), which acknowledges then.
+	if (!leg->has_dialog)
+		return;
 	leg->acked_cseq = cseq;
 	make_branch(call, core_env_of(turn), leg->ack_branch);
 	if (!call_set_text(call, &leg->ack_body, body))
@@ -255,6 +258,8 @@ void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_s
 {
 	struct call_leg *leg = &call->legs[side];
 	struct sip_dialog own = leg->dialog;
+	if (!leg->has_dialog)
+		return;
 	char branch[SIP_BRANCH_LEN];
 	uint32_t acked = leg->acked_cseq;
 	uint32_t cseq = side == CALL_LEG_B ? fork_cseq(call, response->to.tag) : 0;

@@ -8,6 +8,7 @@ enum record_leg_flag {
 	RECORD_LEG_SECURE = 2,
 	RECORD_LEG_BOUND = 4,    // the far end is reached by its own connection only
 	RECORD_LEG_ACK_BODY = 8, // our last ACK carried the description
+	RECORD_LEG_REFERRED = 16,
 };
 
 enum record_port_flag {

@@ -2,6 +2,7 @@
 // the answer only (RFC 3261 14, RFC 3264 8).
 #include "call/ability.h"
 #include "call/core_private.h"
+#include "call/transfer.h"
 
 static void refuse_pending(struct call *call, const struct sip_turn *turn, struct sip_tx *tx)
 {
@@ -49,7 +50,7 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 		return;
 	}
 	// An UPDATE's offer is open as well (RFC 3311 5.2).
-	if (call->invite.is_active || call->offer.is_open) {
+	if (call->invite.is_active || call->offer.is_open || call->transfer) {
 		refuse_pending(call, turn, tx);
 		return;
 	}
@@ -157,6 +158,10 @@ static void take_error(struct call *call, const struct sip_turn *turn, uint16_t 
 	offer_drop(call, core_env_of(turn));
 	invite->is_active = false;
 	answer_asker(call, turn, &response);
+	if (call->transfer) {
+		transfer_refused(call, turn, response.status);
+		return;
+	}
 	if (status != 408 && status != 481)
 		return;
 	// The other side knows the dialog no more, or is gone (RFC 3261 12.2.1.2).
@@ -183,6 +188,8 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 				SPAN_NONE);
 	} else if (msg->status < 300) {
 		take_answer(call, turn, msg);
+		if (call->transfer)
+			transfer_done(call, turn);
 	} else {
 		take_error(call, turn, msg->status, msg);
 	}

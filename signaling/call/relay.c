@@ -1,12 +1,14 @@
 #include "call/relay.h"
 
 #include "call/core_private.h"
+#include "call/refer.h"
 #include "call/update.h"
 
 // One row for each method that crosses.
 static const struct relay_ops *const ops_of[SIP_METHOD_COUNT] = {
 	[SIP_METHOD_PRACK] = &prack_ops,
 	[SIP_METHOD_UPDATE] = &update_ops,
+	[SIP_METHOD_REFER] = &refer_ops,
 };
 
 void relay_put_allow(struct sip_writer *w)
@@ -53,6 +55,15 @@ static void relay_free(struct call *call, struct relay *relay)
 {
 	unlink_relay(call, relay);
 	slab_put(call->core->relays, relay);
+}
+
+static bool is_listed(const struct call *call, const struct relay *relay)
+{
+	const struct relay *at = call->relays;
+
+	while (at && at != relay)
+		at = at->next;
+	return at;
 }
 
 static struct relay *find(const struct call *call, const struct sip_tx *tx)
@@ -118,7 +129,9 @@ void relay_receive(struct call *call, const struct sip_turn *turn, struct sip_tx
 			ops->failed(call, turn, relay);
 		refuse_busy(core, turn, tx);
 	}
-	relay_free(call, relay);
+	// The hook may have ended the call, and all of its relays.
+	if (is_listed(call, relay))
+		relay_free(call, relay);
 }
 
 struct relay *relay_start(struct call *call, const struct sip_turn *turn,

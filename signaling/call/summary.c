@@ -22,6 +22,7 @@ static const char *const cause_names[CALL_CAUSE_COUNT] = {
 	[CALL_CAUSE_MEDIA_REFUSED] = "media-refused",
 	[CALL_CAUSE_DEAD_DIALOG] = "dead-dialog",
 	[CALL_CAUSE_MEDIA_TIMEOUT] = "media-timeout",
+	[CALL_CAUSE_TRANSFER] = "transfer",
 	[CALL_CAUSE_SHUTDOWN] = "shutdown",
 	[CALL_CAUSE_INTERNAL] = "internal",
 };

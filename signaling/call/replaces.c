@@ -1,0 +1,198 @@
+#include "call/replaces.h"
+
+#include "call/ability.h"
+#include "call/core_private.h"
+#include "call/transfer.h"
+
+struct named {
+	struct span call_id, to_tag, from_tag;
+	bool is_early_only;
+};
+
+static bool parse(struct span value, struct named *out)
+{
+	struct sip_param param;
+	struct span head = SPAN_NONE;
+	int rc;
+
+	*out = (struct named){ 0 };
+	span_cut(&value, ';', &head);
+	out->call_id = span_trim(head);
+	while ((rc = sip_param_next(&value, &param)) > 0) {
+		if (span_ieq(param.name, SPAN_LIT("to-tag")))
+			out->to_tag = param.value;
+		else if (span_ieq(param.name, SPAN_LIT("from-tag")))
+			out->from_tag = param.value;
+		else if (span_ieq(param.name, SPAN_LIT("early-only")))
+			out->is_early_only = true;
+	}
+	return rc == 0 && sip_is_callid(out->call_id) && !span_is_empty(out->to_tag) &&
+		!span_is_empty(out->from_tag);
+}
+
+// The leg with our tag `local`, if the rest fits too. NULL: none.
+static const struct call_leg *find_leg(const struct core *core, const struct named *named,
+	struct span local, struct span remote)
+{
+	struct sip_token token;
+
+	if (!sip_token_verify(&core->keys, SIP_TOKEN_TAG, local, &token))
+		return NULL;
+	const struct call_leg *leg = leg_lookup(core, token.value);
+	if (!leg || !leg->has_dialog || !span_eq(leg->dialog.call_id.text, named->call_id) ||
+		!span_eq(leg->dialog.remote_tag.text, remote))
+		return NULL;
+	return leg;
+}
+
+uint16_t replaces_find(struct core *core, struct span value, struct replaces_match *out)
+{
+	struct named named;
+	bool is_ours = true;
+
+	if (!parse(value, &named))
+		return 400;
+	const struct call_leg *leg = find_leg(core, &named, named.to_tag, named.from_tag);
+	if (!leg) {
+		leg = find_leg(core, &named, named.from_tag, named.to_tag);
+		is_ours = false;
+	}
+	// A dialog that only rings is not ours to give away: its caller still waits.
+	if (!leg || (!leg->call->is_finished && !leg->call->answered_ms))
+		return 481;
+	if (leg->call->is_finished)
+		return 603;
+	if (named.is_early_only)
+		return 486;
+	enum call_side side = leg == &leg->call->legs[CALL_LEG_A] ? CALL_LEG_A : CALL_LEG_B;
+	*out = (struct replaces_match){ .call = leg->call,
+		.side = is_ours ? side : call_other(side) };
+	return 0;
+}
+
+struct newcomer {
+	struct core *core;
+	const struct sip_turn *turn;
+	struct sip_tx *tx;
+	const struct sip_received *in;
+	const struct config_trunk *trunk;
+	struct replaces_match match;
+	struct call *joined;
+	struct call_body body;
+};
+
+// Whoever takes a leg's place must come from where that leg's far end is (RFC 3891 3 asks for as
+// much trust as in that party itself).
+static uint16_t check(struct newcomer *n)
+{
+	const struct config *config = core_env_of(n->turn)->config;
+	const struct sip_header *header = sip_msg_header(n->in->msg, SIP_HEADER_REPLACES);
+	uint32_t realm = n->in->hop.listener >> 8;
+	int trunk = trunk_find(config, realm, &n->in->hop.addr.ip);
+
+	if (trunk < 0)
+		return 403;
+	n->trunk = &config->trunks[trunk];
+	if (n->in->msg->contact_count == 0)
+		return 400;
+	uint16_t status = replaces_find(n->core, header->value, &n->match);
+	if (status)
+		return status;
+	if (n->match.call->legs[n->match.side].hop.listener >> 8 != realm)
+		return 403;
+	return transfer_is_possible(n->match.call) ? 0 : 491;
+}
+
+static uint16_t init_newcomer(struct newcomer *n)
+{
+	struct call_leg *leg = &n->joined->legs[CALL_LEG_A];
+	struct span tag = span_make(leg->tag, sizeof(leg->tag));
+	struct span name = span_str(n->trunk->name);
+	uint32_t slot = trunk_slot(n->core->trunks, name);
+
+	span_copy(span_sub(name, 0, CALL_NAME_MAX - 1), leg->trunk, sizeof(leg->trunk));
+	if (!trunk_take(n->core->trunks, slot, n->trunk->calls_max))
+		return 503;
+	leg->trunk_slot = slot;
+	leg->hop = n->in->hop;
+	leg->profile = n->trunk->profile;
+	ability_learn(leg, n->in->msg);
+	if (sip_dialog_init_uas(&leg->dialog, &n->joined->arena, n->in->msg, tag) < 0)
+		return 400;
+	leg->has_dialog = true;
+	sip_server_set_tag(n->tx, tag);
+	return 0;
+}
+
+// The newcomer's offer, or the wish for one, to the party that stays.
+static uint16_t ask(struct newcomer *n)
+{
+	const struct core_env *env = core_env_of(n->turn);
+	struct call *joined = n->joined;
+	struct call_invite *invite = &joined->invite;
+	struct call_leg *leg = &joined->legs[CALL_LEG_B];
+
+	if (body_read(joined, env, CALL_LEG_A, n->in->msg, &n->body) != BODY_OK)
+		return 415;
+	invite->is_late = span_is_empty(n->body.sdp);
+	if (!invite->is_late) {
+		enum offer_result result = offer_receive(joined, env, CALL_LEG_A, n->body.sdp);
+
+		if (result != OFFER_OK)
+			return result == OFFER_NO_PORTS ? 503 : 488;
+	}
+	struct leg_request request = { .side = CALL_LEG_B, .method = SIP_METHOD_INVITE,
+		.cseq = sip_dialog_next_cseq(&leg->dialog),
+		.body = sip_body_sdp(invite->is_late ? SPAN_NONE : leg->sdp_sent.text) };
+	invite->client_cseq = request.cseq;
+	joined->state = CALL_STATE_CALLING;
+	invite->client = leg_send(joined, n->turn, &request);
+	if (!invite->client)
+		return 503;
+	invite_watch(joined, env);
+	return 0;
+}
+
+static void take_over(struct newcomer *n, struct transfer *transfer)
+{
+	struct call *joined = n->joined;
+	struct call *old = n->match.call;
+	bool has_a = call_other(n->match.side) == CALL_LEG_A;
+
+	transfer->stays = call_other(n->match.side);
+	transfer->seat = CALL_LEG_B;
+	joined->media.realm[CALL_LEG_A] = (uint16_t)(n->in->hop.listener >> 8);
+	joined->max_forwards = old->max_forwards;
+	joined->is_emergency = old->is_emergency;
+	memcpy(joined->to_user, has_a ? old->from_user : old->to_user, CALL_PARTY_MAX);
+	memcpy(joined->from_user, has_a ? old->to_user : old->from_user, CALL_PARTY_MAX);
+	joined->invite = (struct call_invite){ .is_active = true, .from = CALL_LEG_A,
+		.server = n->tx, .server_cseq = n->in->msg->cseq.number };
+	sip_tx_set_user(n->tx, call_user(joined));
+	uint16_t status = init_newcomer(n);
+	if (!status)
+		status = transfer_take(transfer) ? ask(n) : 491;
+	if (status)
+		transfer_fail(transfer, n->turn, status);
+}
+
+void replaces_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
+	struct newcomer n = { .core = core, .turn = turn, .tx = tx, .in = in };
+	uint16_t status = check(&n);
+
+	CORE_COUNT(core, replaces_received);
+	if (status) {
+		CORE_COUNT(core, replaces_refused);
+		refuse_status(core, turn, tx, status);
+		return;
+	}
+	struct transfer *transfer = transfer_new(n.match.call, NULL, core_env_of(turn));
+	if (!transfer) {
+		refuse_busy(core, turn, tx);
+		return;
+	}
+	n.joined = transfer->joined;
+	take_over(&n, transfer);
+}

@@ -1,0 +1,277 @@
+#include "call/transfer.h"
+
+#include "call/ability.h"
+#include "call/core_private.h"
+#include "call/refer.h"
+
+#include "base/log.h"
+
+bool transfer_is_possible(const struct call *call)
+{
+	if (call->is_finished || call->transfer || call->invite.is_active || !call->answered_ms)
+		return false;
+	for (uint32_t side = 0; side < CALL_LEGS; side++)
+		if (!call->legs[side].has_dialog || !call->legs[side].dialog.is_confirmed)
+			return false;
+	return true;
+}
+
+struct transfer *transfer_new(struct call *old, struct call *consult, const struct core_env *env)
+{
+	struct core *core = old->core;
+	struct transfer *transfer = slab_get(core->transfers);
+
+	if (!transfer)
+		return NULL;
+	// In the shard of the old call, so that what it sends comes back to this worker.
+	transfer->joined = call_new(core, env, old->legs[CALL_LEG_A].dialog.call_id.text);
+	if (!transfer->joined) {
+		slab_put(core->transfers, transfer);
+		return NULL;
+	}
+	media_init(&transfer->joined->media, &transfer->joined->arena, 0, 0);
+	transfer->old = old;
+	transfer->consult = consult;
+	old->transfer = transfer->joined->transfer = transfer;
+	if (consult)
+		consult->transfer = transfer;
+	CORE_COUNT(core, transfers);
+	LOG_AT(CALL, DEBUG, old->token, "transfer", "joined=%llx",
+		(unsigned long long)transfer->joined->token);
+	return transfer;
+}
+
+// A request that the leg's far end waits on, or we on it, would be answered in the wrong call.
+static bool is_busy(const struct call *call)
+{
+	for (const struct relay *relay = call->relays; relay; relay = relay->next)
+		if (relay->server)
+			return true;
+	return call->invite.is_active || call->is_finished;
+}
+
+bool transfer_take(struct transfer *transfer)
+{
+	struct leg_place from = { transfer->old, transfer->stays };
+	struct leg_place to = { transfer->joined, transfer->seat };
+
+	if (!transfer->old || is_busy(transfer->old) || !leg_move(from, to))
+		return false;
+	to.call->media.realm[to.side] = from.call->media.realm[from.side];
+	transfer->is_moved = true;
+	return true;
+}
+
+bool transfer_take_target(struct transfer *transfer)
+{
+	struct leg_place from = { transfer->consult, transfer->target };
+	struct leg_place to = { transfer->joined, CALL_LEG_B };
+
+	if (is_busy(transfer->consult) || !leg_move(from, to))
+		return false;
+	to.call->media.realm[to.side] = from.call->media.realm[from.side];
+	transfer->is_target_moved = true;
+	return true;
+}
+
+bool transfer_ask_target(struct transfer *transfer, const struct sip_turn *turn)
+{
+	struct call *joined = transfer->joined;
+	struct leg_request request = { .side = CALL_LEG_B, .method = SIP_METHOD_INVITE,
+		.cseq = sip_dialog_next_cseq(&joined->legs[CALL_LEG_B].dialog) };
+
+	joined->invite = (struct call_invite){ .is_active = true, .is_late = true,
+		.from = CALL_LEG_A, .client_cseq = request.cseq };
+	joined->state = CALL_STATE_CALLING;
+	joined->invite.client = leg_send(joined, turn, &request);
+	if (!joined->invite.client)
+		return false;
+	invite_watch(joined, core_env_of(turn));
+	return true;
+}
+
+void transfer_fail(struct transfer *transfer, const struct sip_turn *turn, uint16_t code)
+{
+	struct call_hangup hangup = { .cause = CALL_CAUSE_REJECTED, .code = code };
+
+	transfer->code = code;
+	call_hangup(transfer->joined, turn, &hangup);
+}
+
+void transfer_progress(struct call *joined, const struct sip_turn *turn, uint16_t status)
+{
+	struct transfer *transfer = joined->transfer;
+
+	if (status < 180 || status == transfer->progress)
+		return;
+	transfer->progress = status;
+	refer_notify(transfer, turn, status);
+}
+
+// The target's offer goes to the one that stays. 0, or the status of the failure.
+static uint16_t relay_offer(struct call *joined, const struct sip_turn *turn, struct span sdp)
+{
+	const struct core_env *env = core_env_of(turn);
+	struct call_leg *leg = &joined->legs[CALL_LEG_A];
+
+	if (span_is_empty(sdp))
+		return 488;
+	enum offer_result result = offer_receive(joined, env, CALL_LEG_B, sdp);
+	if (result != OFFER_OK)
+		return result == OFFER_NO_PORTS ? 503 : 488;
+	struct leg_request request = { .side = CALL_LEG_A, .method = SIP_METHOD_INVITE,
+		.cseq = sip_dialog_next_cseq(&leg->dialog),
+		.body = sip_body_sdp(leg->sdp_sent.text) };
+	joined->invite = (struct call_invite){ .is_active = true, .from = CALL_LEG_B,
+		.client_cseq = request.cseq };
+	joined->invite.client = leg_send(joined, turn, &request);
+	if (!joined->invite.client)
+		return 503;
+	invite_watch(joined, env);
+	return 0;
+}
+
+void transfer_answered(struct call *joined, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	struct transfer *transfer = joined->transfer;
+	uint16_t status = 491;
+	struct call_body body;
+
+	sip_dialog_refresh_target(&joined->legs[CALL_LEG_B].dialog, msg);
+	transfer->target_cseq = joined->invite.client_cseq;
+	joined->answered_ms = core_env_of(turn)->now_ms;
+	if (transfer->is_moved || transfer_take(transfer)) {
+		body_read(joined, core_env_of(turn), CALL_LEG_B, msg, &body);
+		status = relay_offer(joined, turn, body.sdp);
+	}
+	if (status)
+		transfer_fail(transfer, turn, status);
+}
+
+// The target's 2xx carried an offer; the answer is what was agreed, or what was in force before.
+static void acknowledge_target(struct transfer *transfer, const struct sip_turn *turn)
+{
+	struct call *joined = transfer->joined;
+
+	if (transfer->target_cseq)
+		leg_send_ack(joined, turn, CALL_LEG_B, transfer->target_cseq,
+			joined->legs[CALL_LEG_B].sdp_sent.text);
+	transfer->target_cseq = 0;
+}
+
+static void unbind(struct transfer *transfer)
+{
+	struct call *const calls[] = { transfer->joined, transfer->old, transfer->consult };
+
+	for (uint32_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (calls[i])
+			calls[i]->transfer = NULL;
+}
+
+void transfer_done(struct call *joined, const struct sip_turn *turn)
+{
+	struct transfer transfer = *joined->transfer;
+	struct call_hangup hangup = { .cause = CALL_CAUSE_TRANSFER, .code = 200 };
+
+	slab_put(joined->core->transfers, joined->transfer);
+	acknowledge_target(&transfer, turn);
+	joined->code = 200;
+	if (joined->state != CALL_STATE_ANSWERED) {
+		joined->state = CALL_STATE_CONNECTED;
+		CORE_COUNT(joined->core, calls_answered);
+	}
+	CORE_COUNT(joined->core, transfers_done);
+	unbind(&transfer);
+	// The referrer's leg ends when it has heard of it (RFC 5589 6.1).
+	if (transfer.old && !refer_notify(&transfer, turn, 200))
+		call_hangup(transfer.old, turn, &hangup);
+	if (transfer.consult)
+		call_hangup(transfer.consult, turn, &hangup);
+}
+
+void transfer_refused(struct call *joined, const struct sip_turn *turn, uint16_t status)
+{
+	transfer_fail(joined->transfer, turn, status);
+}
+
+bool transfer_takes_bye(struct call *call, enum call_side side)
+{
+	struct transfer *transfer = call->transfer;
+
+	if (call != transfer->old || side == transfer->stays || transfer->is_moved)
+		return false;
+	transfer->is_reported = false;
+	return true;
+}
+
+// Back to the call that it came from, unless that is over or the far end itself has left. What it
+// may still answer is acknowledged there (answer.c).
+static void put_back(struct leg_place from, struct leg_place to)
+{
+	const struct call_leg *leg = &from.call->legs[from.side];
+	const struct call_invite *invite = &from.call->invite;
+
+	if (!to.call || to.call->is_finished || !leg->has_dialog || !leg->dialog.is_confirmed)
+		return;
+	if (leg_move(from, to) && invite->client && call_other(invite->from) == from.side) {
+		to.call->invite.client_cseq = invite->client_cseq;
+		to.call->invite.is_late = invite->is_late;
+	}
+}
+
+// A call that lost a leg for good has nobody to talk to.
+static void end_if_alone(struct call *call, const struct sip_turn *turn)
+{
+	struct call_hangup hangup = { .cause = CALL_CAUSE_BYE, .code = 487 };
+
+	for (uint32_t side = 0; call && side < CALL_LEGS; side++)
+		if (!call->legs[side].has_dialog || !call->legs[side].dialog.is_confirmed)
+			call_hangup(call, turn, &hangup);
+}
+
+// The joined call is being finished.
+static void fail(struct transfer *transfer, const struct sip_turn *turn)
+{
+	struct call *joined = transfer->joined;
+	struct transfer last = *transfer;
+	uint16_t code = transfer->code;
+
+	if (code == 0)
+		code = joined->code >= 300 ? (uint16_t)joined->code : 487;
+	CORE_COUNT(joined->core, transfers_failed);
+	acknowledge_target(&last, turn);
+	unbind(&last);
+	slab_put(joined->core->transfers, transfer);
+	if (last.is_moved)
+		put_back((struct leg_place){ joined, last.seat },
+			(struct leg_place){ last.old, last.stays });
+	if (last.is_target_moved)
+		put_back((struct leg_place){ joined, CALL_LEG_B },
+			(struct leg_place){ last.consult, last.target });
+	if (last.old)
+		refer_notify(&last, turn, code);
+	end_if_alone(last.old, turn);
+	end_if_alone(last.consult, turn);
+	// Whom no call takes back.
+	leg_send_bye(joined, turn, CALL_LEG_A, SPAN_NONE);
+	leg_send_bye(joined, turn, CALL_LEG_B, SPAN_NONE);
+}
+
+void transfer_call_ends(struct call *call, const struct sip_turn *turn)
+{
+	struct transfer *transfer = call->transfer;
+	struct call_hangup hangup = { .cause = CALL_CAUSE_CANCEL, .code = 487 };
+
+	call->transfer = NULL;
+	if (call == transfer->joined) {
+		fail(transfer, turn);
+		return;
+	}
+	if (call == transfer->consult) {
+		transfer->consult = NULL;
+		return;
+	}
+	transfer->old = NULL;
+	if (!transfer->is_moved)
+		call_hangup(transfer->joined, turn, &hangup);
+}

@@ -1,0 +1,266 @@
+#include "fixture.h"
+
+// Two calls of the phone at 10.1.1.5 to the carrier; a dialog of one is named by the other, or by a
+// newcomer.
+struct dialog {
+	char tag[64];     // ours towards the phone
+	char call_id[64];
+};
+
+static struct dialog calls[2];
+
+static void establish(struct fixture *f, uint32_t i)
+{
+	char branch[16];
+	struct fixture_request invite = { .method = "INVITE", .cseq = 1, .branch = branch,
+		.call_id = calls[i].call_id, .uri = i ? "sip:122@10.1.0.1" : "sip:111@10.1.0.1",
+		.body = FIXTURE_SDP("10.1.1.5") };
+
+	snprintf(calls[i].call_id, sizeof(calls[i].call_id), "secret-%u@10.1.1.5", i);
+	snprintf(branch, sizeof(branch), "invite%u", i);
+	fixture_forget(f);
+	fixture_phone(f, &invite);
+	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
+	fixture_to_tag(f, "SIP/2.0 200", calls[i].tag, sizeof(calls[i].tag));
+	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = calls[i].tag,
+		.call_id = calls[i].call_id, .branch = "phoneack" };
+	fixture_phone(f, &ack);
+}
+
+static void answer_all(struct fixture *f, const char *start)
+{
+	char text[8192];
+	uint32_t count = f->sent_count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct fixture_message *m = &f->sent[i];
+
+		if (strncmp(m->text, start, strlen(start)) != 0)
+			continue;
+		snprintf(text, sizeof(text),
+			"SIP/2.0 200 x\r\nVia: %s\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\n"
+			"CSeq: %s\r\nContent-Length: 0\r\n\r\n",
+			fixture_header(m->text, "Via"), fixture_header(m->text, "From"),
+			fixture_header(m->text, "To"), fixture_header(m->text, "Call-ID"),
+			fixture_header(m->text, "CSeq"));
+		fixture_receive(f, m->realm == REALM_ACCESS ? "10.1.1.5:5060" : "10.2.1.1:5060",
+			text);
+	}
+}
+
+static void refer(struct fixture *f)
+{
+	char lines[512];
+	struct fixture_request request = { .method = "REFER", .cseq = 2, .branch = "refer",
+		.call_id = calls[0].call_id, .to_tag = calls[0].tag, .extra = lines };
+
+	snprintf(lines, sizeof(lines), "Refer-To: <sip:122@10.1.0.1?Replaces=%.8s%%4010.1.1.5"
+		"%%3Bto-tag%%3D%s%%3Bfrom-tag%%3Dsecret-a>\r\n", calls[1].call_id, calls[1].tag);
+	fixture_phone(f, &request);
+}
+
+static void attended(void **state)
+{
+	struct fixture *f = *state;
+
+	establish(f, 0);
+	establish(f, 1);
+	assert_int_equal(fixture_flows(f), 8);
+	fixture_forget(f);
+	refer(f);
+	assert_non_null(fixture_last(f, "SIP/2.0 202"));
+	answer_all(f, "NOTIFY");
+	// The target's own dialog, asked for an offer.
+	const struct fixture_message *re = fixture_last(f, "INVITE sip:secret-b@10.2.1.1");
+	assert_non_null(re);
+	assert_null(strstr(re->text, "v=0"));
+	char target[128];
+	snprintf(target, sizeof(target), "%s", fixture_header(re->text, "Call-ID"));
+	fixture_carrier(f, "INVITE sip:secret-b", 200, FIXTURE_SDP("10.2.1.7"));
+	re = fixture_last(f, "INVITE sip:secret-b@10.2.1.1");
+	assert_string_not_equal(fixture_header(re->text, "Call-ID"), target);
+	fixture_carrier(f, "INVITE sip:secret-b", 200, FIXTURE_SDP("10.2.1.1"));
+	const struct fixture_message *ack = fixture_last(f, "ACK");
+	assert_string_equal(fixture_header(ack->text, "Call-ID"), target);
+	assert_non_null(strstr(ack->text, "v=0"));
+	// The second leg of the phone ends at once, the first when it has heard of it.
+	assert_int_equal(f->ended_count, 1);
+	answer_all(f, "NOTIFY");
+	assert_int_equal(f->ended_count, 2);
+	answer_all(f, "BYE");
+	assert_int_equal(fixture_calls(f), 1);
+	assert_int_equal(fixture_flows(f), 4);
+}
+
+// The target does not want: both calls are as they were.
+static void attended_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	establish(f, 0);
+	establish(f, 1);
+	fixture_forget(f);
+	refer(f);
+	fixture_carrier(f, "INVITE sip:secret-b", 488, "");
+	assert_non_null(strstr(fixture_last(f, "NOTIFY")->text, "SIP/2.0 488"));
+	assert_null(fixture_last(f, "BYE"));
+	answer_all(f, "NOTIFY");
+	fixture_wait(f, 40000);
+	assert_int_equal(fixture_calls(f), 2);
+	assert_int_equal(fixture_flows(f), 8);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct fixture_request bye = { .method = "BYE", .cseq = 9,
+			.branch = i ? "bye1" : "bye0", .call_id = calls[i].call_id,
+			.to_tag = calls[i].tag };
+
+		fixture_forget(f);
+		fixture_phone(f, &bye);
+		assert_non_null(fixture_last(f, "BYE sip:secret-b"));
+		answer_all(f, "BYE");
+	}
+	fixture_wait(f, 40000);
+	assert_int_equal(fixture_calls(f), 0);
+	assert_int_equal(fixture_flows(f), 0);
+}
+
+static void invite_replaces(struct fixture *f, const char *value, const char *source)
+{
+	char text[4096];
+	const char *sdp = FIXTURE_SDP("10.1.1.6");
+
+	snprintf(text, sizeof(text),
+		"INVITE sip:111@10.1.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKnew;rport\r\n"
+		"Max-Forwards: 70\r\nFrom: <sip:66@secret.example>;tag=secret-new\r\n"
+		"To: <sip:111@10.1.0.1>\r\nCall-ID: secret-new\r\nCSeq: 1 INVITE\r\n"
+		"Contact: <sip:new@%s:5060>\r\nReplaces: %s\r\nRequire: replaces\r\n"
+		"Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
+		source, source, value, strlen(sdp), sdp);
+	fixture_receive(f, source, text);
+}
+
+static void newcomer(void **state)
+{
+	struct fixture *f = *state;
+	char value[256];
+
+	establish(f, 0);
+	fixture_forget(f);
+	snprintf(value, sizeof(value), "%s;to-tag=%s;from-tag=secret-a", calls[0].call_id,
+		calls[0].tag);
+	invite_replaces(f, value, "10.1.1.6");
+	const struct fixture_message *re = fixture_last(f, "INVITE sip:secret-b@10.2.1.1");
+	assert_non_null(re);
+	assert_non_null(strstr(re->text, "c=IN IP4 10.2.0.2"));
+	fixture_carrier(f, "INVITE sip:secret-b", 200, FIXTURE_SDP("10.2.1.1"));
+	const struct fixture_message *ok = fixture_last(f, "SIP/2.0 200");
+	assert_string_equal(fixture_header(ok->text, "Call-ID"), "secret-new");
+	assert_non_null(strstr(ok->text, "c=IN IP4 10.1.0.2"));
+	const struct fixture_message *bye = fixture_last(f, "BYE sip:alice@10.1.1.5");
+	assert_non_null(bye);
+	assert_string_equal(fixture_header(bye->text, "Call-ID"), calls[0].call_id);
+	assert_int_equal(f->ended.cause, CALL_CAUSE_TRANSFER);
+	answer_all(f, "BYE");
+	assert_int_equal(fixture_calls(f), 1);
+	assert_int_equal(fixture_flows(f), 4);
+}
+
+static void newcomer_refused(void **state)
+{
+	static const struct {
+		const char *format, *source, *status;
+	} cases[] = {
+		{ "%s;to-tag=%s;from-tag=wrong", "10.1.1.6", "SIP/2.0 481" },
+		{ "%s;from-tag=secret-a;to-tag=%.5s", "10.1.1.6", "SIP/2.0 481" },
+		{ "%s;to-tag=%s", "10.1.1.6", "SIP/2.0 400" },
+		{ "%s;to-tag=%s;from-tag=secret-a;early-only", "10.1.1.6", "SIP/2.0 486" },
+		// From another network than the party that it wants to replace.
+		{ "%s;to-tag=%s;from-tag=secret-a", "10.2.1.1", "SIP/2.0 403" },
+	};
+	struct fixture *f = *state;
+	char value[256];
+
+	establish(f, 0);
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fixture_forget(f);
+		snprintf(value, sizeof(value), cases[i].format, calls[0].call_id, calls[0].tag);
+		invite_replaces(f, value, cases[i].source);
+		assert_non_null(fixture_last(f, cases[i].status));
+		fixture_wait(f, 40000);
+	}
+	assert_null(fixture_last(f, "BYE"));
+	assert_int_equal(fixture_calls(f), 1);
+}
+
+// Whom it replaces is over already.
+static void newcomer_late(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_request bye = { .method = "BYE", .cseq = 9, .branch = "bye",
+		.call_id = calls[0].call_id, .to_tag = calls[0].tag };
+	char value[256];
+
+	establish(f, 0);
+	fixture_phone(f, &bye);
+	snprintf(value, sizeof(value), "%s;to-tag=%s;from-tag=secret-a", calls[0].call_id,
+		calls[0].tag);
+	invite_replaces(f, value, "10.1.1.6");
+	assert_non_null(fixture_last(f, "SIP/2.0 603"));
+}
+
+// The one that stays refuses: 488 for the newcomer, the call goes on.
+static void change_refused(void **state)
+{
+	struct fixture *f = *state;
+	char value[256];
+
+	establish(f, 0);
+	fixture_forget(f);
+	snprintf(value, sizeof(value), "%s;to-tag=%s;from-tag=secret-a", calls[0].call_id,
+		calls[0].tag);
+	invite_replaces(f, value, "10.1.1.6");
+	fixture_carrier(f, "INVITE sip:secret-b", 488, "");
+	assert_non_null(fixture_last(f, "SIP/2.0 488"));
+	assert_null(fixture_last(f, "BYE"));
+	fixture_wait(f, 40000);
+	assert_int_equal(fixture_calls(f), 1);
+	assert_int_equal(fixture_flows(f), 4);
+}
+
+// Two calls, passed on: named as the carrier knows its dialog.
+static void passed_on(void **state)
+{
+	struct fixture *f = *state;
+
+	f->profiles[0].flow.refer = PROFILE_REFER_PASS;
+	establish(f, 0);
+	establish(f, 1);
+	const struct fixture_message *ack = fixture_last(f, "ACK");
+	char call_id[128], wanted[512];
+	snprintf(call_id, sizeof(call_id), "%s", fixture_header(ack->text, "Call-ID"));
+	const char *from = strstr(fixture_header(ack->text, "From"), ";tag=");
+	snprintf(wanted, sizeof(wanted),
+		"<sip:122@10.2.0.1:5060?Replaces=%s%%3Bto-tag%%3Dsecret-b%%3Bfrom-tag%%3D%s>",
+		call_id, from + 5);
+	refer(f);
+	const struct fixture_message *out = fixture_last(f, "REFER");
+	assert_string_equal(fixture_header(out->text, "Refer-To"), wanted);
+	assert_null(strstr(out->text, calls[1].tag));
+	assert_null(strstr(out->text, "secret-a"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(attended),
+		TEST(attended_refused),
+		TEST(newcomer),
+		TEST(newcomer_refused),
+		TEST(newcomer_late),
+		TEST(change_refused),
+		TEST(passed_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
