@@ -6,7 +6,6 @@
 #define RCODE_NONE   0u
 #define RCODE_NAME   3u   // NXDOMAIN
 #define JUMPS_MAX    64u  // compression pointers in one name
-#define NAME_MAX_LEN 255u // RFC 1035 2.3.4
 #define LINES_MAX    512u // resource records that are looked at
 #define CHAIN_MAX    8u   // CNAMEs in a row
 #define TTL_MAX      0x7fffffffu // RFC 2181 8: more means 0
@@ -19,7 +18,7 @@ struct reader {
 };
 
 struct dns_name {
-	char text[NAME_MAX_LEN + 1]; // lower case, without the last dot
+	char text[SIP_DOMAIN_MAX + 1]; // RFC 1035 2.3.4; lower case, without the last dot
 	uint32_t len;
 	bool is_odd;                 // has bytes that no host name has: equals nothing
 };
@@ -81,7 +80,7 @@ static bool is_host_char(char c)
 
 static void put_label(struct reader *r, struct dns_name *name, uint32_t len)
 {
-	if (name->len + len + 2 > NAME_MAX_LEN) {
+	if (name->len + len + 1 > SIP_DOMAIN_MAX) {
 		r->is_broken = true;
 		return;
 	}

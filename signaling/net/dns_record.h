@@ -27,7 +27,7 @@
 uint16_t dns_type_of(enum sip_record_type type);
 
 struct dns_answer {
-	struct sip_record records[DNS_RECORDS_MAX]; // texts lie in `text`, in lower case where names
+	struct sip_record records[DNS_RECORDS_MAX]; // texts lie in `text`, names in lower case
 	uint32_t count;     // 0: there is no such name, or nothing of that type
 	bool has_ttl;
 	uint32_t ttl_s;     // shortest of all records that led there; of nothing: RFC 2308 5

@@ -91,7 +91,8 @@ static void fail(struct record_set *set)
 	struct resolver *resolver = set->resolver;
 	struct dns_answer *answer = &resolver->answer;
 	bool is_fresh_enough = set->learned_ms && set->count > 0 &&
-		resolver->now_ms - set->learned_ms < RESOLVER_STALE_MS + resolver->options.ttl_max_ms;
+		resolver->now_ms - set->learned_ms <
+			RESOLVER_STALE_MS + resolver->options.ttl_max_ms;
 
 	metric_add(&resolver->metrics->dns_failed, 1);
 	if (is_fresh_enough) {

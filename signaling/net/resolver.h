@@ -1,7 +1,7 @@
 // resolver.h - looks names up for one worker: c-ares, a cache by TTL, RFC 3263 over what it holds.
 //
-// Owned by the worker's thread; never blocks. Each worker has its own, so that nothing is shared and
-// no call waits for another thread; what that costs is one question per worker and TTL. c-ares'
+// Owned by the worker's thread; never blocks. Each worker has its own, so that nothing is shared
+// and no call waits for another thread; the price is one question per worker and TTL. c-ares'
 // sockets hang on an epoll descriptor (resolver_fd()) that the worker's loop polls; all work is
 // done in resolver_run(), in the worker's turn. Equal questions are asked once, answers live
 // between ttl_min and ttl_max, failures for ttl_min; what cannot be asked anew is believed an hour

@@ -1,4 +1,4 @@
-// resolver_channel.c - c-ares: its sockets on one epoll descriptor, its timeouts driven by the turn.
+// resolver_channel.c - c-ares: its sockets on one epoll descriptor, its timeouts by the turn.
 #include "net/resolver_private.h"
 
 #include <errno.h>

@@ -1,0 +1,1 @@
+muga_fuzz(dns signaling_net)
