@@ -180,6 +180,19 @@ static void send_there(struct worker *worker, uint32_t to, const struct dispatch
 		on_failed(worker, message->from, message->ticket, STREAM_QUEUE_FULL);
 }
 
+// The name that a trunk's certificate shows is the operator's to say.
+static struct span tls_name_of(const struct worker *worker, const struct sip_hop *hop)
+{
+	const struct config *config = worker->env.config;
+	const struct config_trunk *trunk;
+
+	if (hop->tls_trunk == 0 || config == NULL || hop->tls_trunk > config->trunk_count)
+		return hop->tls_name;
+	trunk = &config->trunks[hop->tls_trunk - 1];
+	return trunk->has_tls && trunk->tls.name != NULL ? span_str(trunk->tls.name) :
+							   hop->tls_name;
+}
+
 // To the connection if it lives, else to whoever may open another one: two rings at most.
 void worker_stream_send(struct worker *worker, const struct dispatch_message *message)
 {
@@ -195,6 +208,7 @@ void worker_stream_send(struct worker *worker, const struct dispatch_message *me
 		return;
 	}
 	rest.hop.connection = 0;
+	rest.hop.tls_name = tls_name_of(worker, &rest.hop);
 	at = connection_owner(&worker->shared->key, &rest.hop, worker->shared->workers);
 	if (at == worker->index)
 		send_here(worker, &rest);

@@ -68,7 +68,7 @@ struct sip_hop {
 	// trunk; 0 = the listener's.
 	uint16_t tls_trunk;
 	// Going out by TLS: the name that the certificate must show (RFC 5922), at most
-	// SIP_TLS_NAME_MAX bytes; empty = the trunk's `tls.name`, else the address itself.
+	// SIP_TLS_NAME_MAX bytes; empty = the address itself. A trunk's `tls.name` replaces it.
 	struct span tls_name;
 };
 

@@ -63,7 +63,7 @@ streams_gone() { [ "$(net_metric stream_connections)" = 0 ]; }
 # start_uas [TRANSPORT]: answers calls at phone-b.
 start_uas() {
 	cp "$here/sipp/uas.xml" "$LAB_DIR"
-	lab_start uas phone-b sipp -sf "$LAB_DIR/uas.xml" -i "$LAB_PHONE_B4" -p 5060 -t "${1:-u1}" \
+	lab_start uas phone-b sipp -sf "$LAB_DIR/uas.xml" -i "$LAB_PHONE_B4" -p "${UAS_PORT:-5060}" -t "${1:-u1}" \
 		-mi "$LAB_PHONE_B4" -mp 30000 -nostdin -trace_err -error_file "$LAB_DIR/uas.errors.log"
 	sleep 0.5
 }
