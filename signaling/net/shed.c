@@ -1,0 +1,108 @@
+#include "net/shed.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define PAYLOAD    8u  // the filter's view begins with the UDP header
+#define USER       (PAYLOAD + 11u) // behind "INVITE sip:"
+#define TOKEN_LEN  24u // SIP_TOKEN_LEN: user parts of our own Contacts
+#define LENGTH_MIN (USER + TOKEN_LEN + 1u) // shorter ones are no requests; loads must not fail
+#define PASS       0xffffffffu
+// Loads and compares for a number of 8 characters and the '@' behind it: 4, 4 and 1 bytes.
+#define PROGRAM_MAX (24u + SHED_SPARED_MAX * 7u)
+
+struct program {
+	struct sock_filter code[PROGRAM_MAX];
+	uint16_t len;
+};
+
+static void emit(struct program *p, uint16_t code, uint32_t k)
+{
+	p->code[p->len++] = (struct sock_filter)BPF_STMT(code, k);
+}
+
+// Goes on when the accumulator compares so with k, else skips `skip` instructions.
+static void emit_jump(struct program *p, uint16_t code, uint32_t k, uint8_t skip)
+{
+	p->code[p->len++] = (struct sock_filter)BPF_JUMP(code, k, 0, skip);
+}
+
+// Passes unless the text stands there. Each compare is followed by its own way out.
+static void emit_expect(struct program *p, uint16_t load, uint32_t at, uint32_t value)
+{
+	emit(p, (uint16_t)(BPF_LD | load | BPF_ABS), at);
+	p->code[p->len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0);
+	emit(p, BPF_RET | BPF_K, PASS);
+}
+
+static uint32_t word_of(const char *text, uint32_t len)
+{
+	uint32_t word = 0;
+
+	for (uint32_t i = 0; i < len; i++)
+		word = word << 8 | (uint8_t)text[i];
+	return word;
+}
+
+// Passes when the user part is exactly that number: one load and compare for each 4, 2 or 1 bytes.
+static void emit_spare(struct program *p, struct span number)
+{
+	char text[SHED_NUMBER_MAX + 1];
+	uint16_t begin = p->len;
+	uint32_t len = number.len + 1;
+
+	memcpy(text, number.ptr, number.len);
+	text[number.len] = '@';
+	for (uint32_t at = 0; at < len;) {
+		uint32_t step = len - at >= 4 ? 4 : len - at >= 2 ? 2 : 1;
+		uint16_t load = step == 4 ? BPF_W : step == 2 ? BPF_H : BPF_B;
+		emit(p, (uint16_t)(BPF_LD | load | BPF_ABS), USER + at);
+		emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, word_of(text + at, step), 0);
+		at += step;
+	}
+	emit(p, BPF_RET | BPF_K, PASS);
+	// A compare that fails goes behind the number.
+	for (uint16_t i = begin; i < p->len; i++)
+		if (BPF_CLASS(p->code[i].code) == BPF_JMP)
+			p->code[i].jf = (uint8_t)(p->len - i - 1);
+}
+
+static void build(struct program *p, uint32_t permille, const struct span *spared, uint32_t count)
+{
+	emit(p, BPF_LD | BPF_W | BPF_LEN, 0);
+	p->code[p->len++] = (struct sock_filter)BPF_JUMP(
+		BPF_JMP | BPF_JGE | BPF_K, LENGTH_MIN, 1, 0);
+	emit(p, BPF_RET | BPF_K, PASS);
+	emit_expect(p, BPF_W, PAYLOAD, word_of("INVI", 4));
+	emit_expect(p, BPF_W, PAYLOAD + 4, word_of("TE s", 4));
+	emit_expect(p, BPF_W, PAYLOAD + 7, word_of("sip:", 4));
+	// Our own Contact: a request inside a call, which is never shed.
+	emit(p, BPF_LD | BPF_B | BPF_ABS, USER + TOKEN_LEN);
+	emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, '@', 1);
+	emit(p, BPF_RET | BPF_K, PASS);
+	for (uint32_t i = 0; i < count && i < SHED_SPARED_MAX; i++)
+		if (spared[i].len > 0 && spared[i].len <= SHED_NUMBER_MAX)
+			emit_spare(p, spared[i]);
+	emit(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM));
+	emit_jump(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)(permille * (UINT32_MAX / 1000ull)), 1);
+	emit(p, BPF_RET | BPF_K, PASS);
+	emit(p, BPF_RET | BPF_K, 0);
+}
+
+int shed_set(int fd, uint32_t permille, const struct span *spared, uint32_t count)
+{
+	struct program p = { .len = 0 };
+	int none = 0;
+
+	if (permille == 0) {
+		if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)) == 0)
+			return 0;
+		return errno == ENOENT ? 0 : -errno;
+	}
+	build(&p, permille < 1000 ? permille : 1000, spared, count);
+	struct sock_fprog program = { .len = p.len, .filter = p.code };
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
+											   : 0;
+}

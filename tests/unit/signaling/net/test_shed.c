@@ -1,0 +1,119 @@
+// The filter on real sockets of the loopback: new calls go, nothing else does.
+#include "net/shed.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define REST " SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\r\n"
+
+static int from, to;
+
+static int set_up(void **state)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(addr);
+
+	(void)state;
+	to = socket(AF_INET, SOCK_DGRAM, 0);
+	from = socket(AF_INET, SOCK_DGRAM, 0);
+	return bind(to, (struct sockaddr *)&addr, len) ||
+		getsockname(to, (struct sockaddr *)&addr, &len) ||
+		connect(from, (struct sockaddr *)&addr, len);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return close(from) | close(to);
+}
+
+static uint32_t passed(const char *text, uint32_t times)
+{
+	char data[512];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < times; i++) {
+		assert_int_equal(send(from, text, strlen(text), 0), strlen(text));
+		count += recv(to, data, sizeof(data), MSG_DONTWAIT) >= 0;
+	}
+	return count;
+}
+
+static void only_new_calls(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_passed;
+	} cases[] = {
+		{ "INVITE sip:100@192.0.2.1" REST, false },
+		{ "INVITE sip:192.0.2.1" REST, false },
+		{ "INVITE sip:+4930112@192.0.2.1" REST, false },
+		{ "INVITE sip:1121@192.0.2.1" REST, false },
+		{ "INVITE sip:112@192.0.2.1" REST, true },
+		{ "INVITE sip:+4930999@192.0.2.1" REST, false }, // too long to be spared
+		{ "INVITE sip:999@192.0.2.1" REST, true },
+		{ "INVITE sip:110110@192.0.2.1" REST, true },
+		{ "INVITE urn:service:sos" REST, true },
+		{ "INVITE sip:abcdefghijklmnopqrstuvwx@192.0.2.1" REST, true }, // as our Contacts
+		{ "INVITE sip:abcdefghijklmnopqrstuvwxy@192.0.2.1" REST, false },
+		{ "BYE sip:100@192.0.2.1" REST, true },
+		{ "REGISTER sip:192.0.2.1" REST, true },
+		{ "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1\r\n\r\n", true },
+		{ "INVITE sip:1", true }, // shorter than anything: the parser's business
+		{ "\r\n\r\n", true },
+		{ "", true },
+	};
+	const struct span spared[] = { SPAN_LIT("112"), SPAN_LIT("999"), SPAN_LIT("110110"),
+		SPAN_LIT("+4930999"), SPAN_LIT("+49309999"), SPAN_LIT("") };
+
+	(void)state;
+	assert_int_equal(shed_set(to, 1000, spared, 3), 0);
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (passed(cases[i].text, 20) != (cases[i].is_passed ? 20 : 0))
+			fail_msg("%s", cases[i].text);
+	assert_int_equal(shed_set(to, 1000, spared, 6), 0);
+	assert_int_equal(passed("INVITE sip:+4930999@192.0.2.1" REST, 20), 20); // eight characters
+	assert_int_equal(passed("INVITE sip:+49309999@192.0.2.1" REST, 20), 0);
+}
+
+static void as_many_as_wanted(void **state)
+{
+	(void)state;
+	assert_int_equal(shed_set(to, 750, NULL, 0), 0);
+	assert_in_range(passed("INVITE sip:100@192.0.2.1" REST, 4000), 860, 1140); // 5 deviations
+	assert_int_equal(shed_set(to, 0, NULL, 0), 0);
+	assert_int_equal(passed("INVITE sip:100@192.0.2.1" REST, 100), 100);
+	assert_int_equal(shed_set(to, 0, NULL, 0), 0); // nothing there to take away
+}
+
+static void as_many_numbers_as_fit(void **state)
+{
+	struct span spared[SHED_SPARED_MAX + 1];
+
+	(void)state;
+	for (uint32_t i = 0; i <= SHED_SPARED_MAX; i++)
+		spared[i] = i < SHED_SPARED_MAX ? SPAN_LIT("12345678") : SPAN_LIT("112");
+	assert_int_equal(shed_set(to, 1000, spared, SHED_SPARED_MAX + 1), 0);
+	assert_int_equal(passed("INVITE sip:12345678@192.0.2.1" REST, 10), 10);
+	assert_int_equal(passed("INVITE sip:112@192.0.2.1" REST, 10), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(only_new_calls),
+		TEST(as_many_as_wanted),
+		TEST(as_many_numbers_as_fit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
