@@ -78,12 +78,14 @@ static void turn_sleep(struct worker *worker)
 static void worker_turn(struct worker *worker)
 {
 	turn_begin(worker);
+	worker_overload_begin(worker);
 	worker_receive(worker);
 	worker_streams_receive(worker);
 	worker_take(worker);
 	worker_resolver_run(worker);
 	core_run_timers(worker->core, &worker->env);
 	worker_mailbox_run(&worker->mailbox, worker);
+	worker_overload_end(worker);
 	turn_drain(worker);
 	worker_flush(worker);
 	flow_writer_run(worker->env.flows, worker->env.now_ms);
@@ -175,6 +177,7 @@ static int parts_open(struct worker *worker, const struct worker_params *params)
 	};
 
 	rng_init_system(&worker->rng);
+	worker_overload_open(worker, now_ms);
 	worker->core = core_new(&core);
 	worker->env.flows = flow_writer_new(&flows, now_ms);
 	worker->env.outbox = outbox_new(OUTBOX_ENTRIES, OUTBOX_BYTES);

@@ -3,6 +3,7 @@
 
 #include "net/resolver.h"
 #include "net/stream.h"
+#include "net/overload.h"
 #include "net/udp.h"
 #include "worker.h"
 #include "worker_command.h"
@@ -20,6 +21,7 @@ struct worker_listener {
 	bool is_polled;    // poll is initialised
 	bool is_readable;  // libuv reported it; read in the next turn
 	bool is_blocked;   // waits until the socket is writable
+	uint32_t shed_permille; // as its filter has it
 };
 
 struct worker_ended {
@@ -69,6 +71,8 @@ struct worker {
 	uint64_t hangup_ms;                // last core_hangup_all() while draining
 	bool is_more;                      // work is left over: turn again at once
 	struct worker_ended ended;
+	struct overload overload;
+	uint64_t calls_begun;              // the core's counter at the beginning of the turn
 
 	// writer: any thread, reader: the worker
 	alignas(64) struct worker_mailbox mailbox;
@@ -79,6 +83,12 @@ struct worker {
 	alignas(64) struct net_metrics metrics;
 	_Atomic bool is_drained;
 };
+
+// worker_overload.c
+void worker_overload_open(struct worker *worker, uint64_t now_ms);
+void worker_overload_arrival(struct worker *worker, uint64_t unix_ns); // of a batch's oldest
+void worker_overload_begin(struct worker *worker); // before the core sees a message of this turn
+void worker_overload_end(struct worker *worker);   // after the last one
 
 // worker_io.c: sockets, dispatch and the outbox.
 int worker_io_open(struct worker *worker, const struct config *config);

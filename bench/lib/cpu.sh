@@ -61,3 +61,29 @@ cpu_trial() {
 		     stranger_share: ([0, ($all - $subject - $helpers - $own) / ($seconds * 1e9)] | max)}' \
 		"$LAB_DIR/blast.json"
 }
+
+# cpu_cap_open PERCENT: $cpu_subjects get that share of a core, in slices short enough for their buffers;
+# 0 = no limit. The period is not in step with the clock tick of 4 ms; a quota is 1 ms at least.
+cpu_cap_open() {
+	local period_us=4300 quota_us pid
+	cpu_cap_dir=
+	[ "$1" -gt 0 ] || return 0
+	quota_us=$((period_us * $1 / 100))
+	[ $quota_us -ge 1000 ] || { quota_us=1000 && period_us=$((100000 / $1)); }
+	if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+		cpu_cap_dir=/sys/fs/cgroup/$LAB_ID
+		echo +cpu >/sys/fs/cgroup/cgroup.subtree_control && mkdir "$cpu_cap_dir" &&
+			echo "$quota_us $period_us" >"$cpu_cap_dir/cpu.max"
+	else
+		cpu_cap_dir=/sys/fs/cgroup/cpu/$LAB_ID
+		mkdir "$cpu_cap_dir" && echo $period_us >"$cpu_cap_dir/cpu.cfs_period_us" &&
+			echo $quota_us >"$cpu_cap_dir/cpu.cfs_quota_us"
+	fi || return 1
+	for pid in $cpu_subjects; do echo "$pid" >"$cpu_cap_dir/cgroup.procs" || return 1; done
+}
+
+# After the programs in it have gone.
+cpu_cap_close() {
+	[ -n "${cpu_cap_dir:-}" ] && [ -d "$cpu_cap_dir" ] || return 0
+	lab_wait_for 5 rmdir "$cpu_cap_dir"
+}

@@ -31,3 +31,8 @@ uint64_t clock_unix_ms(void)
 {
 	return read_ns(CLOCK_REALTIME) / NS_PER_MS;
 }
+
+uint64_t clock_unix_ns(void)
+{
+	return read_ns(CLOCK_REALTIME);
+}

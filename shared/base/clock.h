@@ -13,3 +13,4 @@ uint64_t clock_mono_ns(void);
 uint64_t clock_mono_ms(void);
 uint64_t clock_boot_ns(void); // CLOCK_BOOTTIME: goes on while the machine is suspended
 uint64_t clock_unix_ms(void);
+uint64_t clock_unix_ns(void);

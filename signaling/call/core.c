@@ -340,6 +340,33 @@ static bool is_bound(const struct core_env *env, const struct core_message *mess
 			env->config->realms[message->listener >> 8].latching == CONFIG_LATCH_LEARN);
 }
 
+// Too many new calls: as many as the conductor allows go on, the rest must cost next to nothing.
+// Emergency calls, living calls and what a transaction knows already are none of these.
+static bool shed_new_call(struct core *core, const struct sip_turn *turn,
+	const struct sip_received *in)
+{
+	struct core_env *env = core_env_of(turn);
+	const struct sip_msg *msg = in->msg;
+
+	if (!env->is_overloaded || !msg->is_request || msg->method != SIP_METHOD_INVITE ||
+		!span_is_empty(msg->to.tag) || sip_transactions_knows(core->txs, msg) ||
+		emergency_is(env, in->hop.listener >> 8, msg))
+		return false;
+	if (env->calls_left) {
+		env->calls_left--;
+		return false;
+	}
+	if (env->refusals_left) {
+		env->refusals_left--;
+		CORE_COUNT(core, refused_overload);
+		sip_reply_stateless(core->txs, turn, in, 503, SPAN_NONE);
+	} else {
+		env->calls_dropped++;
+		CORE_COUNT(core, dropped_overload);
+	}
+	return true;
+}
+
 void core_receive(struct core *core, struct core_env *env, const struct core_message *message)
 {
 	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
@@ -364,6 +391,8 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 		sip_reply_stateless(core->txs, &turn, &in, 400, SPAN_LIT("Ambiguous Call-ID"));
 		return;
 	}
+	if (shed_new_call(core, &turn, &in))
+		return;
 	sip_transactions_receive(core->txs, &turn, &in);
 	core_reap(core);
 }

@@ -10,8 +10,8 @@
 #define TOKEN_LEN  24u // SIP_TOKEN_LEN: user parts of our own Contacts
 #define LENGTH_MIN (USER + TOKEN_LEN + 1u) // shorter ones are no requests; loads must not fail
 #define PASS       0xffffffffu
-// Loads and compares for a number of 8 characters and the '@' behind it: 4, 4 and 1 bytes.
-#define PROGRAM_MAX (24u + SHED_SPARED_MAX * 7u)
+// A number of 7 characters takes three loads and compares, the end of any takes four instructions.
+#define PROGRAM_MAX (27u + SHED_SPARED_MAX * 10u)
 
 struct program {
 	struct sock_filter code[PROGRAM_MAX];
@@ -46,27 +46,28 @@ static uint32_t word_of(const char *text, uint32_t len)
 	return word;
 }
 
-// Passes when the user part is exactly that number: one load and compare for each 4, 2 or 1 bytes.
+// Passes when the user part is that number, with or without parameters: one load and compare for
+// each 4, 2 or 1 bytes, and one for what ends it. A compare that fails goes behind all of it.
 static void emit_spare(struct program *p, struct span number)
 {
-	char text[SHED_NUMBER_MAX + 1];
-	uint16_t begin = p->len;
-	uint32_t len = number.len + 1;
+	uint16_t compares[SHED_NUMBER_MAX];
+	uint32_t count = 0;
 
-	memcpy(text, number.ptr, number.len);
-	text[number.len] = '@';
-	for (uint32_t at = 0; at < len;) {
-		uint32_t step = len - at >= 4 ? 4 : len - at >= 2 ? 2 : 1;
+	for (uint32_t at = 0; at < number.len;) {
+		uint32_t left = number.len - at;
+		uint32_t step = left >= 4 ? 4 : left >= 2 ? 2 : 1;
 		uint16_t load = step == 4 ? BPF_W : step == 2 ? BPF_H : BPF_B;
 		emit(p, (uint16_t)(BPF_LD | load | BPF_ABS), USER + at);
-		emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, word_of(text + at, step), 0);
+		compares[count++] = p->len;
+		emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, word_of(number.ptr + at, step), 0);
 		at += step;
 	}
+	emit(p, BPF_LD | BPF_B | BPF_ABS, USER + number.len);
+	p->code[p->len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, '@', 1, 0);
+	emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, ';', 1);
 	emit(p, BPF_RET | BPF_K, PASS);
-	// A compare that fails goes behind the number.
-	for (uint16_t i = begin; i < p->len; i++)
-		if (BPF_CLASS(p->code[i].code) == BPF_JMP)
-			p->code[i].jf = (uint8_t)(p->len - i - 1);
+	while (count-- > 0)
+		p->code[compares[count]].jf = (uint8_t)(p->len - compares[count] - 1);
 }
 
 static void build(struct program *p, uint32_t permille, const struct span *spared, uint32_t count)
@@ -82,9 +83,12 @@ static void build(struct program *p, uint32_t permille, const struct span *spare
 	emit(p, BPF_LD | BPF_B | BPF_ABS, USER + TOKEN_LEN);
 	emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, '@', 1);
 	emit(p, BPF_RET | BPF_K, PASS);
-	for (uint32_t i = 0; i < count && i < SHED_SPARED_MAX; i++)
-		if (spared[i].len > 0 && spared[i].len <= SHED_NUMBER_MAX)
-			emit_spare(p, spared[i]);
+	// An escape may hide any number.
+	emit(p, BPF_LD | BPF_B | BPF_ABS, USER);
+	emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, '%', 1);
+	emit(p, BPF_RET | BPF_K, PASS);
+	for (uint32_t i = 0; i < count; i++)
+		emit_spare(p, spared[i]);
 	emit(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM));
 	emit_jump(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)(permille * (UINT32_MAX / 1000ull)), 1);
 	emit(p, BPF_RET | BPF_K, PASS);
@@ -101,6 +105,11 @@ int shed_set(int fd, uint32_t permille, const struct span *spared, uint32_t coun
 			return 0;
 		return errno == ENOENT ? 0 : -errno;
 	}
+	if (count > SHED_SPARED_MAX)
+		return -E2BIG;
+	for (uint32_t i = 0; i < count; i++)
+		if (spared[i].len == 0 || spared[i].len > SHED_NUMBER_MAX)
+			return -EINVAL;
 	build(&p, permille < 1000 ? permille : 1000, spared, count);
 	struct sock_fprog program = { .len = p.len, .filter = p.code };
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno

@@ -10,9 +10,10 @@
 
 #include <stdint.h>
 
-#define SHED_SPARED_MAX 16u // numbers
+#define SHED_SPARED_MAX 32u // numbers
 #define SHED_NUMBER_MAX 8u  // characters of one
 
-// Drops `permille` of the new calls at random; 0 takes the filter away. `spared` are user parts that
-// are never dropped; longer or more than the limits are left out. 0 or -errno of setsockopt(2).
+// Drops `permille` of the new calls at random; 0 takes the filter away. `spared` are user parts
+// that are never dropped. 0; -E2BIG: too many; -EINVAL: one is empty or too long; -errno of
+// setsockopt(2). After an error the socket has what it had before.
 int shed_set(int fd, uint32_t permille, const struct span *spared, uint32_t count);

@@ -47,6 +47,8 @@ static int set_options(int fd, int family, const struct udp_options *options)
 	if (rc < 0)
 		return rc;
 	rc = set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+	if (rc == 0)
+		rc = set_int(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
 	if (rc < 0)
 		return rc;
 	if (options->buffer_bytes > 0)

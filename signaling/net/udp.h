@@ -34,6 +34,7 @@ void udp_close(struct udp_socket *socket);
 struct udp_datagram {
 	struct addr source;
 	struct span data; // borrowed until the next udp_receive() with the same batch
+	uint64_t unix_ns; // when the kernel got it, 0 = it did not say
 };
 
 struct udp_batch; // receive buffers, one per worker

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 
-#define CONTROL_BYTES CMSG_SPACE(sizeof(uint32_t)) // SO_RXQ_OVFL
+// SO_RXQ_OVFL and SO_TIMESTAMPNS
+#define CONTROL_BYTES (CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(sizeof(struct timespec)))
 
 struct udp_batch {
 	struct mmsghdr headers[UDP_BATCH];
@@ -56,17 +58,29 @@ static void batch_arm(struct udp_batch *batch)
 	}
 }
 
-static void count_kernel_drops(struct udp_socket *socket, struct msghdr *header,
+static void count_kernel_drops(struct udp_socket *socket, const struct cmsghdr *c,
 	struct net_metrics *metrics)
 {
+	uint32_t total;
+	memcpy(&total, CMSG_DATA(c), sizeof(total));
+	metric_add(&metrics->kernel_drops, total - socket->drops_seen);
+	socket->drops_seen = total;
+}
+
+// What the kernel says beside the data. Returns the datagram's time of arrival.
+static uint64_t read_control(struct udp_socket *socket, struct msghdr *header,
+	struct net_metrics *metrics)
+{
+	struct timespec at = { 0 };
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_RXQ_OVFL)
+		if (c->cmsg_level != SOL_SOCKET)
 			continue;
-		uint32_t total;
-		memcpy(&total, CMSG_DATA(c), sizeof(total));
-		metric_add(&metrics->kernel_drops, total - socket->drops_seen);
-		socket->drops_seen = total;
+		if (c->cmsg_type == SO_RXQ_OVFL)
+			count_kernel_drops(socket, c, metrics);
+		else if (c->cmsg_type == SO_TIMESTAMPNS)
+			memcpy(&at, CMSG_DATA(c), sizeof(at));
 	}
+	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
 }
 
 static bool datagram_accept(struct udp_batch *batch, uint32_t i, struct udp_datagram *out,
@@ -101,7 +115,8 @@ uint32_t udp_receive(struct udp_socket *socket, struct udp_batch *batch,
 	metric_add(&metrics->received, (uint64_t)n);
 	uint32_t good = 0;
 	for (uint32_t i = 0; i < (uint32_t)n; i++) {
-		count_kernel_drops(socket, &batch->headers[i].msg_hdr, metrics);
+		batch->good[good].unix_ns =
+			read_control(socket, &batch->headers[i].msg_hdr, metrics);
 		if (datagram_accept(batch, i, &batch->good[good], metrics))
 			good++;
 	}

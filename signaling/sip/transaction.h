@@ -151,6 +151,9 @@ void sip_transactions_send_failed(struct sip_transactions *txs, const struct sip
 uint64_t sip_transactions_next_ms(const struct sip_transactions *txs);
 const struct sip_transaction_metrics *sip_transactions_metrics(const struct sip_transactions *txs);
 
+// Whether a request belongs to a server transaction that exists: a retransmission.
+bool sip_transactions_knows(const struct sip_transactions *txs, const struct sip_msg *request);
+
 // Answers a request without a transaction (parse faults, refusals at the door). The To tag is
 // keyed, so that the ACK of an INVITE so refused is absorbed by sip_transactions_receive().
 // `reason` empty = the usual phrase. Does nothing for ACK and responses.

@@ -53,6 +53,12 @@ struct sip_hop server_hop(struct sip_transactions *txs, const struct sip_turn *t
 	return hop;
 }
 
+bool sip_transactions_knows(const struct sip_transactions *txs, const struct sip_msg *request)
+{
+	struct tx_key key = server_key(txs, request, method_wanted(request));
+	return tx_lookup(txs, &key) != NULL;
+}
+
 // Stateless answers ----------
 
 static void reply_send(struct sip_transactions *txs, const struct sip_turn *turn,

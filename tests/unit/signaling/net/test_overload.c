@@ -145,7 +145,8 @@ static void some_hope_is_always_left(void **state)
 	overload_init(&overload, now_ms);
 	for (uint32_t i = 0; i < 1000; i++) {
 		overload_note_delay(&overload, 1000000);
-		overload_note_use(&overload, &(struct overload_use){ .refused = 50, .dropped = 9000 });
+		overload_note_use(&overload,
+			&(struct overload_use){ .refused = 50, .dropped = 9000 });
 		now_ms += OVERLOAD_INTERVAL_MS;
 		overload_run(&overload, now_ms);
 	}
