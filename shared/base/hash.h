@@ -11,8 +11,8 @@ struct hash_key {
 
 uint64_t hash_sip(const struct hash_key *key, const void *data, size_t len);
 
-// SipHash-2-4 with 128 bits of output, over bytes that come in pieces. Where one piece ends does not
-// count: who hashes several texts hashes their lengths, too.
+// SipHash-2-4 with 128 bits of output, over bytes that come in pieces. Where one piece ends does
+// not count: who hashes several texts hashes their lengths, too.
 struct hash_stream {
 	uint64_t v[4];
 	uint64_t tail; // bytes that are no whole word yet, lowest first

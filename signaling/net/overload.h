@@ -3,8 +3,9 @@
 // The measure is how long datagrams wait in the sockets: while they do, a rate of new calls is kept
 // below which the wait vanishes, found by small steps up and larger ones down (RFC 6357 5.4). What
 // comes beyond it is refused (503, Retry-After), at most as often as calls are taken, because each
-// refusal costs a tenth of a call; the rest is left to the sockets' filters (net/shed.h), which cost
-// nearly nothing, and to the callers' repetitions. Requests of living calls are never counted here.
+// refusal costs a tenth of a call. The rest is left to the filters of the sockets (net/shed.h),
+// which cost nearly nothing, and to the callers' repetitions. Requests of living calls are never
+// counted here.
 //
 // Pure: time and measurements are arguments. One per worker, its thread only.
 #pragma once
