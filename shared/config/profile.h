@@ -19,6 +19,10 @@ enum profile_refer { PROFILE_REFER_HANDLE, PROFILE_REFER_PASS, PROFILE_REFER_REJ
 enum profile_redirect { PROFILE_REDIRECT_REJECT, PROFILE_REDIRECT_FOLLOW, PROFILE_REDIRECT_PASS };
 
 enum profile_reliable { PROFILE_RELIABLE_AUTO, PROFILE_RELIABLE_REQUIRE, PROFILE_RELIABLE_OFF };
+enum profile_session { PROFILE_SESSION_ACCEPT, PROFILE_SESSION_REQUIRE, PROFILE_SESSION_OFF };
+// By the roles in the first INVITE.
+enum profile_refresher { PROFILE_REFRESHER_AUTO, PROFILE_REFRESHER_UAC, PROFILE_REFRESHER_UAS };
+enum profile_late_offer { PROFILE_LATE_OFFER_PASS, PROFILE_LATE_OFFER_CONVERT };
 enum profile_early_media { PROFILE_EARLY_MEDIA_NEWEST, PROFILE_EARLY_MEDIA_FIRST };
 
 // Keys `flow` (profile_flow.c): who does what in a call: timers, 100rel, transfer, redirection.
@@ -27,6 +31,12 @@ struct profile_flow {
 	uint32_t redirect;      // enum profile_redirect, of the leg that a 3xx comes by
 	uint32_t reliable;      // enum profile_reliable, RFC 3262
 	uint32_t early_media;   // enum profile_early_media, where the peer forks
+	uint32_t late_offer;    // enum profile_late_offer, of calls to the peer
+	uint32_t session_mode;  // enum profile_session, RFC 4028
+	uint32_t session_expires_ms; // that we ask for, 0 = 30 minutes
+	uint32_t session_min_ms;     // below it 422
+	uint32_t session_refresher;  // enum profile_refresher
+	uint32_t duration_max_ms;    // of a call, 0 = no limit
 };
 
 #define PROFILE_CODECS_MAX 32u // in each list

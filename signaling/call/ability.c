@@ -45,6 +45,7 @@ static bool is_served(const struct config_profile *profile, enum option_tag opti
 	case OPTION_NOREFERSUB:
 		return true;
 	case OPTION_TIMER:
+		return profile->flow.session_mode != PROFILE_SESSION_OFF;
 	case OPTION_COUNT:
 		break;
 	}

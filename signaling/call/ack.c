@@ -51,9 +51,12 @@ void ack_receive(struct call *call, const struct sip_turn *turn, enum call_side 
 	if (call->state == CALL_STATE_ANSWERED)
 		call->state = CALL_STATE_CONNECTED;
 	bool is_late = invite->is_late && !call->is_finished;
+	bool is_converted = invite->is_converted && !call->is_finished;
 	acknowledged(call, turn);
 	if (is_late)
 		relay_late_answer(call, turn, msg);
+	else if (is_converted)
+		late_take_ack(call, turn, msg);
 	call_settle(call);
 }
 

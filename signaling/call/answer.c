@@ -52,6 +52,7 @@ void answer_caller(struct call *call, const struct sip_turn *turn, uint16_t stat
 	call->invite.is_answered = true;
 	CORE_COUNT(call->core, calls_answered);
 	silence_watch(call, env);
+	limit_watch(call, env);
 	leg_respond(call, turn, call->invite.server, &response);
 }
 
@@ -68,6 +69,7 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 		call_hangup(call, turn, &hangup);
 		return;
 	}
+	session_hear_answer(&call->legs[CALL_LEG_B], turn, msg);
 	if (call->transfer && !invite->server) {
 		transfer_answered(call, turn, msg);
 		return;
@@ -126,6 +128,9 @@ void answer_response(struct call *call, const struct sip_turn *turn, const struc
 	} else if (msg->status < 300) {
 		timer_stop(call->core->wheel, &call->ring_timer);
 		relay_answer(call, turn, msg);
+	} else if (msg->status == 422 && session_raise(&call->legs[CALL_LEG_B], msg) &&
+		invite_send_again(call, turn)) {
+		invite->is_final = false;
 	} else if (msg->status == 503 && invite_try_next(call, turn)) {
 		invite->is_final = false;
 	} else {

@@ -96,9 +96,11 @@ static void release(struct call *call)
 	timer_stop(core->wheel, &call->host_timer);
 	timer_stop(core->wheel, &call->media_timer);
 	timer_stop(core->wheel, &call->reliable.timer);
+	timer_stop(core->wheel, &call->limit_timer);
 	call->reliable.final_due = 0;
 	target_forget(call);
 	for (uint32_t side = 0; side < CALL_LEGS; side++) {
+		timer_stop(core->wheel, &call->session_timers[side]);
 		trunk_give(core->trunks, call->legs[side].trunk_slot);
 		call->legs[side].trunk_slot = TRUNK_NONE;
 	}
@@ -176,7 +178,11 @@ void core_reap(struct core *core)
 		core->dead = call->next;
 		CHECK(!timer_is_armed(&call->ring_timer) && !timer_is_armed(&call->host_timer) &&
 			!timer_is_armed(&call->media_timer) &&
-			!timer_is_armed(&call->reliable.timer));
+			!timer_is_armed(&call->reliable.timer) &&
+			!timer_is_armed(&call->limit_timer) &&
+			!timer_is_armed(&call->session_timers[CALL_LEG_A]) &&
+			!timer_is_armed(&call->session_timers[CALL_LEG_B]));
+		relay_forget_all(call);
 		fork_free_all(call);
 		arena_fini(&call->arena);
 		core->emergency_calls -= call->is_emergency;

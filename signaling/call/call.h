@@ -13,6 +13,7 @@
 #include "call/media.h"
 #include "call/offer.h"
 #include "call/reliable.h"
+#include "call/session.h"
 #include "call/summary.h"
 #include "call/target.h"
 #include "sip/dialog.h"
@@ -42,6 +43,7 @@ struct call_leg {
 	uint32_t profile;        // index, the trunk's
 	char uuid[CALL_UUID_LEN];// of the far end (RFC 7989), [0] = 0: not known yet
 	struct leg_ability ability;
+	struct leg_session session;
 	uint32_t trunk_slot;     // counted in the trunk table, TRUNK_NONE = not counted
 	char trunk[CALL_NAME_MAX];
 	struct sip_text sdp_sent;    // last session description that the far end was sent
@@ -58,6 +60,8 @@ struct call_leg {
 struct call_invite {
 	bool is_active;          // no other INVITE is taken meanwhile: 491
 	bool is_quiet;           // its 1xx do not cross: they would have to be reliable
+	bool is_refresh;         // our own, to the leg that is not `from`, for its session timer
+	bool is_converted;       // it had no offer, we made one: the ACK answers what was answered
 	bool is_late;            // it had no offer: the 2xx has one, the ACK answers (RFC 3264 5)
 	bool is_final;           // the client side has its final answer
 	bool is_answered;        // 2xx went to `from`, its ACK is awaited
@@ -97,6 +101,8 @@ struct call {
 
 	struct timer ring_timer; // the caller waits no longer
 	struct timer host_timer; // the target is silent: try the next one
+	struct timer session_timers[CALL_LEGS];
+	struct timer limit_timer;// the call has lasted long enough
 	struct timer media_timer;// answered: when to look for media again
 	struct call_targets targets; // of the first INVITE
 	struct invite_pending *pending; // the INVITE that waits for a name, NULL = it went on

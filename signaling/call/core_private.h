@@ -173,6 +173,8 @@ void invite_originate(struct call *call, const struct sip_turn *turn,
 	const struct route_decision *route);
 // An INVITE went out, first or later one: limits.ring_timeout_ms begins.
 void invite_watch(struct call *call, const struct core_env *env);
+// To the same host, which asked for something else in it. False: it could not be sent.
+bool invite_send_again(struct call *call, const struct sip_turn *turn);
 // True: the next target is tried, or looked up.
 bool invite_try_next(struct call *call, const struct sip_turn *turn);
 // What target_next() waited for has come: call->targets.
@@ -184,7 +186,16 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 // Goes on as an INVITE where the far end knows no UPDATE; the offer is open. False: it could not be
 // sent, nothing has changed.
 bool reinvite_for_update(struct call *call, const struct sip_turn *turn, struct relay *update);
+// With the description that the far end of `side` knows, for its session timer alone. False:
+// another INVITE is pending, or tables are full.
+bool reinvite_refresh(struct call *call, const struct sip_turn *turn, enum call_side side);
 void reinvite_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure);
+// late.c: an offer in place of the one that the caller did not make.
+bool late_is_converted(const struct call *call, const struct core_env *env);
+struct span late_make_offer(struct call *call); // valid until core->extra is used again
+void late_take_ack(struct call *call, const struct sip_turn *turn, const struct sip_msg *ack);
+// limit.c: the call was answered, now or before it came here.
+void limit_watch(struct call *call, const struct core_env *env);
 // early.c: provisional responses to the first INVITE.
 void early_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
 // Its 2xx: whose dialog it is, as fork_take(), and what it says of the session.

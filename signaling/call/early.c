@@ -16,7 +16,8 @@ static bool take_answer(struct call *call, const struct core_env *env, struct sp
 	if (!call->offer.is_open || call->offer.from != CALL_LEG_A)
 		return false;
 	// Kept for the case that this fork wins: its 2xx will not say it again.
-	if (is_reliable && !call_set_text(call, &call->fork.answer, sdp))
+	if ((is_reliable || call->invite.is_converted) &&
+		!call_set_text(call, &call->fork.answer, sdp))
 		CORE_COUNT(call->core, arena_full);
 	if (flow->early_media == PROFILE_EARLY_MEDIA_FIRST && call->media_fork &&
 		call->media_fork != call->fork.number)
@@ -62,7 +63,8 @@ static void tell_caller(struct call *call, const struct sip_turn *turn,
 	bool is_demanded = reliable_is_demanded(call, turn);
 
 	// To an INVITE without an offer the first reliable answer must bring one.
-	bool is_premature = call->invite.is_late && !reliable->is_settled && !reliable->is_offered;
+	bool is_premature = call->invite.is_converted ||
+		(call->invite.is_late && !reliable->is_settled && !reliable->is_offered);
 	if (!is_premature && (is_demanded || (answer->rseq && reliable_is_possible(call, turn)))) {
 		reliable_send(call, turn, answer, parts);
 		return;
@@ -117,7 +119,7 @@ void early_response(struct call *call, const struct sip_turn *turn, const struct
 	if (rseq)
 		answer.fork = call->fork.number;
 	body_read(call, core_env_of(turn), CALL_LEG_B, msg, &body);
-	answer.has_body = take_body(call, turn, body.sdp, rseq != 0);
+	answer.has_body = take_body(call, turn, body.sdp, rseq != 0) && !call->invite.is_converted;
 	tell_caller(call, turn, &answer, body.parts);
 }
 
@@ -133,6 +135,11 @@ enum offer_result early_take_answer(struct call *call, const struct core_env *en
 	struct span sdp)
 {
 	struct call_invite *invite = &call->invite;
+
+	// It is the offer of our own 2xx, and needed once more.
+	if (invite->is_converted && !span_is_empty(sdp) &&
+		!call_set_text(call, &call->fork.answer, sdp))
+		CORE_COUNT(call->core, arena_full);
 	bool is_told = !span_is_empty(call->fork.answer.text);
 
 	if (invite->is_late && call->reliable.is_settled) {
@@ -145,7 +152,7 @@ enum offer_result early_take_answer(struct call *call, const struct core_env *en
 			offer_receive(call, env, CALL_LEG_B, sdp);
 	if (!call->offer.is_open)
 		return OFFER_OK;
-	if (is_told && call->media_fork == call->fork.number) {
+	if (is_told && !invite->is_converted && call->media_fork == call->fork.number) {
 		offer_close(call);
 		return OFFER_OK;
 	}

@@ -92,6 +92,7 @@ static void put_leg(struct draft *draft, const struct call *call, enum call_side
 	to->acked_cseq = leg->acked_cseq;
 	to->allowed = leg->ability.allowed;
 	to->supported = leg->ability.supported;
+	to->session = leg->session.interval_s << 1 | leg->session.is_ours;
 }
 
 static Muga__State__Port *put_port(struct draft *draft, const struct media_stream *stream,

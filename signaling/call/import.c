@@ -182,6 +182,10 @@ static int take_leg(struct import *im, enum call_side side, const Muga__State__L
 	leg->profile = config->trunks[trunk].profile;
 	leg->ability = (struct leg_ability){ .allowed = from->allowed,
 		.supported = from->supported };
+	if (from->session >> 1 > SESSION_MOST_S)
+		return -EINVAL;
+	leg->session.interval_s = from->session >> 1;
+	leg->session.is_ours = from->session & 1;
 	leg->hop.listener = listener_make(config->trunks[trunk].realm, from->listener);
 	leg->hop.connection = from->connection;
 	leg->hop.is_bound = from->flags & RECORD_LEG_BOUND;
@@ -349,6 +353,9 @@ static int import(struct import *im)
 	}
 	CORE_COUNT(im->core, calls_moved_in);
 	silence_watch(im->call, im->env);
+	limit_watch(im->call, im->env);
+	for (uint32_t side = 0; side < CALL_LEGS; side++)
+		session_resume(&im->call->legs[side], im->env->now_ms);
 	uint64_t heard_ms = to_mono(im->env, from->heard_ms);
 	im->call->heard_ms = heard_ms;
 	return 0;

@@ -85,6 +85,11 @@ static bool send_invite(struct call *call, const struct sip_turn *turn)
 	return true;
 }
 
+bool invite_send_again(struct call *call, const struct sip_turn *turn)
+{
+	return send_invite(call, turn);
+}
+
 // A target of the other family needs media addresses of its own. False: there are none.
 static bool renew_offer(struct call *call, const struct core_env *env, const struct addr *before)
 {
@@ -238,6 +243,7 @@ static bool init_leg_a(struct setup *s)
 	leg->profile = s->env->config->trunks[s->from_trunk].profile;
 	ability_learn(leg, s->in->msg);
 	reliable_begin(s->call, s->in->msg);
+	session_hear_request(leg, s->in->msg);
 	// From and To as they came, whatever rules made of them: the far end knows no others.
 	if (sip_dialog_init_uas(&leg->dialog, &s->call->arena, &s->core->msg, tag) < 0)
 		return false;
@@ -342,15 +348,20 @@ static void setup_media(struct setup *s)
 
 	if (!call_set_text(call, &call->passed_parts, s->body.parts))
 		CORE_COUNT(call->core, parts_lost);
+	if (span_is_empty(s->body.sdp) && late_is_converted(call, s->env)) {
+		invite->is_converted = true;
+		s->body.sdp = late_make_offer(call);
+		CORE_COUNT(call->core, offers_made);
+	}
 	invite->is_late = span_is_empty(s->body.sdp);
+	if (target_has_next(call, s->env) && !call_set_text(call, &call->offer_text, s->body.sdp))
+		CORE_COUNT(call->core, arena_full);
 	if (!invite->is_late)
 		result = offer_receive(call, s->env, CALL_LEG_A, s->body.sdp);
 	if (result != OFFER_OK) {
 		setup_fail(s, result == OFFER_NO_PORTS ? 503 : 488, CALL_CAUSE_MEDIA_REFUSED);
 		return;
 	}
-	if (target_has_next(call, s->env) && !call_set_text(call, &call->offer_text, s->body.sdp))
-		CORE_COUNT(call->core, arena_full);
 	call->state = CALL_STATE_CALLING;
 	if (!send_invite(call, s->turn)) {
 		setup_fail(s, 503, CALL_CAUSE_INTERNAL);
@@ -546,11 +557,9 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 	}
 	if (!decide(&s, from, to) || !read_body(&s))
 		return;
-	if (refuse_unable(&s))
+	if (refuse_unable(&s) || session_refuse(core, turn, tx, in->msg,
+		    config_profile(s.env->config, s.env->config->trunks[s.from_trunk].profile)))
 		return;
-	if (s.env->is_draining) {
-}
-
 	if (s.env->is_draining && !s.is_emergency) {
 		CORE_COUNT(core, refused_draining);
 		refuse_busy(core, turn, tx);

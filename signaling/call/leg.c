@@ -120,6 +120,9 @@ static bool build_request(struct call *call, const struct sip_turn *turn,
 	sip_dialog_put_request(&leg->dialog, &w, &head);
 	if (is_target_refresh(request->method))
 		put_self(&w, call, request->side, turn, request->method);
+	if (request->method == SIP_METHOD_INVITE ||
+		(request->method == SIP_METHOD_UPDATE && call->answered_ms))
+		session_put_request(&w, leg, turn);
 	if (request->method == SIP_METHOD_INVITE && !call->answered_ms)
 		ability_put_require(&w, call, turn);
 	if (request->method == SIP_METHOD_INVITE)
@@ -306,6 +309,9 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	sip_server_put_head(tx, &w, response->status, edit_phrase(profile, response->status));
 	if (is_target_refresh(method) && response->status > 100 && response->status < 300)
 		put_self(&w, call, side, turn, method);
+	if (response->status / 100 == 2 && call->answered_ms &&
+		(method == SIP_METHOD_INVITE || method == SIP_METHOD_UPDATE))
+		session_put_answer(&w, &call->legs[side], turn);
 	session_id_put(&w, call, side);
 	edit_put_agent(&w, profile, false);
 	if (method == SIP_METHOD_INVITE && response->status < 300)

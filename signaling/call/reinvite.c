@@ -55,11 +55,14 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 		return;
 	}
 	if (refuse_extensions(core, turn, tx, in->msg,
-		    config_profile(core_env_of(turn)->config, call->legs[side].profile)))
+		    config_profile(core_env_of(turn)->config, call->legs[side].profile)) ||
+		session_refuse(core, turn, tx, in->msg,
+			config_profile(core_env_of(turn)->config, call->legs[side].profile)))
 		return;
 	CORE_COUNT(core, reinvites);
 	sip_dialog_refresh_target(&call->legs[side].dialog, in->msg);
 	ability_learn(&call->legs[side], in->msg);
+	session_hear_request(&call->legs[side], in->msg);
 	bool is_quiet = ability_requires(in->msg, OPTION_100REL);
 	call->invite = (struct call_invite){ .is_active = true, .from = side, .server = tx,
 		.server_cseq = in->msg->cseq.number, .is_quiet = is_quiet };
@@ -96,6 +99,63 @@ bool reinvite_for_update(struct call *call, const struct sip_turn *turn, struct 
 	return true;
 }
 
+bool reinvite_refresh(struct call *call, const struct sip_turn *turn, enum call_side side)
+{
+	struct call_leg *leg = &call->legs[side];
+	struct leg_request request = { .side = side, .method = SIP_METHOD_INVITE,
+		.body = sip_body_sdp(leg->sdp_sent.text) };
+
+	if (call->invite.is_active || call->offer.is_open)
+		return false;
+	request.cseq = sip_dialog_next_cseq(&leg->dialog);
+	struct sip_tx *client = leg_send(call, turn, &request);
+	if (!client)
+		return false;
+	call->invite = (struct call_invite){ .is_active = true, .is_refresh = true,
+		.from = call_other(side), .client = client, .client_cseq = request.cseq };
+	invite_watch(call, core_env_of(turn));
+	return true;
+}
+
+// The far end says again what is in force: it was offered nothing new.
+static void take_refreshed(struct call *call, const struct sip_turn *turn,
+	const struct sip_msg *msg)
+{
+	struct call_invite *invite = &call->invite;
+	enum call_side side = call_other(invite->from);
+
+	invite->is_active = false;
+	if (msg->status < 300)
+		leg_send_ack(call, turn, side, invite->client_cseq, SPAN_NONE);
+	session_refreshed(&call->legs[side], turn, msg);
+	if (msg->status != 408 && msg->status != 481)
+		return;
+	struct call_hangup hangup = { .cause = CALL_CAUSE_DEAD_DIALOG, .code = msg->status };
+	call_hangup(call, turn, &hangup);
+}
+
+// The other side of a relayed INVITE wants a longer session: it gets it, nobody else hears of it.
+static bool send_again(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	struct call_invite *invite = &call->invite;
+	enum call_side to = call_other(invite->from);
+	struct call_leg *leg = &call->legs[to];
+
+	if (msg->status != 422 || !session_raise(leg, msg))
+		return false;
+	struct leg_request request = { .side = to, .method = SIP_METHOD_INVITE,
+		.cseq = sip_dialog_next_cseq(&leg->dialog),
+		.body = sip_body_sdp(invite->is_late ? SPAN_NONE : leg->sdp_sent.text) };
+	struct sip_tx *client = leg_send(call, turn, &request);
+	if (!client)
+		return false;
+	invite->client = client;
+	invite->client_cseq = request.cseq;
+	invite->is_final = false;
+	invite_watch(call, core_env_of(turn));
+	return true;
+}
+
 // The final answer to whoever asked. An UPDATE is over with it, an INVITE with its ACK.
 static void answer_asker(struct call *call, const struct sip_turn *turn,
 	const struct leg_response *response)
@@ -120,6 +180,7 @@ static void take_answer(struct call *call, const struct sip_turn *turn, const st
 
 	sip_dialog_refresh_target(&call->legs[to].dialog, msg);
 	ability_learn(&call->legs[to], msg);
+	session_hear_answer(&call->legs[to], turn, msg);
 	body_read(call, env, to, msg, &body);
 	if (answer_take_body(call, env, body.sdp) != OFFER_OK) {
 		// Both sides disagree about the session now: nothing is left but to end it.
@@ -186,11 +247,13 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 		if (msg->status < 300)
 			leg_send_ack(call, turn, call_other(invite->from), invite->client_cseq,
 				SPAN_NONE);
+	} else if (invite->is_refresh) {
+		take_refreshed(call, turn, msg);
 	} else if (msg->status < 300) {
 		take_answer(call, turn, msg);
 		if (call->transfer)
 			transfer_done(call, turn);
-	} else {
+	} else if (!send_again(call, turn, msg)) {
 		take_error(call, turn, msg->status, msg);
 	}
 	call_settle(call);

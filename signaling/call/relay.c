@@ -245,3 +245,9 @@ void relay_end_all(struct call *call, const struct sip_turn *turn)
 		relay_free(call, relay);
 	}
 }
+
+void relay_forget_all(struct call *call)
+{
+	while (call->relays)
+		relay_free(call, call->relays);
+}

@@ -69,5 +69,8 @@ void relay_terminated(struct call *call, const struct sip_turn *turn, const stru
 // The call is over.
 void relay_end_all(struct call *call, const struct sip_turn *turn);
 
+// Without a word: the call goes on elsewhere.
+void relay_forget_all(struct call *call);
+
 // "Allow: ..." with all that we serve in a dialog.
 void relay_put_allow(struct sip_writer *w);

@@ -96,7 +96,11 @@ static enum relay_verdict receive_request(struct call *call, const struct sip_tu
 
 	if (refuse_glare(call, turn, relay, has_offer))
 		return RELAY_ANSWERED;
+	if (session_refuse(call->core, turn, relay->server, in->msg,
+		    config_profile(core_env_of(turn)->config, leg->profile)))
+		return RELAY_ANSWERED;
 	CORE_COUNT(call->core, updates);
+	session_hear_request(leg, in->msg);
 	sip_dialog_refresh_target(&leg->dialog, in->msg);
 	ability_learn(leg, in->msg);
 	if (!has_offer)
@@ -141,6 +145,8 @@ static void receive_response(struct call *call, const struct sip_turn *turn, str
 	}
 	sip_dialog_refresh_target(&leg->dialog, msg);
 	ability_learn(leg, msg);
+	if (call->answered_ms)
+		session_hear_answer(leg, turn, msg);
 	if (relay->data == WITH_OFFER && call->offer.is_open)
 		take_answer(call, turn, relay, msg, out);
 }

@@ -72,7 +72,7 @@ static void check_key(const struct config_item *item, const char *path)
 			fail_msg("%s stands there twice", path);
 	}
 	for (const char *c = item->key; *c; c++) {
-		if (!(*c >= 'a' && *c <= 'z') && *c != '_')
+		if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && *c != '_')
 			fail_msg("%s is no key", path);
 	}
 }
