@@ -6,6 +6,7 @@
 #include "call/core.h"
 #include "call/metric.h"
 #include "call/trunk.h"
+#include "sip/multipart.h"
 #include "sip/transaction.h"
 
 #define ORPHAN_SLACK_MS  3000u // orphans are looked at in slices, and only when time passes
@@ -31,11 +32,11 @@ static void check_hidden(struct sim *sim, enum sim_side to, struct span data)
 }
 
 // Order: a port that a message reveals is published before the message is in the outbox.
-static void check_ports(struct sim *sim, enum sim_side to, const struct sip_msg *msg)
+static void check_ports(struct sim *sim, enum sim_side to, struct span description)
 {
 	struct sdp_fault fault;
 
-	if (sdp_parse(msg->body, &sim->sdp, &fault) < 0) {
+	if (sdp_parse(description, &sim->sdp, &fault) < 0) {
 		sim_fail(sim, "own session description does not parse: %s", fault.reason);
 		return;
 	}
@@ -49,6 +50,21 @@ static void check_ports(struct sim *sim, enum sim_side to, const struct sip_msg 
 		if (!flow_lookup(&sim->view, to, m->port))
 			sim_fail(sim, "port %u is revealed before it is published", m->port);
 	}
+}
+
+// Of the message at hand. Only listed parts cross.
+static void check_body(struct sim *sim, enum sim_side to)
+{
+	static struct body_parts parts;
+	struct span description = ua_description(&sim->msg);
+
+	if (multipart_is(sim->msg.content_type) &&
+		multipart_parse(sim->msg.content_type, sim->msg.body, &parts) < 0)
+		sim_fail(sim, "own multipart does not parse:\n%.*s", SPAN_ARG(sim->msg.body));
+	if (has_text(sim->msg.body, "text/plain"))
+		sim_fail(sim, "a part crosses that is not listed");
+	if (!span_is_empty(description))
+		check_ports(sim, to, description);
 }
 
 // Whoever answered an INVITE next to another one may be the one whose dialog was shed.
@@ -113,8 +129,7 @@ void check_sent(struct sim *sim, const struct addr *from, const struct addr *to,
 	}
 	ledger_sent(sim, to, &sim->msg, data);
 	check_known(sim, &sim->msg);
-	if (!span_is_empty(sim->msg.body))
-		check_ports(sim, world_side(to), &sim->msg);
+	check_body(sim, world_side(to));
 }
 
 static bool is_living(struct sim *sim, uint64_t token)

@@ -22,6 +22,7 @@
 #define SIM_PACKETS_MAX 8192u
 #define SIM_LEDGER_MAX 65536u
 #define SIM_VOICES_MAX 256u
+#define SIM_LINES_MAX 8u
 #define SIM_VOICE_PORT 30000u // media ports of user agent N begin at this + N * SIM_VOICE_PORTS
 #define SIM_VOICE_PORTS 64u
 #define SIM_RECORDS_MAX 256u
@@ -92,6 +93,9 @@ struct script {
 	bool is_ackless;      // caller: never sends the ACK of a 2xx
 	bool is_forked;       // callee: a second 2xx from another branch
 	bool has_video;
+	bool is_bundling;     // groups its audio and video lines, agrees to a group
+	bool has_parts;       // its bodies are multipart
+	uint8_t lines;        // of its offers, beyond audio and video
 	bool is_slow;         // callee: 180 to a re-INVITE before its answer
 	uint8_t hold;         // of the re-INVITE: 0 sendonly, 1 inactive, 2 c=0.0.0.0, 3 no offer
 };
@@ -151,6 +155,9 @@ struct ua {
 	uint16_t answer_status;
 	uint64_t answer_due_ms, repeat_ms, repeat_wait_ms, repeat_end_ms;
 	uint32_t sdp_version;
+	uint8_t line_count;  // m= lines of the session, in order; never fewer (RFC 3264 8)
+	uint8_t line_kind[SIM_LINES_MAX];
+	bool is_line_off[SIM_LINES_MAX];
 };
 
 // A name that a core has asked for.
@@ -304,6 +311,13 @@ struct ua_request {
 uint32_t ua_put_request(struct sim *sim, struct ua *ua, const struct ua_request *request,
 	char *buf);
 uint32_t ua_put_answer(struct ua *ua, uint16_t status, const char *body, char *buf);
+void ua_append(char *buf, uint32_t *len, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+// ua_sdp.c
+// The session description of a message, also out of a multipart; empty: none.
+struct span ua_description(const struct sip_msg *msg);
+// Whether an answer has the lines of the offer, in their order.
+void ua_check_answer(struct sim *sim, const struct ua *ua, struct span answer);
 void ua_put_offer(struct sim *sim, struct ua *ua, bool is_hold, char *buf);
 // The answer to an offer, line by line. False: it could not be parsed.
 bool ua_put_sdp_answer(struct sim *sim, struct ua *ua, struct span offer, char *buf);

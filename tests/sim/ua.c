@@ -19,6 +19,9 @@ struct script ua_script(struct sim *sim)
 		.is_ackless = sim_chance(sim, 50),
 		.is_forked = sim_chance(sim, 80),
 		.has_video = sim_chance(sim, 250),
+		.is_bundling = sim_chance(sim, 300),
+		.has_parts = sim_chance(sim, 200),
+		.lines = (uint8_t)(sim_chance(sim, 300) ? sim_between(sim, 1, 4) : 0),
 		.hold = (uint8_t)rng_below(&sim->rng, 4),
 		.is_slow = sim_chance(sim, 200),
 	};
@@ -146,8 +149,10 @@ static void send_ack(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 		return;
 	}
 	if (ua->ack_cseq != msg->cseq.number) {
-		if (is_offered && !ua_put_sdp_answer(sim, ua, msg->body, body))
+		if (is_offered && !ua_put_sdp_answer(sim, ua, ua_description(msg), body))
 			sim_fail(sim, "%s: late offer does not parse", ua->call_id);
+		if (!is_offered)
+			ua_check_answer(sim, ua, ua_description(msg));
 		struct ua_request request = { .method = "ACK", .cseq = msg->cseq.number,
 			.body = body };
 		ua->ack_len = ua_put_request(sim, ua, &request, ua->ack);
@@ -295,7 +300,7 @@ static void receive_invite(struct sim *sim, struct ua *ua, const struct sip_msg 
 	}
 	memcpy(ua->server_branch, branch, sizeof(branch));
 	ua->is_reinvite = ua->is_confirmed;
-	span_copy(msg->body, ua->offer, sizeof(ua->offer));
+	span_copy(ua_description(msg), ua->offer, sizeof(ua->offer));
 	keep_head(ua, msg, ua->server_via);
 	ua->server_cseq = msg->cseq.number;
 	ua->is_serving = true;

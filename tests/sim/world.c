@@ -29,7 +29,7 @@ static void make_realm(struct sim *sim, uint32_t i)
 	struct config_realm *realm = &sim->config.realms[i];
 
 	*realm = (struct config_realm){ .name = places[i].realm, .listener_count = 1,
-		.media_count = 1, .port_min = 20000, .port_max = 20511, .device = -1,
+		.media_count = 1, .port_min = 20000, .port_max = 24095, .device = -1,
 		.latching = i == SIM_ACCESS ? CONFIG_LATCH_LEARN : CONFIG_LATCH_STRICT,
 		.is_trusted = true };
 	realm->listeners[0].addr = to_addr(places[i].listener);
@@ -38,11 +38,17 @@ static void make_realm(struct sim *sim, uint32_t i)
 
 static void make_profile(struct sim *sim, uint32_t i)
 {
+	static struct span bodies[] = { SPAN_LIT("application/isup") };
+	static struct profile_codec preferred[] = { { .name = SPAN_LIT("PCMU") } };
 	struct profile_sdp *sdp = &sim->profiles[i].sdp;
 
 	sim->profiles[i].name = places[i].realm;
 	sdp->streams_max = PROFILE_STREAMS_MAX;
-	sdp->bundle = PROFILE_BUNDLE_PASS;
+	sdp->bundle = i == SIM_CORE6 ? PROFILE_BUNDLE_STRIP : PROFILE_BUNDLE_PASS;
+	sdp->bodies = bodies;
+	sdp->body_count = 1;
+	if (i == SIM_CORE)
+		sdp->prefer = (struct profile_codec_list){ .codecs = preferred, .count = 1 };
 }
 
 static void make_trunk(struct sim *sim, uint32_t i)

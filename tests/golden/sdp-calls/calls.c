@@ -9,8 +9,8 @@
 //   = flows         what is published then, one line for each port
 //
 // Before the first offer, lines "! SIDE KEY VALUE ..." set profiles.NAME.sdp: SIDE is phones,
-// carrier or both, KEY allow, deny, prefer (codecs), strip_telephone_event, ptime, streams_max, unanchored,
-// unknown or bundle.
+// carrier or both, KEY allow, deny, prefer (codecs), strip_telephone_event, ptime, streams_max,
+// unanchored, unknown or bundle.
 //
 // Ports of ours are written P1, P2, ... in order of appearance, our session ids SID. Both realms
 // have an IPv4 and an IPv6 media address. Only the sections with ">" are read; the whole file as it
