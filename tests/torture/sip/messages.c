@@ -139,8 +139,11 @@ static void refusals_can_be_answered(void **state)
 		if (fault.status == 0 || !fault.can_answer)
 			continue;
 		sip_writer_init(&w, out, sizeof(out));
-		sip_put_reply(&w, &(struct sip_reply){ .request = &msg, .status = fault.status,
-			.source = { ip_from_v4(0xc0000201), 5060 }, .tag = SPAN_LIT("x") });
+		sip_put_reply(&w,
+			&(struct sip_reply){ .request = &msg,
+				.status = fault.status,
+				.source = { ip_from_v4(0xc0000201), 5060 },
+				.tag = SPAN_LIT("x") });
 		sip_put_body(&w, SPAN_NONE, SPAN_NONE);
 		assert_false(w.is_overflowed);
 		sip_parse(sip_writer_text(&w), &reply, &refault);
