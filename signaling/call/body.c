@@ -174,33 +174,53 @@ static struct span put_parts(struct core *core, const struct core_env *env,
 	return SPAN_NONE;
 }
 
-enum body_verdict body_read_between(struct core *core, const struct core_env *env,
-	const struct config_profile *const profiles[CALL_LEGS], const struct sip_msg *msg,
-	struct call_body *out)
+// The usual message: a description and nothing else.
+static bool is_plain(const struct sip_msg *msg)
 {
-	struct sorting s = { .profiles = profiles };
+	return span_ieq(msg->content_type, SPAN_LIT("application/sdp")) &&
+		!sip_msg_header(msg, SIP_HEADER_CONTENT_DISPOSITION) &&
+		!sip_msg_header(msg, SIP_HEADER_CONTENT_ENCODING);
+}
 
-	*out = (struct call_body){ 0 };
-	if (span_is_empty(msg->body))
-		return BODY_OK;
-	enum body_verdict verdict = split(msg, &s.list);
+static enum body_verdict read_parts(struct core *core, const struct core_env *env,
+	struct sorting *s, const struct sip_msg *msg, struct call_body *out)
+{
+	enum body_verdict verdict = split(msg, &s->list);
+
 	if (verdict == BODY_OK) {
-		verdict = sort(&s);
-		if (s.sdp >= 0)
-			out->sdp = s.list.part[s.sdp].data;
-		out->parts = put_parts(core, env, &s);
+		verdict = sort(s);
+		if (s->sdp >= 0)
+			out->sdp = s->list.part[s->sdp].data;
+		out->parts = put_parts(core, env, s);
 	}
 	if (verdict != BODY_OK)
 		CORE_COUNT(core, bodies_unsupported);
 	return verdict;
 }
 
+enum body_verdict body_read_between(struct core *core, const struct core_env *env,
+	const struct config_profile *const profiles[CALL_LEGS], const struct sip_msg *msg,
+	struct call_body *out)
+{
+	struct sorting s;
+
+	*out = (struct call_body){ 0 };
+	if (span_is_empty(msg->body))
+		return BODY_OK;
+	if (is_plain(msg)) {
+		out->sdp = msg->body;
+		return BODY_OK;
+	}
+	s.profiles = profiles;
+	return read_parts(core, env, &s, msg, out);
+}
+
 enum body_verdict body_read(struct call *call, const struct core_env *env, enum call_side from,
 	const struct sip_msg *msg, struct call_body *out)
 {
 	const struct config_profile *const profiles[CALL_LEGS] = {
-		&env->config->profiles[call->legs[from].profile],
-		&env->config->profiles[call->legs[call_other(from)].profile],
+		config_profile(env->config, call->legs[from].profile),
+		config_profile(env->config, call->legs[call_other(from)].profile),
 	};
 
 	return body_read_between(call->core, env, profiles, msg, out);
@@ -210,9 +230,12 @@ struct span body_sdp(const struct sip_msg *msg)
 {
 	static const struct config_profile nothing;
 	const struct config_profile *const profiles[CALL_LEGS] = { &nothing, &nothing };
-	struct sorting s = { .profiles = profiles };
+	struct sorting s;
 
-	if (span_is_empty(msg->body) || split(msg, &s.list) != BODY_OK)
+	if (span_is_empty(msg->body) || is_plain(msg))
+		return msg->body;
+	s.profiles = profiles;
+	if (split(msg, &s.list) != BODY_OK)
 		return SPAN_NONE;
 	sort(&s);
 	return s.sdp >= 0 ? s.list.part[s.sdp].data : SPAN_NONE;

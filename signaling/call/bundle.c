@@ -4,7 +4,7 @@
 static bool is_wanted(const struct call *call, const struct core_env *env)
 {
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
-		if (env->config->profiles[call->legs[side].profile].sdp.bundle !=
+		if (config_profile(env->config, call->legs[side].profile)->sdp.bundle !=
 			PROFILE_BUNDLE_PASS)
 			return false;
 	return true;

@@ -199,8 +199,8 @@ static bool read_body(struct setup *s)
 {
 	const struct config *config = s->env->config;
 	const struct config_profile *const profiles[CALL_LEGS] = {
-		&config->profiles[config->trunks[s->from_trunk].profile],
-		&config->profiles[config->trunks[s->route.trunk].profile],
+		config_profile(config, config->trunks[s->from_trunk].profile),
+		config_profile(config, config->trunks[s->route.trunk].profile),
 	};
 
 	switch (body_read_between(s->core, s->env, profiles, s->in->msg, &s->body)) {

@@ -126,7 +126,7 @@ static bool build_request(struct call *call, const struct sip_turn *turn,
 	if (request->method == SIP_METHOD_INVITE && !call->answered_ms)
 		ability_put_require(&w, call, turn);
 	if (request->method == SIP_METHOD_INVITE)
-		body_put_accept(&w, &env->config->profiles[leg->profile]);
+		body_put_accept(&w, config_profile(env->config, leg->profile));
 	session_id_put(&w, call, request->side);
 	edit_put_agent(&w, profile, true);
 	sip_put(&w, request->headers);

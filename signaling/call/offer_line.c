@@ -49,7 +49,7 @@ static bool is_v6_address(const struct sdp_address *address)
 static const struct profile_sdp *profile_of(const struct call *call, const struct core_env *env,
 	enum call_side side)
 {
-	return &env->config->profiles[call->legs[side].profile].sdp;
+	return &config_profile(env->config, call->legs[side].profile)->sdp;
 }
 
 static void read_rtcp(const struct call *call, const struct config *config, enum call_side side,

@@ -77,7 +77,7 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 		refuse_busy(core, turn, tx);
 	else if (status == 415)
 		refuse_type(core, turn, tx,
-			&core_env_of(turn)->config->profiles[call->legs[side].profile]);
+			config_profile(core_env_of(turn)->config, call->legs[side].profile));
 	else
 		refuse_status(core, turn, tx, status);
 }

@@ -37,6 +37,29 @@ static void check_codecs(void)
 	}
 }
 
+// By the place of the line, so that all ways occur: passed, filtered, grouped, bundle-only.
+static void choose(struct sdp_media_rewrite *own, const struct sdp_media *m, uint32_t i)
+{
+	own->port = m->port ? (uint16_t)(20000 + 2 * i) : 0;
+	own->is_passed = i % 5 == 4 && m->port != 0 && m->connection.is_present;
+	own->is_grouped = i % 3 != 1 && m->mid.len > 0;
+	own->is_bundle_only = own->port == 0 && own->is_grouped;
+	own->ptime_ms = i % 4 == 3 ? 20 : 0;
+	for (uint32_t k = m->format_count; i % 2 == 1 && k > 0; k -= k > 1 ? 2 : 1)
+		own->format[own->format_count++] = (uint8_t)(k - 1);
+}
+
+// Every member of a group that was written is a line that stayed in it.
+static void check_groups(void)
+{
+	const struct sdp_attr *attr = NULL;
+	struct span mids, mid;
+
+	while (sdp_next_bundle(&again, &attr, &mids))
+		while (span_cut(&mids, ' ', &mid))
+			CHECK(mid.len == 0 || sdp_mid_lookup(&sdp, mid) >= 0);
+}
+
 static void check_rewritten(void)
 {
 	static struct sdp_rewrite rewrite;
@@ -46,7 +69,7 @@ static void check_rewritten(void)
 		.session_version = 2, .ip = ip_from_v4(0xc0000209),
 		.drop = SDP_CLASS_ICE | SDP_CLASS_SDES | SDP_CLASS_DTLS | SDP_CLASS_ADDRESS };
 	for (uint32_t i = 0; i < sdp.media_count; i++)
-		rewrite.media[i].port = sdp.media[i].port ? (uint16_t)(20000 + 2 * i) : 0;
+		choose(&rewrite.media[i], &sdp.media[i], i);
 	sip_writer_init(&w, out, sizeof(out));
 	sdp_put_rewritten(&w, &sdp, &rewrite);
 	if (w.is_overflowed || w.len > SDP_TEXT_MAX)
@@ -55,10 +78,22 @@ static void check_rewritten(void)
 	CHECK(again.media_count == sdp.media_count);
 	CHECK(ip_eq(&again.origin.ip, &rewrite.ip));
 	for (uint32_t i = 0; i < again.media_count; i++) {
-		CHECK(again.media[i].port == rewrite.media[i].port);
-		CHECK(ip_eq(&again.media[i].connection.ip, &rewrite.ip));
+		const struct sdp_media_rewrite *own = &rewrite.media[i];
+		const struct sdp_media *m = &again.media[i];
+
+		if (own->is_passed) {
+			CHECK(m->port == sdp.media[i].port);
+			CHECK(ip_eq(&m->connection.ip, &sdp.media[i].connection.ip));
+			continue;
+		}
+		CHECK(m->port == own->port);
+		CHECK(ip_eq(&m->connection.ip, &rewrite.ip));
+		CHECK(m->format_count == (own->format_count ? own->format_count :
+							      sdp.media[i].format_count));
+		CHECK(span_is_empty(m->mid) || own->is_grouped);
 	}
 	CHECK(!sdp_find(&again, -1, SDP_ATTR_CANDIDATE));
+	check_groups();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
