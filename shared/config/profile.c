@@ -23,7 +23,8 @@ bool config_make_default_profile(struct config_loader *loader)
 
 const struct config_profile *config_profile(const struct config *config, uint32_t index)
 {
-	static const struct config_profile defaults = { .name = DEFAULT_NAME };
+	static const struct config_profile defaults = { .name = DEFAULT_NAME,
+		.sdp = { .streams_max = 16, .bundle = PROFILE_BUNDLE_PASS } };
 
 	return index < config->profile_count ? &config->profiles[index] : &defaults;
 }
