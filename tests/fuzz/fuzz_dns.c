@@ -1,4 +1,4 @@
-// fuzz_dns.c - answers of name servers: any bytes, read as every type; the rest is in order.
+// fuzz_dns.c - answers of name servers: any bytes, read as every type.
 //
 // The first byte chooses the type; the name that was asked for is the packet's own first one where
 // it can be read as plain labels, so that the search reaches beyond the question.

@@ -107,7 +107,8 @@ static void serve(void)
 	char name[256];
 	uint32_t type;
 
-	while (recvfrom(bed.fd, bytes, sizeof(bytes), MSG_DONTWAIT, (void *)&from, &from_len) > 12) {
+	while (recvfrom(bed.fd, bytes, sizeof(bytes), MSG_DONTWAIT, (void *)&from, &from_len) >
+		12) {
 		size_t len = strlen(bed.log);
 
 		read_question(bytes, name, &type);
