@@ -249,6 +249,8 @@ static bool init_leg_a(struct setup *s)
 		return false;
 	leg->has_dialog = true;
 	sip_server_set_tag(s->tx, tag);
+	struct sip_hop ignored;
+	target_of_dialog(s->call, s->env, CALL_LEG_A, &ignored); // a name is looked up in good time
 	return true;
 }
 

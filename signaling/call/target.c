@@ -5,7 +5,7 @@
 
 #include "base/hash.h"
 
-#include <stdio.h>
+#define REFRESH_MS 60000u // age of a dialog's answer that is asked for again, beside its use
 
 void target_ability(const struct config_realm *realm, struct sip_ability *out)
 {
@@ -248,7 +248,8 @@ static void leg_answered(struct call *call, const struct sip_turn *turn, enum ca
 	struct leg_next *next = &call->legs[side].next_hop;
 
 	next->ticket = 0;
-	next->target = count ? list[0] : (struct sip_target){ 0 };
+	if (count > 0)
+		next->target = list[0];
 	if (!next->is_ack_due)
 		return;
 	next->is_ack_due = false;
@@ -294,6 +295,18 @@ static void go_to(const struct core_env *env, const struct sip_target *target, s
 	hop->addr = target->addr;
 }
 
+static void look_up_next(struct call *call, const struct core_env *env, enum call_side side,
+	const struct sip_place *place)
+{
+	struct call_leg *leg = &call->legs[side];
+	struct resolve_params params = { .realm = leg->hop.listener >> 8, .place = *place,
+		.fn = side == CALL_LEG_A ? on_leg_a : on_leg_b,
+		.owner = (uintptr_t)call_user(call) };
+
+	leg->next_hop.asked_ms = env->now_ms;
+	leg->next_hop.ticket = resolve_start(call->core, env, &params);
+}
+
 static bool follow_name(struct call *call, const struct core_env *env, enum call_side side,
 	const struct sip_place *place, struct sip_hop *hop)
 {
@@ -302,21 +315,19 @@ static bool follow_name(struct call *call, const struct core_env *env, enum call
 	uint64_t key = place_key(place);
 
 	if (next->key != key) {
-		struct resolve_params params = { .realm = leg->hop.listener >> 8, .place = *place,
-			.fn = side == CALL_LEG_A ? on_leg_a : on_leg_b,
-			.owner = (uintptr_t)call_user(call) };
-
 		resolve_cancel(call->core, next->ticket);
 		*next = (struct leg_next){ .key = key };
-		next->ticket = resolve_start(call->core, env, &params);
+		look_up_next(call, env, side, place);
+	} else if (!next->ticket && env->now_ms - next->asked_ms >= REFRESH_MS) {
+		// Calls outlive what DNS said: the next request hears of a move.
+		look_up_next(call, env, side, place);
 	}
-	if (next->ticket)
-		return false;
-	if (!ip_is_unset(&next->target.addr.ip)) {
+	bool is_known = !ip_is_unset(&next->target.addr.ip);
+	if (is_known) {
 		go_to(env, &next->target, hop);
 		hop->tls_name = place->host;
 	}
-	return true;
+	return is_known || !next->ticket;
 }
 
 bool target_of_dialog(struct call *call, const struct core_env *env, enum call_side side,

@@ -31,6 +31,7 @@ struct call_targets {
 struct leg_next {
 	uint64_t key;            // of the URI, 0 = none looked up yet
 	uint64_t ticket;         // of the answer that is awaited, 0 = none
+	uint64_t asked_ms;       // when it was looked up last
 	struct sip_target target;// addr unset: the name leads nowhere
 	bool is_ack_due;         // an ACK waits for the answer
 };

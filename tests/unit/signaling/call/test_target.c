@@ -58,7 +58,9 @@ static enum call_state state_of_call(struct fixture *f)
 
 static uint64_t counted(const struct fixture *f, size_t offset)
 {
-	return metric_read((const _Atomic uint64_t *)((const char *)core_metrics(f->core) + offset));
+	const char *metrics = (const char *)core_metrics(f->core);
+
+	return metric_read((const _Atomic uint64_t *)(metrics + offset));
 }
 #define COUNTED(f, field) counted(f, offsetof(struct core_metrics, field))
 
@@ -354,6 +356,59 @@ static void ack_waits_for_the_contact(void **state)
 	assert_true(is_found);
 }
 
+// A call of hours outlives what DNS said: a request goes to the known place and asks, the next one
+// goes to the new one. Where the question fails, the old place stays.
+static void contact_moves(void **state)
+{
+	static const struct {
+		const char *answer, *target;
+	} rows[] = {
+		{ "10.2.1.78", "10.2.1.77" },
+		{ "", "10.2.1.78" },
+		{ "10.2.1.79", "10.2.1.78" },
+	};
+	struct fixture *f = *state;
+	char tag[64];
+
+	fixture_phone(f, &invite);
+	answer_with_contact(f, "<sip:b@edge.carrier.test>");
+	resolved(f, f->resolve.ticket, "10.2.1.77");
+	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
+	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = tag };
+	fixture_phone(f, &ack);
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char branch[16];
+		struct fixture_request again = { .method = "INVITE", .cseq = i + 2, .to_tag = tag,
+			.body = FIXTURE_SDP("10.1.1.5"), .branch = branch };
+
+		snprintf(branch, sizeof(branch), "again%u", i);
+		fixture_forget(f);
+		fixture_wait(f, 61000);
+		fixture_phone(f, &again);
+		assert_int_equal(f->resolve_count, 1);
+		expect_target(f, "INVITE", rows[i].target);
+		resolved(f, f->resolve.ticket, rows[i].answer);
+		fixture_carrier(f, "INVITE", 488, "");
+	}
+}
+
+// The caller's Contact is looked up as soon as it is known, not when the BYE must leave.
+static void name_of_the_caller(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.realms[REALM_ACCESS].latching = CONFIG_LATCH_STRICT;
+	fixture_receive(f, "10.1.1.5:5060",
+		"INVITE sip:100@10.1.0.1 SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 10.1.1.5;branch=z9hG4bKname\r\nMax-Forwards: 70\r\n"
+		"From: <sip:1@x.test>;tag=a\r\nTo: <sip:100@10.1.0.1>\r\nCall-ID: name\r\n"
+		"CSeq: 1 INVITE\r\nContact: <sip:1@phone.test>\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(f->resolve_count, 1);
+	assert_string_equal(f->resolve_host, "phone.test");
+	assert_int_equal(f->resolve.realm, REALM_ACCESS);
+	assert_non_null(fixture_last(f, "INVITE")); // nobody waits for it
+}
+
 // Nobody knows the name: the ACK goes where the 2xx came from.
 static void contact_leads_nowhere(void **state)
 {
@@ -424,7 +479,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(offer_of_the_targets_family, fixture_open_dual,
 			fixture_close),
 		NAMED(hosts_of_the_file), PLAIN(ack_waits_for_the_contact),
-		PLAIN(contact_leads_nowhere), PLAIN(contact_is_a_number),
+		PLAIN(contact_moves), PLAIN(name_of_the_caller), PLAIN(contact_leads_nowhere),
+		PLAIN(contact_is_a_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
