@@ -204,20 +204,45 @@ static void take_session_id(struct config_loader *loader, const struct node *nod
 		*is_off = !is_on;
 }
 
-static void take_options(struct config_loader *loader, const struct node *node,
-	const struct config_item *item, void *target)
+static bool take_request(struct config_loader *loader, const struct node *node, uint32_t *bits)
 {
-	bool *is_relayed = (bool *)((uint8_t *)target + item->offset);
+	static const struct {
+		struct span word;
+		uint32_t bits;
+	} words[] = { { SPAN_LIT("MESSAGE"), PROFILE_REQUEST_MESSAGE },
+		{ SPAN_LIT("PUBLISH"), PROFILE_REQUEST_PUBLISH },
+		{ SPAN_LIT("SUBSCRIBE"), PROFILE_REQUEST_SUBSCRIBE },
+		{ SPAN_LIT("OPTIONS"), PROFILE_REQUEST_OPTIONS },
+		{ SPAN_LIT("usual"), PROFILE_REQUEST_ALL }, { SPAN_LIT("none"), 0 } };
 	struct span text;
 
 	if (!config_scalar(loader, node, &text))
+		return false;
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (span_eq(text, words[i].word)) {
+			*bits |= words[i].bits;
+			return true;
+		}
+	}
+	config_fail_expected(loader, node, "MESSAGE, PUBLISH, SUBSCRIBE, OPTIONS, usual or none");
+	return false;
+}
+
+static void take_requests(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct profile_headers *headers = &((struct config_profile *)target)->headers;
+	uint32_t bits = 0;
+
+	(void)item;
+	if (node->kind == NODE_LIST) {
+		for (const struct node *child = node->first; child; child = child->next)
+			if (!take_request(loader, child, &bits))
+				return;
+	} else if (!take_request(loader, node, &bits)) {
 		return;
-	if (span_eq(text, SPAN_LIT("relay")))
-		*is_relayed = true;
-	else if (span_eq(text, SPAN_LIT("answer")))
-		*is_relayed = false;
-	else
-		config_fail_expected(loader, node, item->expected);
+	}
+	headers->requests = bits;
 }
 
 #define HOST_EXPECTED "a host name like sbc.example.com"
@@ -272,8 +297,10 @@ const struct config_item config_profile_headers_items[] = {
 	  .fallback = "true", .help = "whether the peer is sent a Session-ID (RFC 7989)" },
 	{ .key = "warning", .type = CONFIG_TYPE_BOOL, .is_live = true, AT(is_warning_passed),
 	  .fallback = "false", .help = "whether the peer is told Warnings of the other side" },
-	{ .key = "options", .type = CONFIG_TYPE_VALUE, .is_live = true, AT(is_options_relayed),
-	  .value = take_options, .expected = "answer or relay", .fallback = "answer",
-	  .help = "OPTIONS of the peer outside a dialog: answered here, or relayed by route" },
+	{ .key = "requests", .type = CONFIG_TYPE_VALUE, .is_live = true, .value = take_requests,
+	  .expected = "a list of MESSAGE, PUBLISH, SUBSCRIBE, OPTIONS; usual (the first three) or "
+		      "none",
+	  .fallback = "usual",
+	  .help = "requests of the peer outside calls that are relayed by route, content and all" },
 	{ .key = NULL },
 };

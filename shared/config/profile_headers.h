@@ -37,6 +37,14 @@ enum profile_assert {
 	PROFILE_ASSERT_PREFERRED, // user of P-Preferred-Identity, else of From
 };
 
+// Requests outside calls that a peer may have relayed by route.
+#define PROFILE_REQUEST_MESSAGE   (1u << 0)
+#define PROFILE_REQUEST_PUBLISH   (1u << 1)
+#define PROFILE_REQUEST_SUBSCRIBE (1u << 2)
+#define PROFILE_REQUEST_OPTIONS   (1u << 3) // else answered here
+#define PROFILE_REQUEST_ALL \
+	(PROFILE_REQUEST_MESSAGE | PROFILE_REQUEST_PUBLISH | PROFILE_REQUEST_SUBSCRIBE)
+
 struct profile_code {
 	uint16_t status; // 300..699, as the other side gave it
 	uint16_t told;   // 400..699, as the peer is told
@@ -64,8 +72,8 @@ struct profile_headers {
 	enum profile_diversion diversion;
 	enum profile_reason reason;
 	enum profile_assert identity;
+	uint32_t requests;         // PROFILE_REQUEST_ bits: relayed outside calls
 	bool is_code_from_cause;   // an error's status follows its Q.850 cause (RFC 3398 7.2.4.1)
 	bool is_session_id_off;    // no Session-ID (RFC 7989) to this peer
 	bool is_warning_passed;    // Warning, with our name as its agent
-	bool is_options_relayed;   // OPTIONS outside a dialog is relayed by route, not answered
 };

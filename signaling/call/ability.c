@@ -80,7 +80,8 @@ void ability_put(struct sip_writer *w, const struct call *call, enum call_side s
 {
 	bool is_first = true;
 
-	relay_put_allow(w);
+	relay_put_allow(w,
+		config_profile(core_env_of(turn)->config, call->legs[side].profile));
 	for (uint32_t i = 0; i < OPTION_COUNT; i++) {
 		if (!is_shown(call, side, turn, i))
 			continue;

@@ -1,4 +1,5 @@
 #include "call/core_private.h"
+#include "call/exchange.h"
 #include "call/replaces.h"
 #include "call/transfer.h"
 
@@ -55,9 +56,11 @@ static struct call *find_call(struct core *core, struct span tag, const struct s
 static void receive_outside(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in)
 {
-	if (refuse_request(core, turn, tx, in))
+	if (refuse_request(core, turn, tx, in) || exchange_receive(core, turn, tx, in))
 		return;
-	if (in->msg->method == SIP_METHOD_OPTIONS)
+	if (in->msg->method != SIP_METHOD_INVITE && in->msg->method != SIP_METHOD_OPTIONS)
+		refuse_method(core, turn, tx);
+	else if (in->msg->method == SIP_METHOD_OPTIONS)
 		options_receive(core, turn, tx);
 	else if (sip_msg_header(in->msg, SIP_HEADER_REPLACES))
 		replaces_receive(core, turn, tx, in);
@@ -108,6 +111,8 @@ static void receive_request(struct core *core, const struct sip_turn *turn, stru
 		receive_inside(call, turn, tx, side, in);
 		return;
 	}
+	if (subscription_receive(core, turn, tx, in))
+		return;
 	CORE_COUNT(core, refused_dialog);
 	refuse_status(core, turn, tx, 481);
 }
@@ -199,7 +204,8 @@ static void on_response(void *context, const struct sip_turn *turn, struct sip_t
 	const struct sip_msg *msg = in->msg;
 
 	if (!call) {
-		CORE_COUNT(core, responses_stray);
+		if (!exchange_response(core, turn, tx, msg))
+			CORE_COUNT(core, responses_stray);
 		return;
 	}
 	msg = hear_response(call, turn, in);
@@ -231,7 +237,11 @@ static void on_failure(void *context, const struct sip_turn *turn, struct sip_tx
 	struct core *core = context;
 	struct call *call = call_of_tx(core, tx);
 
-	if (!call || relay_failed(call, turn, tx, failure))
+	if (!call) {
+		exchange_failed(core, turn, tx);
+		return;
+	}
+	if (relay_failed(call, turn, tx, failure))
 		return;
 	if (call->invite.client == tx && !call->invite.is_final) {
 		if (call->answered_ms)
@@ -251,8 +261,10 @@ static void on_terminated(void *context, const struct sip_turn *turn, struct sip
 	struct core *core = context;
 	struct call *call = call_of_tx(core, tx);
 
-	if (!call)
+	if (!call) {
+		exchange_terminated(core, tx);
 		return;
+	}
 	relay_terminated(call, turn, tx);
 	if (call->invite.server == tx)
 		call->invite.server = NULL;
@@ -512,8 +524,11 @@ static bool make_tables(struct core *core, const struct core_params *params)
 	core->txs = sip_transactions_new(&txs);
 	core->is_trunks_own = !params->trunks;
 	core->trunks = params->trunks ? params->trunks : trunk_table_new();
-	return core->buckets && core->wheel && core->calls && core->relays && core->asks &&
-		core->forks && core->transfers && core->txs && core->trunks;
+	bool has_exchanges = exchange_tables_make(core, params->transactions_max, calls_max);
+
+	return has_exchanges && core->buckets &&
+		core->wheel && core->calls && core->relays && core->asks && core->forks &&
+		core->transfers && core->txs && core->trunks;
 }
 
 struct core *core_new(const struct core_params *params)
@@ -543,6 +558,7 @@ void core_free(struct core *core)
 		for (uint32_t side = 0; side < CALL_LEGS; side++)
 			trunk_give(core->trunks, call->legs[side].trunk_slot);
 	}
+	exchange_tables_free(core);
 	if (core->txs)
 		sip_transactions_free(core->txs);
 	if (core->wheel)

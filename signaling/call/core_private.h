@@ -16,6 +16,8 @@
 #define CORE_PARTS_MAX 16384u // bytes of body parts passed from one leg to the other
 #define CORE_EXTRA_MAX 2048u  // bytes of header lines passed from one leg to the other
 
+struct subscription;
+
 struct core {
 	struct core_params params;
 	struct sip_keys keys;
@@ -41,6 +43,10 @@ struct core {
 	char body[CORE_BODY_MAX];
 	char parts[CORE_PARTS_MAX];
 	char extra[CORE_EXTRA_MAX];
+	struct slab *exchanges;      // exchange.h
+	struct slab *subscriptions;
+	struct subscription **subscription_buckets; // [SUBSCRIPTION_BUCKETS]
+	struct sip_msg held_msg;     // a request that waited for its target's address
 	uint32_t emergency_calls;    // of those in the slab
 	const struct sip_tx *peer_tx;// the request at hand, NULL = none
 	const struct config_profile *peer; // of its sender

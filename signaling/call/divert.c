@@ -1,5 +1,5 @@
-// divert.c - who diverted a call: Diversion (RFC 5806) and History-Info (RFC 7044), read and written
-// in either form (RFC 7544), hosts hidden.
+// divert.c - who diverted a call: Diversion (RFC 5806) and History-Info (RFC 7044), read and
+// written in either form (RFC 7544), hosts hidden.
 #include "call/core_private.h"
 
 #define TIMES_MAX 99u

@@ -68,6 +68,8 @@ void hide_put_request(struct sip_writer *w, const struct hide_params *params)
 	// A priority that anybody could claim is none (RFC 4412 11).
 	if (params->is_from_trusted && params->is_to_trusted)
 		sip_put_headers_of(w, params->msg, SIP_HEADER_RESOURCE_PRIORITY);
+	// Names of packages, no more (RFC 6086 4.2.1).
+	sip_put_headers_of(w, params->msg, SIP_HEADER_RECV_INFO);
 	identity_put(w, params);
 	put_listed(w, params);
 }
@@ -107,6 +109,7 @@ static void put_warnings(struct sip_writer *w, const struct hide_params *params)
 
 void hide_put_answer(struct sip_writer *w, const struct hide_params *params)
 {
+	sip_put_headers_of(w, params->msg, SIP_HEADER_RECV_INFO);
 	identity_put(w, params);
 	put_listed(w, params);
 	put_warnings(w, params);

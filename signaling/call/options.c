@@ -8,7 +8,7 @@ void options_receive(struct core *core, const struct sip_turn *turn, struct sip_
 
 	sip_writer_init(&w, core->message, sizeof(core->message));
 	sip_server_put_head(tx, &w, 200, SPAN_NONE);
-	relay_put_allow(&w);
+	relay_put_allow(&w, core->peer);
 	sip_put_lit(&w, "Accept: application/sdp\r\n");
 	sip_put_body(&w, SPAN_NONE, SPAN_NONE);
 	CORE_COUNT(core, options_answered);

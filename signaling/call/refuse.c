@@ -69,7 +69,7 @@ void refuse_method(struct core *core, const struct sip_turn *turn, struct sip_tx
 	struct sip_writer w;
 
 	sip_writer_init(&w, core->extra, sizeof(core->extra));
-	relay_put_allow(&w);
+	relay_put_allow(&w, core->peer);
 	struct refusal refusal = { .status = 405, .headers = sip_writer_text(&w) };
 	CORE_COUNT(core, refused_method);
 	refuse(core, turn, tx, &refusal);
@@ -168,19 +168,29 @@ static bool is_secure(const struct sip_turn *turn, const struct sip_hop *hop)
 	return sip_transport_is_secure(local.transport);
 }
 
+// Outside dialogs; whether the peer may is seen later.
+static bool is_served(enum sip_method method)
+{
+	return method == SIP_METHOD_INVITE || method == SIP_METHOD_OPTIONS ||
+		method == SIP_METHOD_MESSAGE || method == SIP_METHOD_PUBLISH ||
+		method == SIP_METHOD_SUBSCRIBE;
+}
+
 bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in)
 {
 	const struct sip_msg *msg = in->msg;
 	enum sip_scheme scheme = msg->uri.scheme;
 
-	if (msg->method != SIP_METHOD_INVITE && msg->method != SIP_METHOD_OPTIONS) {
-		// BYE and others that live in dialogs only do not exist without one.
-		if (msg->method == SIP_METHOD_BYE || msg->method == SIP_METHOD_UPDATE ||
-			msg->method == SIP_METHOD_PRACK)
-			refuse_status(core, turn, tx, 481);
-		else
-			refuse_method(core, turn, tx);
+	// BYE and others that live in dialogs only do not exist without one.
+	if (msg->method == SIP_METHOD_BYE || msg->method == SIP_METHOD_UPDATE ||
+		msg->method == SIP_METHOD_PRACK || msg->method == SIP_METHOD_NOTIFY ||
+		msg->method == SIP_METHOD_INFO) {
+		refuse_status(core, turn, tx, 481);
+		return true;
+	}
+	if (!is_served(msg->method)) {
+		refuse_method(core, turn, tx);
 		return true;
 	}
 	// What is to be secure must have come so (RFC 3261 26.2.2).

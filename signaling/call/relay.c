@@ -1,17 +1,20 @@
 #include "call/relay.h"
 
 #include "call/core_private.h"
+#include "call/exchange.h"
+#include "call/info.h"
 #include "call/refer.h"
 #include "call/update.h"
 
 // One row for each method that crosses.
 static const struct relay_ops *const ops_of[SIP_METHOD_COUNT] = {
+	[SIP_METHOD_INFO] = &info_ops,
 	[SIP_METHOD_PRACK] = &prack_ops,
 	[SIP_METHOD_UPDATE] = &update_ops,
 	[SIP_METHOD_REFER] = &refer_ops,
 };
 
-void relay_put_allow(struct sip_writer *w)
+void relay_put_allow(struct sip_writer *w, const struct config_profile *profile)
 {
 	sip_put_lit(w, "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS");
 	for (uint32_t method = 0; method < SIP_METHOD_COUNT; method++) {
@@ -20,6 +23,7 @@ void relay_put_allow(struct sip_writer *w)
 		sip_put_lit(w, ", ");
 		sip_put(w, span_str(sip_method_name(method)));
 	}
+	exchange_put_methods(w, profile);
 	sip_put_lit(w, "\r\n");
 }
 

@@ -72,5 +72,6 @@ void relay_end_all(struct call *call, const struct sip_turn *turn);
 // Without a word: the call goes on elsewhere.
 void relay_forget_all(struct call *call);
 
-// "Allow: ..." with all that we serve in a dialog.
-void relay_put_allow(struct sip_writer *w);
+// "Allow: ..." with all that we serve in a dialog, and outside for a peer with that profile.
+struct config_profile;
+void relay_put_allow(struct sip_writer *w, const struct config_profile *profile);

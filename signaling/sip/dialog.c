@@ -158,6 +158,19 @@ int sip_dialog_receive_response(struct sip_dialog *dialog, const struct sip_msg 
 	return 0;
 }
 
+int sip_dialog_take_request(struct sip_dialog *dialog, const struct sip_msg *request)
+{
+	int err = take_route_set(dialog, request, false);
+
+	if (!err)
+		err = take_target(dialog, request);
+	if (!err)
+		err = text_set(dialog->arena, &dialog->remote_tag, request->from.tag);
+	if (!err)
+		dialog->is_confirmed = true;
+	return err;
+}
+
 bool sip_dialog_matches(const struct sip_dialog *dialog, const struct sip_msg *msg)
 {
 	struct span local = msg->is_request ? msg->to.tag : msg->from.tag;

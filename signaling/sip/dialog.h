@@ -64,6 +64,10 @@ int sip_dialog_receive_response(struct sip_dialog *dialog, const struct sip_msg 
 // Room for a route set of that many; what is in it stays. -ENOMEM.
 int sip_dialog_make_room(struct sip_dialog *dialog, uint32_t route_count);
 
+// A NOTIFY that overtakes the 2xx of its SUBSCRIBE makes the dialog as well (RFC 6665 4.4.1): takes
+// remote tag, route set and target of the request. 0, -EINVAL, -ENOMEM.
+int sip_dialog_take_request(struct sip_dialog *dialog, const struct sip_msg *request);
+
 // Whether a message from the far end belongs here: Call-ID and both tags. An early UAC dialog
 // without remote tag accepts any.
 bool sip_dialog_matches(const struct sip_dialog *dialog, const struct sip_msg *msg);

@@ -158,9 +158,9 @@ static void muxed_on_one_leg(void **state)
 static void other_methods(void **state)
 {
 	struct fixture *f = *state;
-	struct fixture_request info = { .method = "INFO", .cseq = 2, .to_tag = tag,
+	struct fixture_request info = { .method = "REGISTER", .cseq = 2, .to_tag = tag,
 		.branch = "info" };
-	struct fixture_request old = { .method = "INFO", .cseq = 1, .to_tag = tag,
+	struct fixture_request old = { .method = "REGISTER", .cseq = 1, .to_tag = tag,
 		.branch = "old" };
 	struct fixture_request options = { .method = "OPTIONS", .cseq = 3, .to_tag = tag,
 		.branch = "options" };

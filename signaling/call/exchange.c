@@ -1,0 +1,563 @@
+// exchange.c - one request outside calls, from its sender to the trunk that its route names.
+#include "call/exchange.h"
+
+#include "call/core_private.h"
+#include "call/resolve.h"
+
+#include <stdlib.h>
+
+// Exchanges -------------------------------------------------------------------------------------
+
+static void *user_of(const struct exchange *x)
+{
+	struct slab_handle handle = slab_handle_of(x->core->exchanges, x);
+
+	return (void *)(uintptr_t)((uint64_t)handle.generation << 32 | EXCHANGE_USER |
+		handle.index);
+}
+
+static struct exchange *exchange_of_user(struct core *core, uint64_t user)
+{
+	struct slab_handle handle = { .index = (uint32_t)user & ~EXCHANGE_USER,
+		.generation = (uint32_t)(user >> 32) };
+
+	if (!((uint32_t)user & EXCHANGE_USER) || handle.generation == 0)
+		return NULL;
+	return slab_lookup(core->exchanges, handle);
+}
+
+static struct exchange *exchange_of_tx(struct core *core, const struct sip_tx *tx)
+{
+	return exchange_of_user(core, (uintptr_t)sip_tx_user(tx));
+}
+
+struct exchange *exchange_new(struct core *core, struct sip_tx *server)
+{
+	struct exchange *x = slab_get(core->exchanges);
+
+	if (!x) {
+		CORE_COUNT(core, refused_full);
+		return NULL;
+	}
+	x->core = core;
+	x->server = server;
+	x->method = sip_tx_method(server);
+	arena_init(&x->arena, SIP_MESSAGE_MAX + 64);
+	sip_tx_set_user(server, user_of(x));
+	return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+	struct subscription *s = x->subscription;
+
+	resolve_cancel(x->core, x->ticket);
+	if (x->server)
+		sip_tx_set_user(x->server, NULL);
+	arena_fini(&x->arena);
+	slab_put(x->core->exchanges, x);
+	if (!s)
+		return;
+	s->exchanges--;
+	subscription_settle(s);
+}
+
+void exchange_refuse(struct exchange *x, const struct sip_turn *turn, uint16_t status)
+{
+	if (x->server && status == 503)
+		refuse_busy(x->core, turn, x->server);
+	else if (x->server)
+		refuse_status(x->core, turn, x->server, status);
+}
+
+// Header fields ---------------------------------------------------------------------------------
+
+// By method, what else goes along; 0 ends a row.
+static const uint8_t request_fields[SIP_METHOD_COUNT][4] = {
+	[SIP_METHOD_MESSAGE] = { SIP_HEADER_EXPIRES },
+	[SIP_METHOD_PUBLISH] = { SIP_HEADER_EXPIRES, SIP_HEADER_SIP_IF_MATCH },
+	[SIP_METHOD_SUBSCRIBE] = { SIP_HEADER_EXPIRES, SIP_HEADER_ACCEPT },
+	[SIP_METHOD_OPTIONS] = { SIP_HEADER_ACCEPT },
+};
+static const uint8_t answer_fields[SIP_METHOD_COUNT][4] = {
+	[SIP_METHOD_PUBLISH] = { SIP_HEADER_EXPIRES, SIP_HEADER_SIP_ETAG, SIP_HEADER_MIN_EXPIRES,
+		SIP_HEADER_ALLOW_EVENTS },
+	[SIP_METHOD_SUBSCRIBE] = { SIP_HEADER_EXPIRES, SIP_HEADER_MIN_EXPIRES,
+		SIP_HEADER_ALLOW_EVENTS },
+};
+
+static void put_fields(struct sip_writer *w, const struct sip_msg *msg, const uint8_t fields[4])
+{
+	for (uint32_t i = 0; i < 4 && fields[i]; i++)
+		sip_put_headers_of(w, msg, fields[i]);
+}
+
+// The value without its parameters, but for those that name nobody.
+static void put_some_params(struct sip_writer *w, const struct sip_msg *msg,
+	enum sip_header_id id, const struct span *names)
+{
+	const struct sip_header *h = sip_msg_header(msg, id);
+	struct sip_param param;
+	struct span rest, head;
+
+	if (!h)
+		return;
+	rest = h->value;
+	span_cut(&rest, ';', &head);
+	sip_put(w, sip_header_name(id));
+	sip_put_lit(w, ": ");
+	sip_put_value(w, span_trim(head));
+	for (; names->len; names++) {
+		if (!sip_param_find(rest, *names, &param))
+			continue;
+		sip_put_char(w, ';');
+		sip_put(w, *names);
+		sip_put_char(w, '=');
+		sip_put_value(w, param.value);
+	}
+	sip_put_lit(w, "\r\n");
+}
+
+void exchange_put_rest(struct sip_writer *w, const struct exchange *x,
+	const struct hide_params *hide)
+{
+	static const struct span event[] = { SPAN_LIT("id"), SPAN_NONE };
+	static const struct span state[] = { SPAN_LIT("reason"), SPAN_LIT("expires"),
+		SPAN_LIT("retry-after"), SPAN_NONE };
+	const struct sip_msg *msg = hide->msg;
+
+	edit_put_agent(w, hide->to, true);
+	hide_put_request(w, hide);
+	put_fields(w, msg, request_fields[x->method]);
+	put_some_params(w, msg, SIP_HEADER_EVENT, event);
+	if (x->method == SIP_METHOD_NOTIFY)
+		put_some_params(w, msg, SIP_HEADER_SUBSCRIPTION_STATE, state);
+	// Content is what these requests are for: it goes from end to end.
+	sip_put_body(w, msg->content_type, msg->body);
+}
+
+static void put_host(struct sip_writer *w, const struct config_profile *profile,
+	const struct addr *own)
+{
+	if (!profile->headers.contact_host) {
+		sip_put_addr(w, own);
+		return;
+	}
+	sip_put(w, span_str(profile->headers.contact_host));
+	sip_put_char(w, ':');
+	sip_put_u64(w, own->port);
+}
+
+void exchange_put_contact(struct sip_writer *w, const struct config *config,
+	const struct subscription_side *side)
+{
+	static const struct span params[SIP_TRANSPORT_COUNT] = { SPAN_LIT(""),
+		SPAN_LIT(";transport=tcp"), SPAN_LIT(";transport=tls"), SPAN_LIT(";transport=ws"),
+		SPAN_LIT(";transport=ws") };
+	struct sip_local local = listener_local(config, side->hop.listener);
+
+	sip_put_lit(w, "Contact: <sip:");
+	sip_put(w, span_make(side->contact, sizeof(side->contact)));
+	sip_put_char(w, '@');
+	put_host(w, config_profile(config, side->profile), &local.sent_by);
+	sip_put(w, params[local.transport]);
+	sip_put_lit(w, ">\r\n");
+	relay_put_allow(w, config_profile(config, side->profile));
+}
+
+bool exchange_send(struct exchange *x, const struct sip_turn *turn, const struct sip_writer *w,
+	struct span branch, const struct sip_hop *hop)
+{
+	struct core *core = x->core;
+	const struct config_profile *to =
+		config_profile(core_env_of(turn)->config, x->profiles[CALL_LEG_B]);
+	struct sip_client_params params = {
+		.branch = branch,
+		.method = x->method,
+		.method_text = span_str(sip_method_name(x->method)),
+		.hop = *hop,
+		.user = user_of(x),
+	};
+
+	if (!w->is_overflowed) {
+		params.data = edit_send(core, to, sip_writer_text(w));
+		x->client = sip_client_start(core->txs, turn, &params);
+	}
+	if (!x->client)
+		CORE_COUNT(core, requests_refused);
+	else
+		CORE_COUNT(core, exchanges);
+	return x->client != NULL;
+}
+
+// On its way -------------------------------------------------------------------------------------
+
+// What the steps of one request share.
+struct way {
+	struct exchange *x;
+	const struct sip_turn *turn;
+	const struct core_env *env;
+	const struct sip_msg *msg;
+	const struct config_trunk *trunk;
+	struct route_decision route;
+	char from[CALL_PARTY_MAX];
+};
+
+static bool read_user(const struct sip_uri *uri, char out[CALL_PARTY_MAX])
+{
+	char buf[CALL_PARTY_MAX];
+	struct span user;
+
+	return sip_uri_user(uri, buf, sizeof(buf) - 1, &user) == 0 &&
+		span_copy(user, out, CALL_PARTY_MAX) == 0;
+}
+
+// 0, or the status to refuse with.
+static uint16_t find_way(struct way *way, uint32_t realm, int from_trunk)
+{
+	const struct config *config = way->env->config;
+	char to[CALL_PARTY_MAX];
+
+	if (!read_user(&way->msg->uri, to) || !read_user(&way->msg->from.uri, way->from))
+		return 484;
+	struct route_query query = { .from_realm = realm, .from_trunk = from_trunk,
+		.from = span_str(way->from), .to = span_str(to) };
+	enum route_result result = route_decide(config, &query, &way->route);
+	if (result != ROUTE_FOUND)
+		return result == ROUTE_TOO_LONG ? 484 : 404;
+	way->trunk = &config->trunks[way->route.trunk];
+	way->x->profiles[CALL_LEG_B] = way->trunk->profile;
+	return 0;
+}
+
+static void put_remote(struct sip_writer *w, const struct way *way, const struct sip_hop *hop)
+{
+	const struct config_profile *to = config_profile(way->env->config, way->trunk->profile);
+
+	sip_put_lit(w, "<sip:");
+	if (way->route.user_len) {
+		sip_put_escaped_user(w, span_make(way->route.user, way->route.user_len));
+		sip_put_char(w, '@');
+	}
+	if (to->headers.to_host)
+		sip_put(w, span_str(to->headers.to_host));
+	else if (way->trunk->hosts[0].name)
+		sip_put(w, span_str(way->trunk->hosts[0].name));
+	else
+		sip_put_addr(w, &hop->addr);
+	sip_put_char(w, '>');
+}
+
+// A request that makes no dialog: its own Call-ID and tag, nobody comes back to them.
+static bool send_alone(struct way *way, const struct hide_params *hide, struct span remote,
+	const struct sip_hop *hop)
+{
+	struct exchange *x = way->x;
+	struct core *core = x->core;
+	struct sip_local local = listener_local(way->env->config, hop->listener);
+	struct sip_token token = {
+		.shard = (uint16_t)sip_callid_shard(&core->keys, way->msg->call_id),
+		.value = rng_u64(way->env->rng) & SIP_TOKEN_VALUE_MAX };
+	char call_id[SIP_TOKEN_LEN], tag[SIP_TOKEN_LEN], branch[SIP_BRANCH_LEN];
+	struct span method = span_str(sip_method_name(x->method));
+	struct sip_writer w;
+
+	sip_token_make(&core->keys, SIP_TOKEN_CALL_ID, &token, call_id);
+	sip_token_make(&core->keys, SIP_TOKEN_STATELESS, &token, tag);
+	sip_branch_make(&core->keys, &token, branch);
+	struct sip_via_out via = { .transport = sip_transport_name(local.transport),
+		.sent_by = local.sent_by, .host = span_str(hide->to->headers.via_host),
+		.branch = span_make(branch, sizeof(branch)) };
+	sip_writer_init(&w, core->message, sizeof(core->message));
+	sip_put_request_line(&w, method, span_sub(remote, 1, remote.len - 2));
+	sip_put_via(&w, &via);
+	sip_put_header_u32(&w, SIP_HEADER_MAX_FORWARDS,
+		way->msg->max_forwards > 0 ? (uint32_t)way->msg->max_forwards - 1 : 69);
+	sip_put_lit(&w, "From: ");
+	identity_put_from(&w, hide, span_str(way->from));
+	sip_put_lit(&w, ";tag=");
+	sip_put(&w, span_make(tag, sizeof(tag)));
+	sip_put_lit(&w, "\r\n");
+	sip_put_header(&w, SIP_HEADER_TO, remote);
+	sip_put_header(&w, SIP_HEADER_CALL_ID, span_make(call_id, sizeof(call_id)));
+	sip_put_cseq(&w, 1, method);
+	exchange_put_rest(&w, x, hide);
+	return exchange_send(x, way->turn, &w, span_make(branch, sizeof(branch)), hop);
+}
+
+// The target is known. 0, or the status to refuse with.
+static uint16_t go_on(struct way *way, const struct sip_target *target)
+{
+	struct exchange *x = way->x;
+	const struct config *config = way->env->config;
+	const struct config_realm *realm = &config->realms[way->trunk->realm];
+	int listener = listener_find(realm, target->transport, &target->addr.ip);
+	char text[1024];
+	struct sip_writer remote;
+	uint16_t status = 503;
+
+	if (listener < 0)
+		return 503;
+	struct sip_hop hop = { .listener = listener_make(way->trunk->realm, (uint32_t)listener),
+		.addr = target->addr, .tls_trunk = (uint16_t)(1 + way->route.trunk),
+		.tls_name = span_str(way->trunk->hosts[0].name) };
+	x->listeners[CALL_LEG_B] = hop.listener;
+	struct hide_params hide = { .msg = way->msg,
+		.own = listener_local(config, hop.listener).sent_by,
+		.from = config_profile(config, x->profiles[CALL_LEG_A]),
+		.to = config_profile(config, x->profiles[CALL_LEG_B]),
+		.is_from_trusted = config->realms[x->hop.listener >> 8].is_trusted,
+		.is_to_trusted = realm->is_trusted };
+	sip_writer_init(&remote, text, sizeof(text));
+	put_remote(&remote, way, &hop);
+	if (remote.is_overflowed)
+		return 484;
+	if (x->method != SIP_METHOD_SUBSCRIBE)
+		return send_alone(way, &hide, sip_writer_text(&remote), &hop) ? 0 : 503;
+	struct subscription *s = subscription_new(x, way->turn, &hide, sip_writer_text(&remote),
+		&status);
+	if (!s)
+		return status;
+	s->sides[CALL_LEG_B].hop = hop;
+	return subscription_send(x, way->turn, way->msg) ? 0 : 503;
+}
+
+static void on_target(struct core *core, const struct sip_turn *turn, uint64_t owner,
+	const struct sip_target *targets, uint32_t count)
+{
+	struct exchange *x = exchange_of_user(core, owner);
+	struct way way = { .x = x, .turn = turn, .env = core_env_of(turn), .msg = &core->held_msg };
+	struct sip_fault fault;
+	uint16_t status = 503;
+
+	if (!x)
+		return;
+	x->ticket = 0;
+	if (!x->server || sip_parse(x->held, &core->held_msg, &fault) < 0) {
+		exchange_free(x);
+		return;
+	}
+	uint32_t realm = x->hop.listener >> 8;
+	int trunk = trunk_find(way.env->config, realm, &x->hop.addr.ip);
+	if (count > 0 && find_way(&way, realm, trunk) == 0)
+		status = go_on(&way, &targets[0]);
+	if (status == 0)
+		return;
+	exchange_refuse(x, turn, status);
+	exchange_free(x);
+}
+
+// The trunk's first host. 0: on its way or waiting for its address.
+static uint16_t start(struct way *way)
+{
+	struct exchange *x = way->x;
+	const struct config_host *host = &way->trunk->hosts[0];
+	const struct config_realm *realm = &way->env->config->realms[way->trunk->realm];
+	struct sip_target target = { .addr = host->addr,
+		.transport = (enum sip_transport)host->transport };
+
+	if (!host->name) {
+		int at = host->has_transport ? -1 :
+			listener_find(realm, SIP_TRANSPORT_UDP, &host->addr.ip);
+		if (!host->has_transport)
+			target.transport = at >= 0 ? SIP_TRANSPORT_UDP : SIP_TRANSPORT_TCP;
+		if (host->is_secure)
+			target.transport = SIP_TRANSPORT_TLS;
+		return go_on(way, &target);
+	}
+	if (!arena_copy(&x->arena, way->msg->raw, &x->held))
+		return 503;
+	struct resolve_params params = { .realm = way->trunk->realm, .fn = on_target,
+		.owner = (uintptr_t)user_of(x),
+		.place = { .host = span_str(host->name), .port = host->addr.port,
+			.transport = target.transport, .has_transport = host->has_transport,
+			.is_secure = host->is_secure } };
+	x->ticket = resolve_start(x->core, way->env, &params);
+	return x->ticket ? 0 : 503;
+}
+
+static uint32_t request_bit(enum sip_method method)
+{
+	switch (method) {
+	case SIP_METHOD_MESSAGE:
+		return PROFILE_REQUEST_MESSAGE;
+	case SIP_METHOD_PUBLISH:
+		return PROFILE_REQUEST_PUBLISH;
+	case SIP_METHOD_SUBSCRIBE:
+		return PROFILE_REQUEST_SUBSCRIBE;
+	case SIP_METHOD_OPTIONS:
+		return PROFILE_REQUEST_OPTIONS;
+	default:
+		return 0;
+	}
+}
+
+void exchange_put_methods(struct sip_writer *w, const struct config_profile *profile)
+{
+	uint32_t bits = profile->headers.requests;
+
+	if (bits & PROFILE_REQUEST_MESSAGE)
+		sip_put_lit(w, ", MESSAGE");
+	if (bits & PROFILE_REQUEST_PUBLISH)
+		sip_put_lit(w, ", PUBLISH");
+	if (bits & PROFILE_REQUEST_SUBSCRIBE)
+		sip_put_lit(w, ", SUBSCRIBE, NOTIFY");
+}
+
+// Before there is an exchange. 0, or the status to refuse with.
+static uint16_t refusal_of(const struct core_env *env, const struct sip_msg *msg)
+{
+	if (msg->max_forwards == 0)
+		return 483;
+	if (msg->body.len > EXCHANGE_BODY_MAX)
+		return 413;
+	return env->is_draining ? 503 : 0;
+}
+
+bool exchange_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
+	struct way way = { .turn = turn, .env = core_env_of(turn), .msg = in->msg };
+	uint32_t realm = in->hop.listener >> 8;
+	int trunk = trunk_find(way.env->config, realm, &in->hop.addr.ip);
+	uint16_t status = refusal_of(way.env, in->msg);
+
+	if (trunk < 0 || !(core->peer->headers.requests & request_bit(in->msg->method)))
+		return false;
+	// It asks whoever it reached: us (RFC 3261 11).
+	if (status == 483 && in->msg->method == SIP_METHOD_OPTIONS)
+		return false;
+	way.x = status ? NULL : exchange_new(core, tx);
+	if (!way.x) {
+		if (status && status != 503)
+			refuse_status(core, turn, tx, status);
+		else
+			refuse_busy(core, turn, tx);
+		return true;
+	}
+	way.x->profiles[CALL_LEG_A] = way.env->config->trunks[trunk].profile;
+	way.x->hop = in->hop;
+	way.x->listeners[CALL_LEG_A] = in->hop.listener;
+	status = find_way(&way, realm, trunk);
+	if (!status)
+		status = start(&way);
+	if (!status)
+		return true;
+	exchange_refuse(way.x, turn, status);
+	exchange_free(way.x);
+	return true;
+}
+
+// Answers ----------------------------------------------------------------------------------------
+
+static void answer(struct exchange *x, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	struct core *core = x->core;
+	const struct config *config = core_env_of(turn)->config;
+	struct hide_params hide = { .msg = msg,
+		.own = listener_local(config, x->listeners[CALL_LEG_A]).sent_by,
+		.from = config_profile(config, x->profiles[CALL_LEG_B]),
+		.to = config_profile(config, x->profiles[CALL_LEG_A]),
+		.is_from_trusted = config->realms[x->listeners[CALL_LEG_B] >> 8].is_trusted,
+		.is_to_trusted = config->realms[x->listeners[CALL_LEG_A] >> 8].is_trusted };
+	uint16_t status = msg->status < 300 ? msg->status : hide_told(&hide);
+	struct sip_writer w;
+
+	sip_writer_init(&w, core->message, sizeof(core->message));
+	sip_server_put_head(x->server, &w, status, edit_phrase(hide.to, status));
+	edit_put_agent(&w, hide.to, false);
+	if (x->subscription && status < 300)
+		exchange_put_contact(&w, config, &x->subscription->sides[x->from]);
+	else if (x->method == SIP_METHOD_OPTIONS && status < 300)
+		relay_put_allow(&w, hide.to);
+	if (status < 300)
+		hide_put_answer(&w, &hide);
+	else
+		hide_put_error(&w, &hide);
+	put_fields(&w, msg, answer_fields[x->method]);
+	sip_put_body(&w, SPAN_NONE, SPAN_NONE);
+	struct span text = edit_send(core, hide.to, sip_writer_text(&w));
+	if (w.is_overflowed || sip_server_respond(core->txs, turn, x->server, status, text) < 0)
+		CORE_COUNT(core, responses_lost);
+}
+
+bool exchange_response(struct core *core, const struct sip_turn *turn, const struct sip_tx *tx,
+	const struct sip_msg *msg)
+{
+	struct exchange *x = exchange_of_tx(core, tx);
+
+	if (!x || x->client != tx)
+		return x != NULL;
+	if (msg->status < 200)
+		return true;
+	msg = edit_receive(core,
+		config_profile(core_env_of(turn)->config, x->profiles[CALL_LEG_B]), msg);
+	if (x->subscription)
+		subscription_answered(x, turn, msg);
+	if (x->server)
+		answer(x, turn, msg);
+	exchange_free(x);
+	return true;
+}
+
+// A request that timed out is over for its sender as well: a 408 would only be in the way (RFC 4320
+// 4.2). Any other failure is told.
+bool exchange_failed(struct core *core, const struct sip_turn *turn, const struct sip_tx *tx)
+{
+	struct exchange *x = exchange_of_tx(core, tx);
+
+	if (!x)
+		return false;
+	if (x->client != tx)
+		return true;
+	CORE_COUNT(core, exchanges_failed);
+	exchange_refuse(x, turn, 504);
+	if (x->subscription)
+		subscription_end(x->subscription);
+	exchange_free(x);
+	return true;
+}
+
+bool exchange_terminated(struct core *core, const struct sip_tx *tx)
+{
+	struct exchange *x = exchange_of_tx(core, tx);
+
+	if (!x)
+		return false;
+	if (x->server == tx)
+		x->server = NULL;
+	if (x->client == tx)
+		x->client = NULL;
+	if (!x->server && !x->client && !x->ticket)
+		exchange_free(x);
+	return true;
+}
+
+// Life -------------------------------------------------------------------------------------------
+
+bool exchange_tables_make(struct core *core, uint32_t exchanges_max, uint32_t subscriptions_max)
+{
+	core->exchanges = slab_new(sizeof(struct exchange), exchanges_max);
+	core->subscriptions = slab_new(sizeof(struct subscription), subscriptions_max);
+	core->subscription_buckets =
+		calloc(SUBSCRIPTION_BUCKETS, sizeof(core->subscription_buckets[0]));
+	return core->exchanges && core->subscriptions && core->subscription_buckets;
+}
+
+void exchange_tables_free(struct core *core)
+{
+	struct subscription *s;
+	struct exchange *x;
+	uint32_t cursor = 0;
+
+	while (core->exchanges && (x = slab_next(core->exchanges, &cursor)))
+		arena_fini(&x->arena);
+	cursor = 0;
+	while (core->subscriptions && (s = slab_next(core->subscriptions, &cursor)))
+		arena_fini(&s->arena);
+	if (core->exchanges)
+		slab_free(core->exchanges);
+	if (core->subscriptions)
+		slab_free(core->subscriptions);
+	free(core->subscription_buckets);
+}

@@ -1,0 +1,180 @@
+// Requests outside calls relayed by route: MESSAGE, PUBLISH, OPTIONS (RFC 3428, 3903).
+#include "fixture.h"
+
+#include "call/core_private.h"
+#include "call/exchange.h"
+
+static void allow(struct fixture *f, uint32_t requests)
+{
+	f->profiles[0].headers.requests = f->profiles[1].headers.requests = requests;
+}
+
+static uint32_t living(const struct fixture *f)
+{
+	return slab_count(f->core->exchanges) + slab_count(f->core->subscriptions);
+}
+
+static void message(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_request r = { .method = "MESSAGE", .cseq = 5,
+		.extra = "Content-Type: text/plain\r\nSubject: s\r\nX-Smuggled: 1\r\n"
+			 "User-Agent: secret\r\nExpires: 60\r\n",
+		.body = "hello" };
+
+	allow(f, PROFILE_REQUEST_ALL);
+	fixture_phone(f, &r);
+	const struct fixture_message *m =
+		fixture_last(f, "MESSAGE sip:+49100@10.2.1.1:5060 SIP/2.0");
+	assert_non_null(m);
+	assert_int_equal(m->realm, REALM_CORE);
+	assert_null(strstr(m->text, "secret"));
+	assert_null(strstr(m->text, "Smuggled"));
+	assert_null(strstr(m->text, "10.1.1.5"));
+	assert_null(strstr(m->text, "Contact"));
+	assert_int_equal(strncmp(fixture_header(m->text, "From"),
+				 "\"Alice\" <sip:55@10.2.0.1:5060>;tag=", 35), 0);
+	assert_string_equal(fixture_header(m->text, "Max-Forwards"), "69");
+	assert_string_equal(fixture_header(m->text, "Content-Type"), "text/plain");
+	assert_string_equal(fixture_header(m->text, "Subject"), "s");
+	assert_string_equal(fixture_header(m->text, "Expires"), "60");
+	assert_string_equal(strstr(m->text, "\r\n\r\n"), "\r\n\r\nhello");
+	fixture_carrier(f, "MESSAGE", 202, "");
+	m = fixture_last(f, "SIP/2.0 202");
+	assert_non_null(m);
+	assert_string_equal(fixture_header(m->text, "CSeq"), "5 MESSAGE");
+	assert_null(strstr(m->text, "secret-b"));
+	fixture_wait(f, 40000);
+	assert_int_equal(living(f), 0);
+	assert_int_equal(f->ended_count, 0);
+}
+
+static void errors(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *method, *uri, *extra;
+		uint32_t requests;
+		const char *answer;
+	} cases[] = {
+		{ "MESSAGE", "sip:9@10.1.0.1", "", PROFILE_REQUEST_ALL, "SIP/2.0 404" },
+		{ "MESSAGE", NULL, "", PROFILE_REQUEST_PUBLISH, "SIP/2.0 405" },
+		{ "PUBLISH", NULL, "Event: presence\r\n", 0, "SIP/2.0 405" },
+		{ "SUBSCRIBE", NULL, "Event: presence\r\n", 0, "SIP/2.0 405" },
+		{ "NOTIFY", NULL, "Event: presence\r\nSubscription-State: active\r\n",
+			PROFILE_REQUEST_ALL, "SIP/2.0 481" },
+		{ "INFO", NULL, "", PROFILE_REQUEST_ALL, "SIP/2.0 481" },
+		{ "MESSAGE", NULL, "Require: nonsense\r\n", PROFILE_REQUEST_ALL, "SIP/2.0 420" },
+		{ "OPTIONS", NULL, "", PROFILE_REQUEST_ALL, "SIP/2.0 200" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char branch[16], call_id[16];
+		struct fixture_request r = { .method = cases[i].method, .uri = cases[i].uri,
+			.extra = cases[i].extra, .cseq = 1, .branch = branch, .call_id = call_id };
+
+		snprintf(branch, sizeof(branch), "r%zu", i);
+		snprintf(call_id, sizeof(call_id), "i%zu", i);
+		fixture_forget(f);
+		allow(f, cases[i].requests);
+		fixture_phone(f, &r);
+		if (!fixture_last(f, cases[i].answer))
+			fail_msg("%s %zu: %s", cases[i].method, i,
+				f->sent_count ? f->sent[0].text : "nothing");
+		assert_int_equal(living(f), 0);
+	}
+	f->env.is_draining = true;
+	struct fixture_request r = { .method = "MESSAGE", .cseq = 1, .branch = "drain" };
+	allow(f, PROFILE_REQUEST_ALL);
+	fixture_phone(f, &r);
+	assert_non_null(strstr(fixture_last(f, "SIP/2.0 503")->text, "Retry-After"));
+	assert_int_equal(living(f), 0);
+}
+
+static void options_relayed(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_request r = { .method = "OPTIONS", .cseq = 1 };
+
+	allow(f, PROFILE_REQUEST_OPTIONS);
+	fixture_phone(f, &r);
+	assert_non_null(fixture_last(f, "OPTIONS sip:+49100@10.2.1.1:5060"));
+	fixture_carrier(f, "OPTIONS", 200, "v=0\r\n");
+	const struct fixture_message *m = fixture_last(f, "SIP/2.0 200");
+	assert_non_null(m);
+	assert_non_null(strstr(fixture_header(m->text, "Allow"), "INVITE"));
+	assert_string_equal(fixture_header(m->text, "Content-Length"), "0");
+}
+
+static void published(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_request r = { .method = "PUBLISH", .cseq = 1,
+		.extra = "Event: presence;id=4;host=secret.example\r\nSIP-If-Match: abc\r\n"
+			 "Content-Type: application/pidf+xml\r\n",
+		.body = "<presence/>" };
+
+	allow(f, PROFILE_REQUEST_ALL);
+	fixture_phone(f, &r);
+	const struct fixture_message *m = fixture_last(f, "PUBLISH");
+	assert_non_null(m);
+	assert_string_equal(fixture_header(m->text, "Event"), "presence;id=4");
+	assert_string_equal(fixture_header(m->text, "SIP-If-Match"), "abc");
+	fixture_carrier(f, "PUBLISH", 412, "");
+	assert_non_null(fixture_last(f, "SIP/2.0 412"));
+}
+
+// Nobody answers: the sender has given up as well, no 408 is in its way (RFC 4320 4.2).
+static void silence(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_request r = { .method = "MESSAGE", .cseq = 1 };
+
+	allow(f, PROFILE_REQUEST_ALL);
+	fixture_phone(f, &r);
+	fixture_wait(f, 80000);
+	assert_null(fixture_last(f, "SIP/2.0 408"));
+	assert_int_equal(living(f), 0);
+}
+
+// A full table refuses, and is empty again afterwards.
+static void bounded(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t refused = 0;
+
+	allow(f, PROFILE_REQUEST_ALL);
+	for (uint32_t i = 0; i < 400; i++) {
+		char branch[16], call_id[16];
+		struct fixture_request r = { .method = "MESSAGE", .cseq = 1, .branch = branch,
+			.call_id = call_id };
+
+		snprintf(branch, sizeof(branch), "b%u", i);
+		snprintf(call_id, sizeof(call_id), "i%u", i);
+		fixture_forget(f);
+		fixture_phone(f, &r);
+		refused += fixture_last(f, "SIP/2.0 503") != NULL;
+	}
+	assert_true(refused > 100);
+	for (uint32_t i = 0; i < 200; i++) {
+		fixture_forget(f);
+		fixture_wait(f, 500);
+	}
+	assert_int_equal(living(f), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(message),
+		TEST(errors),
+		TEST(options_relayed),
+		TEST(published),
+		TEST(silence),
+		TEST(bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
