@@ -1,0 +1,1 @@
+muga_fuzz(border signaling_call)
