@@ -37,6 +37,15 @@ bool emergency_is(const struct core_env *env, uint32_t realm, const struct sip_m
 		(from->is_trusted && has_priority(msg));
 }
 
+void emergency_mark(struct call *call)
+{
+	if (call->is_emergency)
+		return;
+	call->is_emergency = true;
+	call->core->emergency_calls++;
+	CORE_COUNT(call->core, emergency_calls);
+}
+
 struct span emergency_user(const struct sip_uri *uri)
 {
 	const struct span prefix = SPAN_LIT("service:");

@@ -17,6 +17,7 @@ struct draft {
 	Muga__State__Port ports[MEDIA_STREAMS_MAX][CALL_LEGS];
 	uint8_t addresses[CALL_LEGS + MEDIA_STREAMS_MAX * CALL_LEGS * 2][18];
 	uint32_t address_count;
+	uint8_t uuids[CALL_LEGS][SESSION_ID_BYTES];
 };
 
 static ProtobufCBinaryData bytes_of(struct span text)
@@ -93,6 +94,8 @@ static void put_leg(struct draft *draft, const struct call *call, enum call_side
 	to->allowed = leg->ability.allowed;
 	to->supported = leg->ability.supported;
 	to->session = leg->session.interval_s << 1 | leg->session.is_ours;
+	if (session_id_pack(leg, draft->uuids[side]))
+		to->uuid = (ProtobufCBinaryData){ SESSION_ID_BYTES, draft->uuids[side] };
 }
 
 static Muga__State__Port *put_port(struct draft *draft, const struct media_stream *stream,
@@ -177,6 +180,7 @@ static void put_call(struct draft *draft, const struct call *call, const struct 
 	to->code = call->code;
 	to->max_forwards = call->max_forwards;
 	to->route_line = call->route_line;
+	to->emergency = call->is_emergency;
 	to->a = &draft->legs[CALL_LEG_A];
 	to->b = &draft->legs[CALL_LEG_B];
 	put_leg(draft, call, CALL_LEG_A);

@@ -104,6 +104,10 @@ void session_id_begin(struct call *call, const struct core_env *env, const struc
 // What a message from leg `side` says of its end; an answer that says nothing gets one made.
 void session_id_learn(struct call *call, const struct core_env *env, enum call_side side,
 	const struct sip_msg *msg);
+// A leg's UUID as bytes, for its record. False: it has none yet.
+#define SESSION_ID_BYTES 16u
+bool session_id_pack(const struct call_leg *leg, uint8_t out[SESSION_ID_BYTES]);
+void session_id_unpack(struct call_leg *leg, const uint8_t in[SESSION_ID_BYTES]);
 // The line of a message to leg `side`.
 void session_id_put(struct sip_writer *w, const struct call *call, enum call_side side);
 
@@ -111,6 +115,8 @@ void session_id_put(struct sip_writer *w, const struct call *call, enum call_sid
 
 // By its Request-URI, the realm's numbers, or Resource-Priority of a trusted realm.
 bool emergency_is(const struct core_env *env, uint32_t realm, const struct sip_msg *msg);
+// Once, before the call takes a trunk: marks and counts it.
+void emergency_mark(struct call *call);
 // Of a service URN (RFC 5031) what routes match: "sos", "sos.fire"; empty = it is none.
 struct span emergency_user(const struct sip_uri *uri);
 

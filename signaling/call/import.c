@@ -184,6 +184,10 @@ static int take_leg(struct import *im, enum call_side side, const Muga__State__L
 		.supported = from->supported };
 	if (from->session >> 1 > SESSION_MOST_S)
 		return -EINVAL;
+	if (from->uuid.len == SESSION_ID_BYTES)
+		session_id_unpack(leg, from->uuid.data);
+	else if (from->uuid.len)
+		return -EINVAL;
 	leg->session.interval_s = from->session >> 1;
 	leg->session.is_ours = from->session & 1;
 	leg->hop.listener = listener_make(config->trunks[trunk].realm, from->listener);
@@ -194,7 +198,7 @@ static int take_leg(struct import *im, enum call_side side, const Muga__State__L
 		leg_restore_ack(call, side, im->env, from->acked_cseq);
 	// The call is there already: its place is taken, whatever the limit is now.
 	uint32_t slot = trunk_slot(im->core->trunks, span_str(leg->trunk));
-	if (trunk_take(im->core->trunks, slot, 0))
+	if (!call->is_emergency && trunk_take(im->core->trunks, slot, 0))
 		leg->trunk_slot = slot;
 	return 0;
 }
@@ -323,6 +327,8 @@ static int take_call(struct import *im)
 	im->call->token = from->token;
 	im->call->shard = from->shard;
 	media_init(&im->call->media, &im->call->arena, 0, 0);
+	if (from->emergency)
+		emergency_mark(im->call);
 	err = take_times(im);
 	if (!err)
 		err = take_leg(im, CALL_LEG_A, from->a);

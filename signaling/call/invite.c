@@ -574,10 +574,8 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 		refuse_busy(core, turn, tx);
 		return;
 	}
-	s.call->is_emergency = s.is_emergency;
-	core->emergency_calls += s.is_emergency;
 	if (s.is_emergency)
-		CORE_COUNT(core, emergency_calls);
+		emergency_mark(s.call);
 	memcpy(s.call->from_user, from, sizeof(from));
 	memcpy(s.call->to_user, to, sizeof(to));
 	setup_call(&s);

@@ -307,7 +307,8 @@ static void carry_out(struct refer *r)
 	leg->has_referred = true;
 	joined->media.realm[CALL_LEG_A] = call->media.realm[transfer->stays];
 	joined->max_forwards = call->max_forwards;
-	joined->is_emergency = call->is_emergency;
+	if (call->is_emergency)
+		emergency_mark(joined);
 	memcpy(joined->from_user, user_of(call, transfer->stays), CALL_PARTY_MAX);
 	memcpy(joined->to_user, consult ? user_of(consult, transfer->target) : r->user,
 		CALL_PARTY_MAX);

@@ -163,7 +163,8 @@ static void take_over(struct newcomer *n, struct transfer *transfer)
 	transfer->seat = CALL_LEG_B;
 	joined->media.realm[CALL_LEG_A] = (uint16_t)(n->in->hop.listener >> 8);
 	joined->max_forwards = old->max_forwards;
-	joined->is_emergency = old->is_emergency;
+	if (old->is_emergency)
+		emergency_mark(joined);
 	memcpy(joined->to_user, has_a ? old->from_user : old->to_user, CALL_PARTY_MAX);
 	memcpy(joined->from_user, has_a ? old->to_user : old->from_user, CALL_PARTY_MAX);
 	joined->invite = (struct call_invite){ .is_active = true, .from = CALL_LEG_A,

@@ -64,6 +64,30 @@ void session_id_learn(struct call *call, const struct core_env *env, enum call_s
 		make_uuid(env, uuid);
 }
 
+static uint8_t digit_of(char c)
+{
+	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+bool session_id_pack(const struct call_leg *leg, uint8_t out[SESSION_ID_BYTES])
+{
+	if (leg->uuid[0] == '\0')
+		return false;
+	for (uint32_t i = 0; i < SESSION_ID_BYTES; i++)
+		out[i] = (uint8_t)(digit_of(leg->uuid[2 * i]) << 4 | digit_of(leg->uuid[2 * i + 1]));
+	return true;
+}
+
+void session_id_unpack(struct call_leg *leg, const uint8_t in[SESSION_ID_BYTES])
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (uint32_t i = 0; i < SESSION_ID_BYTES; i++) {
+		leg->uuid[2 * i] = hex[in[i] >> 4];
+		leg->uuid[2 * i + 1] = hex[in[i] & 15];
+	}
+}
+
 static struct span uuid_of(const struct call_leg *leg)
 {
 	return leg->uuid[0] ? span_make(leg->uuid, CALL_UUID_LEN) : SPAN_LIT(NIL_UUID);

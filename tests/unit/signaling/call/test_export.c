@@ -95,6 +95,8 @@ static void ended_by_the_caller(void **state)
 	char to[256], from[256];
 	snprintf(to, sizeof(to), "%s", fixture_header(ack->text, "To"));
 	snprintf(from, sizeof(from), "%s", fixture_header(ack->text, "From"));
+	char session_id[128];
+	snprintf(session_id, sizeof(session_id), "%s", fixture_header(ack->text, "Session-ID"));
 	uint32_t cseq = (uint32_t)atoi(fixture_header(ack->text, "CSeq"));
 	assert_int_equal(export(f), 0);
 	assert_in_range(record_len, 300, 1024);
@@ -108,6 +110,7 @@ static void ended_by_the_caller(void **state)
 	assert_non_null(fixture_last(f, "SIP/2.0 200"));
 	const struct fixture_message *out = fixture_last(f, "BYE sip:secret-b@10.2.1.1:5060 ");
 	assert_non_null(out);
+	assert_string_equal(fixture_header(out->text, "Session-ID"), session_id);
 	assert_string_equal(fixture_header(out->text, "To"), to);
 	assert_string_equal(fixture_header(out->text, "From"), from);
 	assert_true((uint32_t)atoi(fixture_header(out->text, "CSeq")) > cseq);
