@@ -225,6 +225,8 @@ void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code,
 	struct span headers);
 // silence.c: begins when the 2xx is passed on; a change of the session counts as a sign of life.
 void silence_watch(struct call *call, const struct core_env *env);
+// A call that came from elsewhere was heard then.
+void silence_resume(struct call *call, const struct core_env *env, uint64_t heard_ms);
 // ack.c, bye.c, cancel.c, options.c
 void ack_receive(struct call *call, const struct sip_turn *turn, enum call_side side,
 	const struct sip_msg *msg);

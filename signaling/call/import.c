@@ -358,12 +358,10 @@ static int import(struct import *im)
 		return err;
 	}
 	CORE_COUNT(im->core, calls_moved_in);
-	silence_watch(im->call, im->env);
+	silence_resume(im->call, im->env, to_mono(im->env, from->heard_ms));
 	limit_watch(im->call, im->env);
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		session_resume(&im->call->legs[side], im->env->now_ms);
-	uint64_t heard_ms = to_mono(im->env, from->heard_ms);
-	im->call->heard_ms = heard_ms;
 	return 0;
 }
 

@@ -62,6 +62,11 @@ static void on_check(struct timer *timer, void *context)
 
 void silence_watch(struct call *call, const struct core_env *env)
 {
-	call->heard_ms = env->now_ms;
+	silence_resume(call, env, env->now_ms);
+}
+
+void silence_resume(struct call *call, const struct core_env *env, uint64_t heard_ms)
+{
+	call->heard_ms = heard_ms;
 	check_later(call, env);
 }

@@ -242,8 +242,7 @@ static void do_send(struct sip_transactions *txs, const struct sip_turn *turn, s
 	struct sip_writer w;
 	struct sip_hop hop = server_hop(txs, turn, in);
 	sip_writer_init(&w, txs->buffer, sizeof(txs->buffer));
-	rest_put_response(tx, &w, in);
-	if (!w.is_overflowed)
+	if (rest_put_response(txs, tx, &w, in))
 		tx_send_by(txs, turn, tx, &hop, sip_writer_text(&w));
 }
 

@@ -92,7 +92,8 @@ static bool ack_make(struct sip_transactions *txs, struct sip_tx *tx, struct sip
 	sip_put_headers_of(w, &txs->scratch, SIP_HEADER_ROUTE);
 	sip_put_headers_of(w, &txs->scratch, SIP_HEADER_SESSION_ID); // RFC 7989 6
 	*ack = (struct tx_ack){ .hop = tx->live->hop, .uri = txs->scratch.uri.text,
-		.lines = sip_writer_text(w) };
+		.lines = sip_writer_text(w),
+		.identity = rest_identity(txs, &txs->scratch) };
 	return !w->is_overflowed;
 }
 
@@ -128,6 +129,8 @@ void client_send_ack(struct sip_transactions *txs, const struct sip_turn *turn, 
 		// Without room for that, the INVITE itself stays.
 		rest_take_ack(txs, tx, &ack);
 	}
+	if (ack.identity != rest_identity(txs, in->msg))
+		return;
 	sip_writer_init(&w, txs->buffer + routes.len, (uint32_t)sizeof(txs->buffer) - routes.len);
 	put_ack(txs, turn, &w, &ack, in->msg);
 	if (!w.is_overflowed)

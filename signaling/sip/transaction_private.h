@@ -46,6 +46,7 @@ struct tx_live {
 	struct sip_stored *head;
 	uint32_t head_fixed;       // of head: Vias, From, Call-ID, CSeq
 	uint32_t head_routes;      // then Record-Route lines; the rest is the value of To
+	uint64_t identity;         // server: rest_identity() of the request
 	uint16_t tag_len;
 	char tag[SIP_TX_TAG_MAX];  // To tag for our responses
 };
@@ -165,18 +166,22 @@ struct sip_hop server_hop(struct sip_transactions *txs, const struct sip_turn *t
 	const struct sip_received *in);
 
 // transaction_rest.c
+// Of From tag, Call-ID and CSeq: what comes again must have the same, or somebody plays with a
+// branch that he overheard.
+uint64_t rest_identity(const struct sip_transactions *txs, const struct sip_msg *msg);
 // Keeps what the final response `data` to anything but INVITE adds to the request's own. False: no
 // room, or built by other means than sip_server_put_head().
 bool rest_take_response(struct sip_transactions *txs, struct sip_tx *tx, struct span data);
-// That response again, from the repeated request.
-void rest_put_response(
-	const struct sip_tx *tx, struct sip_writer *w, const struct sip_received *in);
+// That response again, from the repeated request. False: it is another request.
+bool rest_put_response(const struct sip_transactions *txs, const struct sip_tx *tx,
+	struct sip_writer *w, const struct sip_received *in);
 struct span rest_tag(const struct sip_tx *tx);
 // What the ACK of a refused INVITE needs beyond the refusal.
 struct tx_ack {
 	struct sip_hop hop;
 	struct span uri;
 	struct span lines;  // Route, Session-ID, and Via where it has a name
+	uint64_t identity;  // rest_identity() of the INVITE
 };
 bool rest_take_ack(struct sip_transactions *txs, struct sip_tx *tx, const struct tx_ack *ack);
 // Borrowed from `tx`. False: nothing was kept.

@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 
-// The texts in a struct sip_tx's `rest`, each with its length in front.
+// The texts in a struct sip_tx's `rest`, behind their lengths and an identity.
 #define REST_PARTS 4u
 enum rest_response { REST_TAG, REST_REASON, REST_TAIL };
 enum rest_ack { REST_HOP, REST_URI, REST_ROUTES, REST_TLS_NAME };
@@ -16,21 +16,33 @@ enum rest_ack { REST_HOP, REST_URI, REST_ROUTES, REST_TLS_NAME };
 // At most this much stands in front of the reason phrase: "SIP/2.0 200 ".
 #define STATUS_LEN 12u
 
-static bool rest_store(struct sip_transactions *txs, struct sip_tx *tx,
+struct rest_head {
+	uint64_t identity;
+	uint16_t lens[REST_PARTS];
+};
+
+uint64_t rest_identity(const struct sip_transactions *txs, const struct sip_msg *msg)
+{
+	struct span parts[3] = { msg->from.tag, msg->call_id,
+		span_make((const char *)&msg->cseq.number, sizeof(msg->cseq.number)) };
+	return tx_key_make(txs, parts, 3).a;
+}
+
+static bool rest_store(struct sip_transactions *txs, struct sip_tx *tx, uint64_t identity,
 	const struct span parts[REST_PARTS])
 {
-	uint16_t lens[REST_PARTS];
-	uint32_t at = sizeof(lens), len = at;
+	struct rest_head head = { .identity = identity };
+	uint32_t at = sizeof(head), len = at;
 	for (uint32_t i = 0; i < REST_PARTS; i++) {
 		if (parts[i].len > UINT16_MAX)
 			return false;
-		lens[i] = (uint16_t)parts[i].len;
+		head.lens[i] = (uint16_t)parts[i].len;
 		len += parts[i].len;
 	}
 	struct sip_stored *rest = tx_stored_new(txs, len);
 	if (!rest)
 		return false;
-	memcpy(rest->data, lens, sizeof(lens));
+	memcpy(rest->data, &head, sizeof(head));
 	for (uint32_t i = 0; i < REST_PARTS; i++) {
 		if (parts[i].len)
 			memcpy(rest->data + at, parts[i].ptr, parts[i].len);
@@ -43,14 +55,21 @@ static bool rest_store(struct sip_transactions *txs, struct sip_tx *tx,
 
 static struct span rest_part(const struct sip_tx *tx, uint32_t index)
 {
-	uint16_t lens[REST_PARTS];
-	uint32_t at = sizeof(lens);
+	struct rest_head head;
+	uint32_t at = sizeof(head);
 	if (!tx->rest)
 		return SPAN_NONE;
-	memcpy(lens, tx->rest->data, sizeof(lens));
+	memcpy(&head, tx->rest->data, sizeof(head));
 	for (uint32_t i = 0; i < index; i++)
-		at += lens[i];
-	return span_make(tx->rest->data + at, lens[index]);
+		at += head.lens[i];
+	return span_make(tx->rest->data + at, head.lens[index]);
+}
+
+static uint64_t identity_of(const struct sip_tx *tx)
+{
+	struct rest_head head;
+	memcpy(&head, tx->rest->data, sizeof(head));
+	return head.identity;
 }
 
 // Server ----------
@@ -96,12 +115,15 @@ bool rest_take_response(struct sip_transactions *txs, struct sip_tx *tx, struct 
 	struct span parts[REST_PARTS] = { 0 };
 	if (!tx->has_to_tag)
 		parts[REST_TAG] = span_make(tx->live->tag, tx->live->tag_len);
-	return split_response(tx, data, parts) && rest_store(txs, tx, parts);
+	return split_response(tx, data, parts) && rest_store(txs, tx, tx->live->identity, parts);
 }
 
-void rest_put_response(const struct sip_tx *tx, struct sip_writer *w, const struct sip_received *in)
+bool rest_put_response(const struct sip_transactions *txs, const struct sip_tx *tx,
+	struct sip_writer *w, const struct sip_received *in)
 {
 	const struct sip_msg *request = in->msg;
+	if (rest_identity(txs, request) != identity_of(tx))
+		return false;
 	sip_put_status_line(w, tx->status, rest_part(tx, REST_REASON));
 	server_put_fixed(w, in);
 	if (tx->status < 300)
@@ -114,6 +136,7 @@ void rest_put_response(const struct sip_tx *tx, struct sip_writer *w, const stru
 	}
 	sip_put_lit(w, "\r\n");
 	sip_put(w, rest_part(tx, REST_TAIL));
+	return !w->is_overflowed;
 }
 
 struct span rest_tag(const struct sip_tx *tx)
@@ -131,7 +154,7 @@ bool rest_take_ack(struct sip_transactions *txs, struct sip_tx *tx, const struct
 		[REST_ROUTES] = ack->lines,
 		[REST_TLS_NAME] = ack->hop.tls_name,
 	};
-	return rest_store(txs, tx, parts);
+	return rest_store(txs, tx, ack->identity, parts);
 }
 
 bool rest_get_ack(const struct sip_tx *tx, struct tx_ack *out)
@@ -142,6 +165,7 @@ bool rest_get_ack(const struct sip_tx *tx, struct tx_ack *out)
 	out->hop.tls_name = rest_part(tx, REST_TLS_NAME);
 	out->uri = rest_part(tx, REST_URI);
 	out->lines = rest_part(tx, REST_ROUTES);
+	out->identity = identity_of(tx);
 	return true;
 }
 
@@ -159,7 +183,7 @@ void rest_shrink(struct sip_transactions *txs, struct sip_tx *tx)
 		is_done = tx->state == SIP_TX_CONFIRMED ||
 			(tx->state == SIP_TX_ACCEPTED && tx->is_acked);
 		if (is_done && !tx->has_to_tag)
-			is_done = rest_store(txs, tx, (const struct span[REST_PARTS]){
+			is_done = rest_store(txs, tx, 0, (const struct span[REST_PARTS]){
 				[REST_TAG] = { tx->live->tag, tx->live->tag_len } });
 		break;
 	case SIP_TX_CLIENT:

@@ -70,6 +70,9 @@ static void check_body(struct sim *sim, enum sim_side to)
 // Whoever answered an INVITE next to another one may be the one whose dialog was shed.
 static bool is_forked(const struct sim *sim, struct span tag)
 {
+	// Whoever was given up for another host is as lost when nobody tells him.
+	if (fault_is(sim, "no-ack"))
+		return true;
 	for (uint32_t i = 0; i < sim->ua_count; i++)
 		if (span_eq(tag, span_str(sim->uas[i].local_tag)))
 			return sim->uas[i].is_fork || sim->uas[i].script.is_forked;
@@ -110,6 +113,28 @@ void check_received(struct sim *sim, const struct packet *packet)
 		ledger_named(sim, &sim->msg);
 	else
 		ledger_received(sim, &packet->from, &sim->msg);
+}
+
+// Nothing is repeated over what delivers by itself, but the 2xx to INVITE and its ACK (RFC 3261
+// 13.2.2.4, 13.3.1.4); a provisional answer is ours as often as it is the called side's.
+static bool may_repeat(struct span data)
+{
+	if (!span_starts(data, SPAN_LIT("SIP/2.0 ")))
+		return span_starts(data, SPAN_LIT("ACK "));
+	return span_starts(data, SPAN_LIT("SIP/2.0 1")) ||
+		(span_starts(data, SPAN_LIT("SIP/2.0 2")) && has_text(data, " INVITE\r\n"));
+}
+
+void check_carried(struct sim *sim, struct span data, bool is_stream)
+{
+	bool is_request = !span_starts(data, SPAN_LIT("SIP/2.0 "));
+	const char *via = is_stream ? "\r\nVia: SIP/2.0/TCP " : "\r\nVia: SIP/2.0/UDP ";
+
+	if (is_stream && ledger_was_sent(sim, data) && !may_repeat(data))
+		sim_fail(sim, "stream: repeated over a connection:\n%.*s", (int)data.len, data.ptr);
+	if (is_request && !has_text(data, via))
+		sim_fail(sim, "stream: the Via names another transport:\n%.*s", (int)data.len,
+			data.ptr);
 }
 
 void check_sent(struct sim *sim, const struct addr *from, const struct addr *to, struct span data)
@@ -267,7 +292,7 @@ static void check_trunks(struct sim *sim)
 // and the final answer is repeated for 32 s. None came: only loss of all of them excuses us.
 static void check_caller(struct sim *sim, const struct ua *ua)
 {
-	if (!ua->invite.cseq || ua->invite.final || ua->is_excused || ua->is_dead ||
+	if (!ua->invite.cseq || ua->invite.final || ua->is_excused || ua->is_dead || ua->is_cut ||
 		ua->has_hung_up)
 		return;
 	if (ua->invite.is_active || sim->loss_permille == 0)

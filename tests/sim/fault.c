@@ -165,6 +165,7 @@ static const struct fault faults[] = {
 	{ "orphan-kept", "flow: port", NULL },
 	{ "silence-kept", "silence: call", NULL },
 	{ "trunk-kept", "left: trunk", NULL },
+	{ "stream-repeated", "stream: repeated", NULL }, // in world.c
 	{ "port-kept", "left: worker", NULL },
 };
 

@@ -115,6 +115,11 @@ bool ledger_is_repeated(struct sim *sim, struct span data)
 	return !is_new;
 }
 
+bool ledger_was_sent(struct sim *sim, struct span data)
+{
+	return has(sim, KIND_MESSAGE, hash_text(8, data));
+}
+
 // What came ---------------------------------------------------------------------------------------
 
 static void receive_response(struct sim *sim, const struct sip_msg *msg)
@@ -178,8 +183,9 @@ static void check_cseq(struct sim *sim, const struct sip_msg *msg)
 	} else if (msg->method == SIP_METHOD_ACK) {
 		if (!has(sim, KIND_INVITE, invite_key(msg)))
 			sim_fail(sim, "CSeq: ACK %u of no INVITE", msg->cseq.number);
-		// The dialog of a 2xx begins with the number of its INVITE.
-		if (dialog->number < msg->cseq.number)
+		// The dialog of a 2xx begins with the number of its INVITE; who refuses one is in
+		// none by that.
+		if (has(sim, KIND_FAR_2XX, answer_key(msg)) && dialog->number < msg->cseq.number)
 			dialog->number = msg->cseq.number;
 	} else {
 		if (msg->cseq.number <= dialog->number)

@@ -85,6 +85,23 @@ void network_send(struct sim *sim, const struct addr *from, const struct addr *t
 		enqueue(sim, from, to, data);
 }
 
+void network_carry(struct sim *sim, struct wire *wire, const struct packet *packet)
+{
+	struct packet copy = *packet;
+	uint64_t due_ms = sim->now_ms + 1 + rng_below(&sim->rng, sim->delay_max_ms);
+
+	note(sim, &packet->from, &packet->to, span_make(packet->data, packet->len), "(tcp) ");
+	copy.due_ms = due_ms > wire->last_ms ? due_ms : wire->last_ms;
+	copy.order = sim->order++;
+	copy.wire = wire->id;
+	copy.data = malloc(packet->len + 1);
+	CHECK(copy.data);
+	memcpy(copy.data, packet->data, packet->len);
+	copy.data[packet->len] = 0;
+	wire->last_ms = copy.due_ms;
+	push(sim, &copy);
+}
+
 uint64_t network_next_ms(const struct sim *sim)
 {
 	return sim->packets ? sim->heap[0].due_ms : UINT64_MAX;
@@ -113,7 +130,12 @@ void network_deliver(struct sim *sim)
 	while (sim->packets && sim->heap[0].due_ms <= sim->now_ms) {
 		struct packet packet = pop(sim);
 
-		mutate(sim, &packet);
+		if (packet.wire && !stream_is_open(sim, packet.wire)) {
+			free(packet.data);
+			continue;
+		}
+		if (!packet.wire)
+			mutate(sim, &packet);
 		if (world_is_ours(&packet.to))
 			world_receive(sim, &packet);
 		else

@@ -34,7 +34,7 @@ static uint32_t locate(const struct sim *sim, struct sip_target targets[SIP_TARG
 	for (uint32_t i = 0; i < trunk->host_count; i++)
 		if (!trunk->hosts[i].name)
 			targets[count++] = (struct sip_target){ trunk->hosts[i].addr,
-				SIP_TRANSPORT_UDP };
+				(enum sip_transport)trunk->hosts[i].transport };
 	return count;
 }
 

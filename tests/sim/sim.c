@@ -64,6 +64,7 @@ static void start_call(struct sim *sim)
 	struct ua *ua = ua_new(sim, side, &addr);
 	struct addr muga = ua_muga(ua);
 	ua->script.is_silent = false;
+	ua->is_stream = sim_chance(sim, sim->stream_permille);
 	ua_call(sim, ua, number, &muga);
 }
 
@@ -158,6 +159,14 @@ static void make_weather(struct sim *sim)
 	sim->dns_lost_permille = sim_chance(sim, 300) ? sim_between(sim, 1, 500) : 0;
 	sim->dns_late_permille = sim_chance(sim, 300) ? sim_between(sim, 1, 500) : 0;
 	sim->dns_failed_permille = sim_chance(sim, 300) ? sim_between(sim, 1, 500) : 0;
+	if (sim_chance(sim, 500) || fault_is(sim, "stream-repeated")) {
+		sim->stream_permille = sim_between(sim, 100, 1000);
+		sim->break_permille = sim_chance(sim, 600) ? sim_between(sim, 1, 100) : 0;
+		sim->refuse_permille = sim_chance(sim, 300) ? sim_between(sim, 1, 500) : 0;
+	}
+	// Other faults are put into datagrams.
+	if (sim->fault >= 0 && !fault_is(sim, "stream-repeated"))
+		sim->stream_permille = 0;
 	if (sim_chance(sim, 300))
 		sim->kill_peers_ms = sim_between(sim, 1000, CALLS_END_MS);
 	if (sim_chance(sim, 300))

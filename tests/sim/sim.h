@@ -32,6 +32,8 @@
 #define SIM_SILENCE_MS 15000u
 #define SIM_ASKS_MAX  1024u
 #define SIM_NAME      "core.example"
+#define SIM_WIRES_MAX 4096u
+#define SIM_UNDELIVERED_MAX 256u
 
 enum sim_side { SIM_ACCESS, SIM_CORE, SIM_CORE6, SIM_SIDES };
 
@@ -39,8 +41,24 @@ struct packet {
 	uint64_t due_ms;
 	uint64_t order; // of sending, breaks ties
 	struct addr from, to;
+	sip_connection wire; // 0 = a datagram
 	uint32_t len;
 	char *data;
+};
+
+// A connection of a user agent: its number + 1 is its id.
+struct wire {
+	sip_connection id;
+	struct addr peer;
+	uint64_t last_ms;    // when what was sent last arrives: nothing overtakes
+	uint64_t break_ms;   // UINT64_MAX = not yet
+};
+
+// Something that a core could not send, told to it in its next turn.
+struct undelivered {
+	uint32_t worker;
+	uint64_t ticket;
+	enum core_send_failure failure;
 };
 
 // One thing that was said, see ledger.c.
@@ -121,6 +139,8 @@ struct ua {
 	bool has_reinvited;  // received one, or sent one
 	bool is_fork;        // its dialog may have been shed
 	bool is_over;        // BYE sent or received, or refused
+	bool is_stream;      // speaks by connections
+	bool is_cut;         // one of them broke, or was refused
 	enum sim_side side;
 	uint32_t number;
 	struct addr addr;    // own
@@ -175,6 +195,13 @@ struct sim {
 	struct rng rng;
 	uint32_t loss_permille, duplicate_permille, delay_max_ms;
 	bool has_names;        // the core's trunk is a name, then its two hosts
+	uint32_t stream_permille;  // of user agents and hosts; 0 = no listener for it
+	uint32_t break_permille;   // of connections, with each message
+	uint32_t refuse_permille;  // of connections that a core opens
+	struct wire wires[SIM_WIRES_MAX];
+	uint32_t wire_count;
+	struct undelivered undelivered[SIM_UNDELIVERED_MAX];
+	uint32_t undelivered_count;
 	uint32_t dns_lost_permille, dns_late_permille, dns_failed_permille;
 	struct sim_ask ask[SIM_ASKS_MAX];
 	uint32_t asks;
@@ -251,9 +278,22 @@ void network_send(struct sim *sim, const struct addr *from, const struct addr *t
 uint64_t network_next_ms(const struct sim *sim);
 void network_deliver(struct sim *sim);
 void network_close(struct sim *sim); // drops what is still on its way
+// By a connection; the packet's data is copied.
+void network_carry(struct sim *sim, struct wire *wire, const struct packet *packet);
+
+// stream.c
+bool stream_is_open(const struct sim *sim, sip_connection id);
+void stream_break_all(struct sim *sim);
+void stream_from_ua(struct sim *sim, struct ua *ua, struct span data);
+void stream_from_core(struct sim *sim, uint32_t worker, const struct outbox_send *send,
+	const struct addr *from);
+// The next failure to be told to that worker's core. False: none.
+bool stream_take_failure(struct sim *sim, uint32_t worker, struct undelivered *out);
+void stream_lose_worker(struct sim *sim, uint32_t worker);
 
 // ledger.c
 bool ledger_is_repeated(struct sim *sim, struct span data);
+bool ledger_was_sent(struct sim *sim, struct span data); // only looks
 void ledger_received(struct sim *sim, const struct addr *from, const struct sip_msg *msg);
 void ledger_named(struct sim *sim, const struct sip_msg *msg); // its Contact may be called
 void ledger_sent(struct sim *sim, const struct addr *to, const struct sip_msg *msg,
@@ -288,6 +328,8 @@ void fault_run(struct sim *sim);
 // check.c: what must always hold
 void check_received(struct sim *sim, const struct packet *packet);
 void check_sent(struct sim *sim, const struct addr *from, const struct addr *to, struct span data);
+// Before check_sent(): what a connection may carry, and whether the message says that it does.
+void check_carried(struct sim *sim, struct span data, bool is_stream);
 void check_flows(struct sim *sim);
 void check_end(struct sim *sim);
 

@@ -57,7 +57,7 @@ static void client_send(struct sim *sim, struct ua *ua, struct ua_client *client
 	struct ua_request with_branch = *request;
 
 	*client = (struct ua_client){ .is_active = true, .cseq = request->cseq,
-		.next_ms = sim->now_ms + T1_MS, .wait_ms = T1_MS,
+		.next_ms = sim->now_ms + (ua->is_stream ? TIMEOUT_MS : T1_MS), .wait_ms = T1_MS,
 		.deadline_ms = sim->now_ms + TIMEOUT_MS };
 	snprintf(client->branch, sizeof(client->branch), "z9hG4bK%s%llx", sim_secret[ua->side],
 		(unsigned long long)rng_u64(&sim->rng));
@@ -249,7 +249,7 @@ static void answer(struct sim *sim, struct ua *ua, uint16_t status)
 	ua->is_serving = false;
 	ua->answer_due_ms = 0;
 	ua->repeat_wait_ms = T1_MS;
-	ua->repeat_ms = sim->now_ms + T1_MS;
+	ua->repeat_ms = ua->is_stream && status >= 300 ? 0 : sim->now_ms + T1_MS;
 	ua->repeat_end_ms = sim->now_ms + TIMEOUT_MS;
 	ua->is_acked = false;
 	ua->is_offering = status < 300 && !ua->offer[0];
@@ -267,6 +267,7 @@ static void answer_fork(struct sim *sim, struct ua *ua)
 
 	fork->script = (struct script){ .status = 200 };
 	fork->is_fork = true;
+	fork->is_stream = ua->is_stream;
 	memcpy(fork->call_id, ua->call_id, sizeof(fork->call_id));
 	memcpy(fork->remote_tag, ua->remote_tag, sizeof(fork->remote_tag));
 	memcpy(fork->remote_uri, ua->remote_uri, sizeof(fork->remote_uri));
@@ -393,6 +394,7 @@ void ua_receive(struct sim *sim, const struct packet *packet)
 	if (!ua && msg->is_request && msg->method == SIP_METHOD_INVITE &&
 		span_is_empty(msg->to.tag) && sim->ua_count < SIM_UAS_MAX / 2) {
 		ua = ua_new(sim, world_side(&packet->to), &packet->to);
+		ua->is_stream = packet->wire != 0;
 		span_copy(msg->call_id, ua->call_id, sizeof(ua->call_id));
 	}
 	if (!ua || ua->script.is_silent || ua->is_dead)

@@ -68,7 +68,8 @@ uint32_t ua_put_request(struct sim *sim, struct ua *ua, const struct ua_request 
 	snprintf(branch, sizeof(branch), "z9hG4bK%s%llx", secret,
 		(unsigned long long)rng_u64(&sim->rng));
 	ua_append(buf, &len, "%s %s SIP/2.0\r\n", request->method, ua->target);
-	ua_append(buf, &len, "Via: SIP/2.0/UDP %s;branch=%s;rport\r\n", addr,
+	ua_append(buf, &len, "Via: SIP/2.0/%s %s;branch=%s;rport\r\n",
+		ua->is_stream ? "TCP" : "UDP", addr,
 		request->branch ? request->branch : branch);
 	ua_append(buf, &len, "Max-Forwards: 70\r\nFrom: \"Caller %u\" <%s>;tag=%s\r\n", ua->number,
 		ua->local_uri, ua->local_tag);
@@ -76,7 +77,8 @@ uint32_t ua_put_request(struct sim *sim, struct ua *ua, const struct ua_request 
 		ua->remote_tag);
 	ua_append(buf, &len, "Call-ID: %s\r\nCSeq: %u %s\r\n", ua->call_id, request->cseq,
 		request->method);
-	ua_append(buf, &len, "Contact: <sip:%s@%s>\r\nUser-Agent: %s/1.0\r\n", secret, addr,
+	ua_append(buf, &len, "Contact: <sip:%s@%s%s>\r\nUser-Agent: %s/1.0\r\n", secret, addr,
+		ua->is_stream ? ";transport=tcp" : "",
 		secret);
 	ua_append(buf, &len, "X-Internal: %s\r\nP-Asserted-Identity: <sip:1@%s.example>\r\n",
 		secret, secret);
@@ -92,8 +94,9 @@ uint32_t ua_put_answer(struct ua *ua, uint16_t status, const char *body, char *b
 
 	addr_format(&ua->addr, addr);
 	ua_append(buf, &len, "SIP/2.0 %u %s\r\n%s", status, sim_secret[ua->side], ua->server_via);
-	ua_append(buf, &len, "Contact: <sip:%s@%s>\r\nServer: %s\r\nWarning: 399 %s \"no\"\r\n",
-		sim_secret[ua->side], addr, sim_secret[ua->side], sim_secret[ua->side]);
+	ua_append(buf, &len, "Contact: <sip:%s@%s%s>\r\nServer: %s\r\nWarning: 399 %s \"no\"\r\n",
+		sim_secret[ua->side], addr, ua->is_stream ? ";transport=tcp" : "",
+		sim_secret[ua->side], sim_secret[ua->side]);
 	append_body(ua, buf, &len, body);
 	return len;
 }
@@ -102,5 +105,9 @@ void ua_transmit(struct sim *sim, struct ua *ua, const char *data, uint32_t len)
 {
 	struct addr muga = ua_muga(ua);
 
+	if (ua->is_stream) {
+		stream_from_ua(sim, ua, span_make(data, len));
+		return;
+	}
 	network_send(sim, &ua->addr, &muga, span_make(data, len));
 }

@@ -33,6 +33,11 @@ static void make_realm(struct sim *sim, uint32_t i)
 		.latching = i == SIM_ACCESS ? CONFIG_LATCH_LEARN : CONFIG_LATCH_STRICT,
 		.is_trusted = true };
 	realm->listeners[0].addr = to_addr(places[i].listener);
+	if (sim->stream_permille) {
+		realm->listeners[1] = realm->listeners[0];
+		realm->listeners[1].transport = CONFIG_TCP;
+		realm->listener_count = 2;
+	}
 	realm->media[0] = to_addr(places[i].media).ip;
 }
 
@@ -62,6 +67,11 @@ static void make_trunk(struct sim *sim, uint32_t i)
 	trunk->hosts[trunk->host_count++].addr = to_addr(places[i].host);
 	if (places[i].host2)
 		trunk->hosts[trunk->host_count++].addr = to_addr(places[i].host2);
+	for (uint32_t host = 0; host < trunk->host_count; host++) {
+		trunk->hosts[host].has_transport = sim_chance(sim, sim->stream_permille);
+		trunk->hosts[host].transport = trunk->hosts[host].has_transport ? CONFIG_TCP :
+										  CONFIG_UDP;
+	}
 	if (i == SIM_CORE)
 		CHECK(ip_prefix_parse(SPAN_LIT("10.2.0.0/16"), &trunk->match[0]) == 0);
 	else if (i == SIM_CORE6)
@@ -143,6 +153,7 @@ void world_restart_worker(struct sim *sim, uint32_t worker)
 {
 	close_worker(sim, worker);
 	resolver_forget(sim, worker);
+	stream_lose_worker(sim, worker);
 	CHECK(open_worker(sim, worker));
 	sim->is_broken |= fault_is(sim, "orphan-kept");
 }
@@ -196,6 +207,27 @@ bool world_is_host(const struct sim *sim, const struct addr *addr)
 	return false;
 }
 
+static void send_out(struct sim *sim, uint32_t worker, const struct outbox_send *send)
+{
+	const struct config_realm *realm = &sim->config.realms[send->hop.listener >> 8];
+	const struct addr *from = &realm->listeners[send->hop.listener & 0xff].addr;
+	bool is_stream = realm->listeners[send->hop.listener & 0xff].transport == CONFIG_TCP;
+
+	if (fault_send(sim, from, &send->hop.addr, send->data))
+		return;
+	check_carried(sim, send->data, is_stream);
+	check_sent(sim, from, &send->hop.addr, send->data);
+	if (!is_stream) {
+		network_send(sim, from, &send->hop.addr, send->data);
+		return;
+	}
+	stream_from_core(sim, worker, send, from);
+	if (fault_is(sim, "stream-repeated") && span_starts(send->data, SPAN_LIT("INVITE "))) {
+		sim->is_broken = true;
+		check_carried(sim, send->data, is_stream);
+	}
+}
+
 // The outbox, in order, as worker.c does it.
 static void flush(struct sim *sim, uint32_t worker)
 {
@@ -219,12 +251,7 @@ static void flush(struct sim *sim, uint32_t worker)
 			continue;
 		}
 		const struct outbox_send *send = &entry->send;
-		const struct addr *from =
-			&sim->config.realms[send->hop.listener >> 8].listeners[0].addr;
-		if (fault_send(sim, from, &send->hop.addr, send->data))
-			continue;
-		check_sent(sim, from, &send->hop.addr, send->data);
-		network_send(sim, from, &send->hop.addr, send->data);
+		send_out(sim, worker, send);
 	}
 	outbox_clear(outbox);
 }
@@ -239,8 +266,9 @@ static void turn(struct sim *sim, uint32_t worker)
 void world_receive(struct sim *sim, const struct packet *packet)
 {
 	struct core_message message = {
-		.listener = listener_make(world_side(&packet->to), 0),
+		.listener = listener_make(world_side(&packet->to), packet->wire ? 1 : 0),
 		.source = packet->from,
+		.connection = packet->wire,
 		.data = span_make(packet->data, packet->len),
 	};
 	uint32_t shard = 0;
@@ -267,7 +295,13 @@ void world_resolved(struct sim *sim, const struct sim_ask *ask, const struct sip
 void world_run(struct sim *sim)
 {
 	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
+		struct undelivered lost;
+
 		turn(sim, i);
+		while (stream_take_failure(sim, i, &lost)) {
+			core_send_failed(sim->cores[i], &sim->envs[i], lost.ticket, lost.failure);
+			flush(sim, i);
+		}
 		core_run_timers(sim->cores[i], &sim->envs[i]);
 		flush(sim, i);
 		flow_writer_run(sim->envs[i].flows, sim->now_ms);

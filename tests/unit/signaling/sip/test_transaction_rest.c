@@ -170,6 +170,32 @@ static void acks_are_the_same(void **state)
 	assert_true(stored() <= 256);
 }
 
+// Whoever overheard a branch gets nothing out of us by it.
+static void others_are_not_answered(void **state)
+{
+	(void)state;
+	tu.answer = 200;
+	request("OPTIONS", "z9hG4bKsame", "");
+	unsigned sent = tu.sent_count;
+	tu_receive("OPTIONS sip:bob@192.0.2.9 SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 10.9.9.9:5070;rport;branch=z9hG4bKsame\r\n"
+		"From: <sip:a@a>;tag=f2\r\nTo: <sip:bob@b>\r\nCall-ID: c1@a\r\n"
+		"CSeq: 7 OPTIONS\r\n\r\n");
+	assert_int_equal(tu.sent_count, sent);
+	assert_int_equal(tu.requests, 1);
+	start(SIP_METHOD_INVITE);
+	sent = tu.sent_count;
+	for (unsigned i = 0; i < 2; i++) { // the first answer, and one after the right one
+		tu_receive("SIP/2.0 486 X\r\n"
+			"Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKours;rport=1\r\n"
+			"From: <sip:a@sbc>;tag=f1\r\nTo: <sip:bob@b>;tag=t9\r\nCall-ID: c1\r\n"
+			"CSeq: 43 INVITE\r\n\r\n");
+		assert_int_equal(tu.sent_count, sent + i);
+		respond_to(486, "INVITE");
+		assert_int_equal(tu.sent_count, sent + i + 1);
+	}
+}
+
 static void clients_keep_nothing(void **state)
 {
 	(void)state;
@@ -219,6 +245,7 @@ int main(void)
 		TEST(answers_are_the_same),
 		TEST(acknowledged_invite),
 		TEST(acks_are_the_same),
+		TEST(others_are_not_answered),
 		TEST(clients_keep_nothing),
 		TEST(over_the_limit),
 	};
