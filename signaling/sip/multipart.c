@@ -1,6 +1,7 @@
 // multipart.c - RFC 2046 5.1: delimiter lines, part headers, and back.
 #include "sip/multipart.h"
 
+#include "base/utf8.h"
 #include "sip/chars.h"
 
 #include <errno.h>
@@ -129,7 +130,8 @@ static int take_field(struct span field, struct body_part *part)
 	int32_t colon = span_find(field, ':', 0);
 	struct span name, value;
 
-	if (colon <= 0 || memchr(field.ptr, '\0', field.len))
+	// It may become a header line of ours: what is asked of those is asked of it.
+	if (colon <= 0 || memchr(field.ptr, '\0', field.len) || !utf8_is_valid(field))
 		return -EINVAL;
 	name = lws_trim(span_sub(field, 0, (uint32_t)colon));
 	value = lws_trim(span_from(field, (uint32_t)colon + 1));

@@ -146,7 +146,8 @@ static struct sip_tx *server_new(struct sip_transactions *txs, const struct sip_
 	tx->live->hop = server_hop(txs, turn, in);
 	tx->is_reliable = tx_is_reliable(txs, turn, in->hop.listener);
 	tx->has_to_tag = msg->to.tag.len != 0;
-	tx->live->identity = rest_identity(txs, msg);
+	if (!is_invite) // its final answer is kept until the ACK
+		tx->live->identity = rest_identity(txs, msg);
 	struct sip_token token = {
 		.shard = (uint16_t)sip_callid_shard(&txs->params.keys, msg->call_id),
 		.value = key->a & SIP_TOKEN_VALUE_MAX,

@@ -71,6 +71,7 @@ static void test_read(void **state)
 		{ MIXED, "--x\r\nContent-Type: a/b\r\n\r\nno end", NULL },
 		{ MIXED, "--x\r\nno header\r\n\r\n1\r\n--x--", NULL },
 		{ MIXED, "--x\r\nContent-Type: ;a\r\n\r\n1\r\n--x--", NULL },
+		{ MIXED, "--x\r\nContent-Type: a/b;p=\xd9\r\n\r\n1\r\n--x--", NULL },
 		{ MIXED, "--x\r\nContent-Type: multipart/mixed;boundary=y\r\n\r\n--y\r\n\r\n1\r\n"
 			"--x--", NULL },
 	};
