@@ -178,6 +178,7 @@ static void listener_receive(struct worker *worker, struct worker_listener *list
 	bool is_more;
 	uint32_t count =
 		udp_receive(&listener->socket, worker->batch, &worker->metrics, &is_more);
+	worker->is_busy |= count > 0;
 	if (count > 0)
 		worker_overload_arrival(worker, udp_batch_at(worker->batch, 0)->unix_ns);
 	for (uint32_t i = 0; i < count; i++) {

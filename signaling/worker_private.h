@@ -70,6 +70,7 @@ struct worker {
 	uv_idle_t no_sleep;                // active: the next poll returns at once
 	uint64_t hangup_ms;                // last core_hangup_all() while draining
 	bool is_more;                      // work is left over: turn again at once
+	bool is_busy;                      // the last turn read datagrams: more will come soon
 	struct worker_ended ended;
 	struct overload overload;
 	uint64_t calls_begun;              // the core's counter at the beginning of the turn

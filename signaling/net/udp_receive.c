@@ -16,6 +16,7 @@ struct udp_batch {
 	struct udp_datagram good[UDP_BATCH];
 	_Alignas(struct cmsghdr) char control[UDP_BATCH][CONTROL_BYTES];
 	char *buffers; // UDP_BATCH * UDP_DATAGRAM_MAX; the kernel maps only pages in use
+	uint32_t used; // headers that the last call wrote to
 };
 
 struct udp_batch *udp_batch_new(void)
@@ -32,6 +33,7 @@ struct udp_batch *udp_batch_new(void)
 		batch->vectors[i].iov_base = batch->buffers + (size_t)i * UDP_DATAGRAM_MAX;
 		batch->vectors[i].iov_len = UDP_DATAGRAM_MAX;
 	}
+	batch->used = UDP_BATCH;
 	return batch;
 }
 
@@ -43,10 +45,10 @@ void udp_batch_free(struct udp_batch *batch)
 	free(batch);
 }
 
-// recvmmsg() overwrites lengths and flags, so every call starts from fresh headers.
+// recvmmsg() overwrites lengths and flags of what it fills: those are made fresh for the next call.
 static void batch_arm(struct udp_batch *batch)
 {
-	for (uint32_t i = 0; i < UDP_BATCH; i++) {
+	for (uint32_t i = 0; i < batch->used; i++) {
 		batch->headers[i].msg_hdr = (struct msghdr){
 			.msg_name = &batch->sources[i],
 			.msg_namelen = sizeof(batch->sources[i]),
@@ -107,6 +109,7 @@ uint32_t udp_receive(struct udp_socket *socket, struct udp_batch *batch,
 	batch_arm(batch);
 	int n = recvmmsg(socket->fd, batch->headers, UDP_BATCH, MSG_DONTWAIT, NULL);
 	*is_more = n == (int)UDP_BATCH;
+	batch->used = n > 0 ? (uint32_t)n : 0;
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			metric_add(&metrics->receive_errors, 1);
