@@ -59,6 +59,8 @@ static int listener_open(struct worker *worker, listener_id id,
 		.transport = (enum sip_transport)listener->transport,
 		.addr = listener->addr,
 		.tls = worker_tls_server(worker->shared->tls, id),
+		.origins = listener->origins,
+		.origin_count = listener->origin_count,
 	};
 	char text[ADDR_TEXT_MAX];
 	int rc = streams_listen(worker->streams, &listen);

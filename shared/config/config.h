@@ -24,6 +24,7 @@
 #define CONFIG_LISTENERS_MAX 16 // per realm
 #define CONFIG_MEDIA_MAX     16 // media addresses per realm
 #define CONFIG_DEVICES_MAX   16
+#define CONFIG_ORIGINS_MAX 16   // browsers' origins per listener
 #define CONFIG_EMERGENCY_MAX 32 // emergency numbers per realm
 #define CONFIG_HOSTS_MAX     8  // per trunk
 #define CONFIG_MATCH_MAX     16 // address prefixes per trunk
@@ -56,6 +57,9 @@ struct config_listener {
 	enum config_transport transport;
 	struct addr addr; // bound address; what Via and Contact show
 	struct config_tls tls; // of TLS and WSS
+	// Of WS and WSS: browsers' origins that may connect, none given = any.
+	const char *origins[CONFIG_ORIGINS_MAX];
+	uint32_t origin_count;
 };
 
 struct config_realm {

@@ -45,6 +45,9 @@ const struct config_item config_listener_items[] = {
 	{ .key = "verify", .type = CONFIG_TYPE_CHOICE, AT(config_listener, tls.verify),
 	  .choices = client_verifies, .fallback = "none",
 	  .help = "what clients must show; require: a certificate of `ca` (mutual TLS)" },
+	{ .key = "origins", .type = CONFIG_TYPE_LIST, .min = 1, .max = CONFIG_ORIGINS_MAX,
+	  .value = config_take_origin, .expected = "an origin like https://phone.example.com",
+	  .help = "pages whose scripts may connect to ws and wss; default: those of any site" },
 	{ .key = NULL },
 };
 
@@ -210,6 +213,37 @@ void config_take_wss(struct config_loader *loader, const struct node *node,
 	take_address(loader, node, target, CONFIG_WSS);
 }
 
+// scheme "://" host [ ":" port ] (RFC 6454 6.2), as browsers send it.
+static bool is_origin(struct span text)
+{
+	int32_t colon = span_find(text, ':', 0);
+	struct span rest = span_sub(text, colon < 0 ? text.len : (uint32_t)colon, text.len);
+
+	if (colon <= 0 || !span_starts(rest, SPAN_LIT("://")) || rest.len == 3)
+		return false;
+	rest = span_sub(rest, 3, rest.len);
+	for (uint32_t i = 0; i < rest.len; i++)
+		if (rest.ptr[i] <= 0x20 || rest.ptr[i] == 0x7f || strchr("/?#@,", rest.ptr[i]))
+			return false;
+	return true;
+}
+
+void config_take_origin(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_listener *listener = target;
+	struct span text;
+
+	if (!config_scalar(loader, node, &text))
+		return;
+	if (!is_origin(text)) {
+		config_fail_expected(loader, node, item->expected);
+		return;
+	}
+	listener->origins[listener->origin_count] = config_copy(loader, node, text);
+	listener->origin_count += listener->origins[listener->origin_count] != NULL;
+}
+
 // What a listener without TLS says about TLS would be believed to protect something.
 static const char *listener_mistake(const struct config_listener *listener)
 {
@@ -221,6 +255,9 @@ static const char *listener_mistake(const struct config_listener *listener)
 		return "expected a transport and its address, like udp: 192.0.2.1:5060";
 	if (!is_secure && (tls->cert || tls->key || tls->ca || tls->verify != CONFIG_CLIENT_NONE))
 		return "'cert', 'key', 'ca' and 'verify' go with tls and wss only";
+	if (listener->origin_count && listener->transport != CONFIG_WS &&
+		listener->transport != CONFIG_WSS)
+		return "'origins' goes with ws and wss only";
 	if (is_secure && !tls->cert)
 		return "the key 'cert' is missing, which tls and wss need";
 	if (is_secure && !tls->key)

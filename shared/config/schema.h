@@ -141,6 +141,7 @@ extern const struct config_item config_listener_items[], config_connection_items
 config_begin_fn config_begin_listener;
 config_finish_fn config_finish_listener;
 config_value_fn config_take_udp, config_take_tcp, config_take_tls, config_take_ws, config_take_wss,
+	config_take_origin,
 	config_take_bytes; // uint32_t
 void config_check_trunk_tls(struct config_loader *loader, const struct node *node,
 	struct config_trunk *trunk);

@@ -64,6 +64,13 @@ static void connection_reap(struct connection *connection)
 	metric_add(&streams->params.metrics->stream_connections, (uint64_t)-1);
 }
 
+static void listener_free(struct stream_listener *listener)
+{
+	for (uint32_t i = 0; i < listener->origin_count; i++)
+		free((char *)listener->origins[i].ptr);
+	free(listener);
+}
+
 void streams_free(struct streams *streams)
 {
 	struct connection *connection;
@@ -79,7 +86,7 @@ void streams_free(struct streams *streams)
 	}
 	for (uint32_t i = 0; i < streams->listener_count; i++) {
 		close(streams->listeners[i]->fd);
-		free(streams->listeners[i]);
+		listener_free(streams->listeners[i]);
 	}
 	connection_table_free(streams->table);
 	if (streams->wheel != NULL)
@@ -89,17 +96,35 @@ void streams_free(struct streams *streams)
 	free(streams);
 }
 
+static struct stream_listener *listener_new(const struct stream_listen *listen)
+{
+	struct stream_listener *listener = calloc(1, sizeof(*listener));
+
+	if (listener == NULL)
+		return NULL;
+	*listener = (struct stream_listener){ .kind = POLL_LISTENER, .id = listen->id,
+		.transport = listen->transport, .tls = listen->tls };
+	CHECK(listen->origin_count <= WS_ORIGINS_MAX);
+	for (uint32_t i = 0; i < listen->origin_count; i++) {
+		char *copy = strdup(listen->origins[i]);
+		if (copy == NULL) {
+			listener_free(listener);
+			return NULL;
+		}
+		listener->origins[listener->origin_count++] = span_str(copy);
+	}
+	return listener;
+}
+
 int streams_listen(struct streams *streams, const struct stream_listen *listen)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	struct stream_listener *listener;
 
 	CHECK(streams->listener_count < STREAM_LISTENERS_MAX);
-	listener = calloc(1, sizeof(*listener));
+	listener = listener_new(listen);
 	if (listener == NULL)
 		return -ENOMEM;
-	*listener = (struct stream_listener){ .kind = POLL_LISTENER, .id = listen->id,
-		.transport = listen->transport, .tls = listen->tls };
 	event.data.ptr = listener;
 	listener->fd = tcp_listen(&listen->addr, &listener->addr);
 	if (listener->fd < 0 ||
@@ -107,7 +132,7 @@ int streams_listen(struct streams *streams, const struct stream_listen *listen)
 		int rc = listener->fd < 0 ? listener->fd : -errno;
 		if (listener->fd >= 0)
 			close(listener->fd);
-		free(listener);
+		listener_free(listener);
 		return rc;
 	}
 	streams->listeners[streams->listener_count++] = listener;

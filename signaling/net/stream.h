@@ -51,6 +51,9 @@ struct stream_listen {
 	enum sip_transport transport;
 	struct addr addr;
 	struct tls_context *tls;   // of TLS and WSS, borrowed
+	// Of WS and WSS, copied: see struct ws_params. None = any.
+	const char *const *origins;
+	uint32_t origin_count;     // 0..WS_ORIGINS_MAX
 };
 // 0, -ENOMEM or -errno of tcp_listen(). Connections that are dialled come from its address.
 int streams_listen(struct streams *streams, const struct stream_listen *listen);

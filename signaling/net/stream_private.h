@@ -24,6 +24,8 @@ struct stream_listener {
 	struct addr addr;
 	struct tls_context *tls;
 	bool is_paused;        // no descriptor was left
+	uint32_t origin_count;
+	struct span origins[WS_ORIGINS_MAX]; // owned
 };
 
 struct streams {

@@ -35,6 +35,8 @@ static void on_output(void *user, struct span bytes)
 
 bool connection_open_ws(struct connection *connection)
 {
+	const struct stream_listener *listener =
+		stream_listener_of(connection->streams, connection->hop.listener);
 	char host[ADDR_TEXT_MAX];
 	struct ws_params params = {
 		.handler = { .user = connection, .on_open = on_open, .on_message = on_message,
@@ -42,6 +44,8 @@ bool connection_open_ws(struct connection *connection)
 		.message_max = MESSAGE_MAX,
 		.host = connection->hop.tls_name,
 		.path = SPAN_LIT("/"),
+		.origins = listener->origins,
+		.origin_count = listener->origin_count,
 	};
 
 	if (params.host.len == 0)

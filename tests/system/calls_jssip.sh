@@ -3,6 +3,12 @@
 . "$(dirname "$0")/lib.sh"
 . "$here/stream_lib.sh"
 need sipp jq openssl node npm
+# Of the plain listener, only pages of one site may use it.
+one_site() {
+	sed -i "s|{ ws: \"$LAB_MUGA_A4:8080\" }|{ ws: \"$LAB_MUGA_A4:8080\",\
+ origins: [ \"https://phone.example.com\" ] }|" "$1"
+}
+STREAM_EDIT=one_site
 open_streams
 # From the registry, so not on machines without it.
 cp -r "$here/jssip" "$LAB_DIR"
@@ -49,6 +55,15 @@ expect "connections dialled" "$(net_metric stream_dialled)" -eq 0
 lab_wait_for 10 streams_gone || fail "connections left: $(net_metric stream_connections)"
 expect "calls left" "$(lab_muga show calls --json | jq '.calls | length')" -eq 0
 
-# No WebSocket without the subprotocol, and nothing else of HTTP.
-status=$(lab_exec peer-a curl -s -o /dev/null -w '%{http_code}' "http://$LAB_MUGA_A4:8080/")
-expect "status for an ordinary request" "$status" -eq 426
+# Nothing else of HTTP, no WebSocket without the subprotocol, none for another site's pages.
+upgrade() { # [curl option...]: the status
+	lab_exec peer-a curl -s -o /dev/null -m 5 -w '%{http_code}' "$@" "http://$LAB_MUGA_A4:8080/"
+}
+WEBSOCKET=(-H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13'
+	-H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==')
+SIP=(-H 'Sec-WebSocket-Protocol: sip')
+expect "status for an ordinary request" "$(upgrade)" -eq 426
+expect "status without the subprotocol" "$(upgrade "${WEBSOCKET[@]}")" -eq 400
+expect "status for another site" \
+	"$(upgrade "${WEBSOCKET[@]}" "${SIP[@]}" -H 'Origin: https://elsewhere.example')" -eq 403
+expect "status without an origin" "$(upgrade "${WEBSOCKET[@]}" "${SIP[@]}")" -eq 101

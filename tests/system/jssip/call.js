@@ -12,7 +12,7 @@ const TIMEOUT_MS = 30000;
 
 media.PeerConnection.address = ip;
 global.WebSocket = class extends WebSocket {
-	constructor(address, protocol) { super(address, protocol, { localAddress: ip }); }
+	constructor(address, protocol) { super(address, protocol, { localAddress: ip, origin: 'https://phone.example.com' }); }
 };
 global.window = global;
 global.RTCPeerConnection = media.PeerConnection;

@@ -44,6 +44,22 @@ static void test_ports(void **state)
 	}
 }
 
+static void test_origins(void **state)
+{
+	(void)state;
+	const struct config_listener *listeners = load(HEAD
+		"{ws: 192.0.2.1, origins: [https://a.example, 'http://b.example:8080']}, "
+		"{wss: 192.0.2.1, " FILES ", origins: https://c.example}, "
+		"{ws: '192.0.2.1:81'}" TAIL)->realms[0].listeners;
+	assert_int_equal(listeners[0].origin_count, 2);
+	assert_string_equal(listeners[0].origins[0], "https://a.example");
+	assert_string_equal(listeners[0].origins[1], "http://b.example:8080");
+	assert_int_equal(listeners[1].origin_count, 1);
+	assert_string_equal(listeners[1].origins[0], "https://c.example");
+	assert_int_equal(listeners[2].origin_count, 0);
+	loader_close(&f);
+}
+
 static void test_tls(void **state)
 {
 	(void)state;
@@ -93,6 +109,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_connections),
 	};

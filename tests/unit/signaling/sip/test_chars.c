@@ -21,6 +21,7 @@ static void classes_are_the_grammars(void **state)
 		{ CHAR_USER, ALNUM "-_.!~*'()&=+$,;?/" },
 		{ CHAR_PASSWORD, ALNUM "-_.!~*'()&=+$," },
 		{ CHAR_PARAM, ALNUM "-_.!~*'()%+`[]/:&$" },
+		{ CHAR_URI_PARAM, ALNUM "-_.!~*'()+`[]/:&$" },
 		{ CHAR_URI_HEADER, ALNUM "-_.!~*'()[]/?:+$=&" },
 		{ CHAR_HOST, ALNUM "-._" },
 		{ CHAR_HEX, "0123456789abcdefABCDEF" },
@@ -35,6 +36,32 @@ static void classes_are_the_grammars(void **state)
 			bool is_member = c && strchr(classes[i].members, c);
 			if (char_is((char)c, classes[i].class) != is_member)
 				fail_msg("class %zu, character %d", i, c);
+		}
+	}
+}
+
+// 16 and four at a time: each byte at each place of runs of each length, against one at a time.
+static void runs_end_where_they_end(void **state)
+{
+	static const unsigned classes[] = { CHAR_TOKEN, CHAR_USER, CHAR_LWS, CHAR_DIGIT,
+		CHAR_URI_PARAM, CHAR_TOKEN | CHAR_LWS };
+	char text[40];
+	(void)state;
+	for (size_t k = 0; k < sizeof(classes) / sizeof(classes[0]); k++) {
+		for (uint32_t at = 0; at < sizeof(text); at++) {
+			for (int c = 0; c < 256; c++) {
+				uint32_t i = 0;
+				memset(text, classes[k] == CHAR_LWS ? ' ' : '7', sizeof(text));
+				text[at] = (char)c;
+				while (i < sizeof(text) && char_is(text[i], classes[k]))
+					i++;
+				struct span s = span_make(text, sizeof(text));
+				assert_int_equal(class_skip(s, 0, classes[k]), i);
+				if (at > 5)
+					assert_int_equal(class_skip(s, 5, classes[k]), i);
+				s.len = at;
+				assert_int_equal(class_skip(s, 0, classes[k]), at);
+			}
 		}
 	}
 }
@@ -58,6 +85,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(classes_are_the_grammars),
+		cmocka_unit_test(runs_end_where_they_end),
 		cmocka_unit_test(helpers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@ static void every_header_is_found(void **state)
 	}
 	assert_int_equal(sizeof(headers) / sizeof(headers[0]), SIP_HEADER_COUNT - 1);
 	static const char *const unknown[] = { "", "z", "Vib", "X-Foo", "Call_ID", "Froo",
-		"CSeqq" };
+		"CSeqq", "Call\rID", "Max\rForwards", "T/" };
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
 		assert_int_equal(sip_header_lookup(span_str(unknown[i])), SIP_HEADER_OTHER);
 }

@@ -62,7 +62,9 @@ static void refusals(void **state)
 	static const char *const bad[] = { "", "s", "sip:", "sip", "sip:@h", "sip:a@", "sip:a@@h",
 		"sip:a b@h", "sip:a@h:", "sip:a@h:0", "sip:a@h:65536", "sip:a@h:99999999999",
 		"sip:a@h:5x", "sip:a@h;", "sip:a@h;;x", "sip:a@h;x=", "sip:a@h?", "sip:a%4@h",
-		"sip:a%zz@h", "sip:a@1.2.3", "sip:a@1.2.3.256", "sip:a@[::1", "sip:a@[1.2.3.4]",
+		"sip:a%zz@h", "sip:a@1.2.3", "sip:a@1.2.3.256", "sip:a@1.2.3.04",
+		"sip:a@1.2.3.4.5", "sip:a@1..3.4", "sip:a@1.2.3.1234", "sip:a@h@i", "sip:a:b@c@h",
+		"sip:a@h;x=a@b", "sip:a@h;x=%4", "sip:a@[::1", "sip:a@[1.2.3.4]",
 		"sip:a@[:::1]", "sip:a@2001:db8::1", "sip:a@-h", "sip:a@.h", "sip:a@h ", "sip:a@h>",
 		"sip:a@h;x=\"y\"", "sip:a@h?x y", "tel:", "tel:+", "tel:abcxyz", "urn:x",
 		"urn:service:", "<sip:a@h>", "1http:x", "http:", "nocolon" };
