@@ -99,8 +99,9 @@ static enum offer_result relay_offer(struct call *call, const struct core_env *e
 			core->rewrite.ip = core->rewrite.media[i].ip;
 		has_line = true;
 	}
-	// To take all lines away is an offer like any (RFC 3264 8.2), to leave none is not.
-	if (!has_line && (has_refused || offer->line_count == 0))
+	// To take all lines of a session away is an offer like any (RFC 3264 8.2). To begin without
+	// any, or to lose all to us, is not.
+	if (!has_line && (has_refused || offer->line_count == 0 || call->answered_ms == 0))
 		return OFFER_UNUSABLE;
 	if (!write_for(call, env, to))
 		return OFFER_UNUSABLE;

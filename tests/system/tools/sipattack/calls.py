@@ -304,6 +304,53 @@ def second_line(world):
     call.answer(486)
 
 
+def part(content_type, text, *fields):
+    lines = ("--x", "Content-Type: " + content_type) + fields + ("", text, "")
+    return "\r\n".join(lines)
+
+
+def hostile_bodies(world, options):
+    """Bodies of several parts: deep, endless, without the part that matters, with one too many."""
+    offer = part("application/sdp", sdp(V4["phone"]))
+    mixed = "multipart/mixed;boundary=x"
+    nested = "".join("--%d\r\nContent-Type: multipart/mixed;boundary=%d\r\n\r\n" % (i, i + 1)
+                     for i in range(1, 400))
+    optional = "Content-Disposition: signal;handling=optional"
+    cases = {
+        "one part": (mixed, offer + "--x--\r\n", "routed"),
+        "an optional part": (mixed, part("application/isup", "SECRET", optional) + offer + "--x--",
+                             "routed"),
+        "a part that must be read": (mixed, part("application/isup", "SECRET") + offer + "--x--", 415),
+        "two descriptions": (mixed, offer + offer + "--x--", 415),
+        "no end": (mixed, offer, 400),
+        "no boundary": ("multipart/mixed", offer + "--x--", 400),
+        "an endless boundary": ("multipart/mixed;boundary=" + "x" * 200, "--" + "x" * 200, 400),
+        "nothing inside": (mixed, "--x--\r\n", 400),
+        "a broken part": (mixed, "--x\r\n\0\r\n\r\n--x--\r\n", 400),
+        "400 levels": ("multipart/mixed;boundary=1", nested, 400),
+        "100 parts": (mixed, part("text/plain", "", optional) * 100 + offer + "--x--", 415),
+        "a coded part": (mixed, part("application/sdp", "x", "Content-Encoding: gzip") + "--x--",
+                         415),
+        "alternatives": ("multipart/alternative;boundary=x",
+                         part("text/plain", "SECRET") + offer + "--x--", "routed"),
+    }
+    for name, (content_type, text, wanted) in cases.items():
+        call = Call(world)
+        is_routed = call.invite(body=text, type=content_type)
+        got = "routed" if is_routed else 0
+        if is_routed:
+            call.answer(486)
+            call.carrier.wait("ACK ", 1)
+        else:
+            got = status(call.phone.wait("SIP/2.0 [3-6]", 0.5))
+        is_clean = not is_routed or (header(call.incoming, "Content-Type") == "application/sdp" and
+                                     "SECRET" not in call.incoming)
+        world.report("hostile bodies/" + name, got == wanted and is_clean,
+                     "expected %s, got %s\n%s" % (wanted, got, call.incoming))
+        call.phone.drain(0.01)
+    world.settle("hostile bodies", 45)
+
+
 def loops(world, options):
     """Our own INVITE comes back to us: by the side it left by, and by the side it came from."""
     call = Call(world)
@@ -371,4 +418,4 @@ def intruders(world, options):
 phases = {"never acked": never_acked, "silent callee": silent_callee, "full": full,
           "trunk limit": trunk_limit, "cancel races": cancel_races, "crossing": crossing_byes,
           "glare": glare, "repeated 200": repeated_200, "forks": forks, "sdp": hostile_sdp,
-          "loops": loops, "intruders": intruders}
+          "bodies": hostile_bodies, "loops": loops, "intruders": intruders}

@@ -148,6 +148,41 @@ static void changed_by_the_called(void **state)
 	assert_non_null(strstr(out->text, " 1 IN IP4 10.1.0.2\r\n"));
 }
 
+#define GROUP(ip, port)                                                                            \
+	"v=0\r\no=- 1 1 IN IP4 " ip "\r\ns=-\r\nc=IN IP4 " ip "\r\nt=0 0\r\n"                     \
+	"a=group:BUNDLE a v\r\nm=audio 4000 RTP/AVP 8\r\na=mid:a\r\na=rtcp-mux\r\n"              \
+	"m=video " port " RTP/AVP 31\r\na=mid:v\r\na=rtcp-mux\r\n"
+
+// Lines that share one stream still do.
+static void bundled(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_request request = { .method = "INVITE", .cseq = 1,
+		.body = GROUP("10.1.1.5", "4002") };
+	unsigned audio = 0, video = 1;
+
+	fixture_phone(f, &request);
+	fixture_carrier(f, "INVITE", 200, GROUP("10.2.1.1", "4000"));
+	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
+	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = tag,
+		.branch = "phoneack" };
+	fixture_phone(f, &ack);
+	assert_int_equal(fixture_flows(f), 4);
+	assert_int_equal(export(f), 0);
+	restart(f);
+	assert_int_equal(import(f), 0);
+	fixture_forget(f);
+	struct fixture_request again = { .method = "INVITE", .cseq = 2, .to_tag = tag,
+		.branch = "again", .body = GROUP("10.1.1.5", "4000") };
+	fixture_phone(f, &again);
+	const struct fixture_message *out = fixture_last(f, "INVITE");
+	assert_non_null(out);
+	assert_int_equal(sscanf(strstr(out->text, "\r\nm=audio "), "\r\nm=audio %u", &audio), 1);
+	assert_int_equal(sscanf(strstr(out->text, "\r\nm=video "), "\r\nm=video %u", &video), 1);
+	assert_int_equal(audio, video);
+	assert_int_equal(fixture_flows(f), 4);
+}
+
 static void taken_over_and_back(void **state)
 {
 	struct fixture *f = *state;
@@ -290,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(ended_by_the_caller),
 		TEST(changed_by_the_called),
+		TEST(bundled),
 		TEST(taken_over_and_back),
 		TEST(taken_over_for_good),
 		TEST(too_early),
