@@ -4,6 +4,7 @@
 // The transaction stays the same one: branch and CSeq are kept, only the transport and the sent-by
 // of its Via change. A far end that saw it by both ways sees one request twice.
 
+#include "sip/parse.h"
 #include "sip/transaction_private.h"
 
 // "If a request is within 200 bytes of the path MTU, or if it is larger than 1300 bytes and the
@@ -33,19 +34,24 @@ static bool is_refused_before(struct sip_transactions *txs, const struct sip_tur
 // not where our requests have it, or it does not fit.
 static bool put_moved(struct sip_writer *w, struct span request, const struct sip_local *local)
 {
-	static const char start[] = "\r\nVia: SIP/2.0/";
-	const char *via = memmem(request.ptr, request.len, start, sizeof(start) - 1);
-	if (!via)
+	static const char start[] = "\r\nVia: ";
+	const char *line = memmem(request.ptr, request.len, start, sizeof(start) - 1);
+	struct sip_via via;
+	if (!line)
 		return false;
-	uint32_t at = (uint32_t)(via - request.ptr) + (uint32_t)sizeof(start) - 1;
-	int32_t params = span_find(request, ';', at);
-	if (params < 0)
+	uint32_t at = (uint32_t)(line - request.ptr) + 2; // behind the line before
+	uint32_t value = at + (uint32_t)sizeof(start) - 3;
+	int32_t end = span_find(request, '\r', value);
+	if (end < 0 ||
+		sip_via_parse(span_sub(request, value, (uint32_t)end - value), &via) < 0)
 		return false;
+	// A name of ours is one by any transport.
+	struct sip_via_out moved = { .transport = sip_transport_name(local->transport),
+		.sent_by = local->sent_by, .branch = via.branch,
+		.host = ip_is_unset(&via.ip) ? via.host : SPAN_NONE };
 	sip_put(w, span_make(request.ptr, at));
-	sip_put(w, sip_transport_name(local->transport));
-	sip_put_char(w, ' ');
-	sip_put_addr(w, &local->sent_by);
-	sip_put(w, span_sub(request, (uint32_t)params, request.len));
+	sip_put_via(w, &moved);
+	sip_put(w, span_sub(request, (uint32_t)end + 2, request.len));
 	return !w->is_overflowed;
 }
 

@@ -2,15 +2,16 @@
 #include "tu_double.h"
 
 static char text[4096];
+static const char *own_host = "192.0.2.9";
 
 // A request of that many bytes in all.
 static struct span long_request(enum sip_method method, unsigned len)
 {
 	const char *name = sip_method_name(method);
 	int head = snprintf(text, sizeof(text), "%s sip:bob@192.0.2.4 SIP/2.0\r\n"
-		"Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKlong;rport\r\n"
+		"Via: SIP/2.0/UDP %s:5060;branch=z9hG4bKlong;rport\r\n"
 		"From: <sip:a@sbc>;tag=f1\r\nTo: <sip:bob@b>\r\nCall-ID: c1\r\nCSeq: 7 %s\r\n"
-		"Subject: ", name, name);
+		"Subject: ", name, own_host, name);
 	assert_true(head > 0 && (unsigned)head + 4 < len && len < sizeof(text));
 	memset(text + head, 'x', len - (unsigned)head - 4);
 	memcpy(text + len - 4, "\r\n\r\n", 4);
@@ -126,6 +127,19 @@ static void broken_is_not_refused(void **state)
 	assert_int_equal(last_listener(), tu_listener(SIP_TRANSPORT_TCP));
 }
 
+// A trunk may be shown a name instead of our address.
+static void name_stays(void **state)
+{
+	(void)state;
+	tu.has_stream = true;
+	own_host = "sbc.example";
+	start(SIP_METHOD_OPTIONS, 1400);
+	assert_has(tu_last(), "\r\nVia: SIP/2.0/TCP sbc.example:5061;branch=z9hG4bKlong;rport\r\n");
+	sip_transactions_send_failed(tu.txs, &tu.turn, tu.ticket, true);
+	assert_string_equal(tu_last(), long_request(SIP_METHOD_OPTIONS, 1400).ptr);
+	own_host = "192.0.2.9";
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, tu_setup, tu_teardown)
@@ -135,6 +149,7 @@ int main(void)
 		TEST(refused),
 		TEST(refused_for_good),
 		TEST(broken_is_not_refused),
+		TEST(name_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
