@@ -27,6 +27,14 @@ static void turn_begin(struct worker *worker)
 	worker->env.config = rcu_dereference(worker->shared->config);
 	worker->env.is_draining =
 		atomic_load_explicit(&worker->shared->is_draining, memory_order_relaxed);
+	// The map hands out many shards to each worker; one is enough.
+	uint32_t shard = worker->env.home_shard;
+	while (dispatch_owner(worker->shared->dispatch, shard) != worker->index) {
+		shard = (shard + 1) % CORE_SHARDS;
+		if (shard == worker->env.home_shard)
+			break;
+	}
+	worker->env.home_shard = shard;
 	worker->is_more = false;
 	worker->is_busy = false;
 }

@@ -135,7 +135,7 @@ void worker_dispatch(struct worker *worker, const struct dispatch_message *messa
 		metric_add(&metrics->no_call_id, 1);
 		shard = 0;
 	}
-	uint32_t owner = dispatch_owner(shared->dispatch, shard);
+	uint32_t owner = worker_owner_of(worker, message->data, shard);
 	if (owner == worker->index) {
 		core_take_message(worker, message);
 	} else if (message->hops >= DISPATCH_HOPS_MAX) {
@@ -210,6 +210,10 @@ static void take_message(struct worker *worker, const struct dispatch_message *m
 		worker_dispatch(worker, message);
 	else if (message->kind == DISPATCH_SEND)
 		worker_stream_send(worker, message);
+	else if (message->kind == DISPATCH_ASK)
+		worker_asked(worker, message);
+	else if (message->kind == DISPATCH_GIVE)
+		worker_given(worker, message);
 	else
 		worker_stream_failed(worker, message);
 }
@@ -242,6 +246,14 @@ static void outbox_carry_out(struct worker *worker, const struct outbox_entry *e
 
 	if (entry->kind == OUTBOX_RESOLVE) {
 		worker_resolve(worker, &entry->resolve);
+		return;
+	}
+	if (entry->kind == OUTBOX_FETCH) {
+		worker_fetch(worker, &entry->fetch);
+		return;
+	}
+	if (entry->kind == OUTBOX_GONE) {
+		worker_leg_gone(worker, entry->gone);
 		return;
 	}
 	if (entry->kind == OUTBOX_CALL_END) {

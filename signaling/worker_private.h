@@ -121,5 +121,13 @@ void worker_resolver_free(struct worker *worker);
 void worker_resolver_run(struct worker *worker);
 void worker_resolve(struct worker *worker, const struct outbox_resolve *resolve);
 
+// worker_moved.c: calls that change their worker (call/export.h).
+// Who gets a message of that shard.
+uint32_t worker_owner_of(const struct worker *worker, struct span message, uint32_t shard);
+void worker_fetch(struct worker *worker, const struct outbox_fetch *fetch);
+void worker_asked(struct worker *worker, const struct dispatch_message *message);
+void worker_given(struct worker *worker, const struct dispatch_message *message);
+void worker_leg_gone(struct worker *worker, uint64_t key);
+
 // worker_ended.c: the log line of an ended call, and its place in the ring.
 void worker_call_ended(struct worker *worker, const struct call_summary *summary);

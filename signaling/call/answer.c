@@ -1,6 +1,9 @@
 // answer.c - what the called side says to the first INVITE, and what the caller hears of it.
 #include "call/core_private.h"
+#include "call/redirect.h"
 #include "call/transfer.h"
+
+#include "base/check.h"
 
 #include <errno.h>
 
@@ -94,10 +97,12 @@ static void relay_error(struct call *call, const struct sip_turn *turn, const st
 {
 	struct leg_response response = { .status = 500 };
 	struct call_body body;
+	char lines[REDIRECT_LINES_MAX];
 
 	body_read(call, core_env_of(turn), CALL_LEG_B, msg, &body);
 	response.body.parts = body.parts;
 	response.headers = hide_error(call, CALL_LEG_B, msg, &response.status);
+	redirect_pass(call, msg, &response, lines);
 	if (call->invite.server)
 		leg_respond(call, turn, call->invite.server, &response);
 	call->invite.is_active = false;
@@ -133,6 +138,9 @@ void answer_response(struct call *call, const struct sip_turn *turn, const struc
 		invite->is_final = false;
 	} else if (msg->status == 503 && invite_try_next(call, turn)) {
 		invite->is_final = false;
+	} else if (redirect_follow(call, turn, msg) ||
+		(msg->status < 600 && redirect_next(call, turn))) {
+		CHECK(!invite->is_final); // another user is called
 	} else {
 		relay_error(call, turn, msg);
 	}
@@ -153,15 +161,41 @@ void answer_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_f
 	call_settle(call);
 }
 
+// Whether the description that the far end was sent last names the ports that it has now; an offer
+// that was never answered left another one.
+static bool is_in_force(struct call *call, const struct core_env *env, enum call_side side)
+{
+	struct sdp_session *sdp = &call->core->sdp;
+	struct sdp_fault fault;
+	bool is_any = false;
+
+	if (sdp_parse(call->legs[side].sdp_sent.text, sdp, &fault) < 0)
+		return false;
+	for (uint32_t i = 0; i < sdp->media_count; i++) {
+		const struct media_stream *stream = media_stream(&call->media, i);
+
+		if (!sdp->media[i].port || !sdp->media[i].is_rtp)
+			continue;
+		if (!stream || !stream->is_open ||
+			sdp->media[i].port != media_local(&call->media, env->config, i, side).port)
+			return false;
+		is_any = true;
+	}
+	return is_any;
+}
+
 // The answer to an INVITE that nobody waits for any more: its sender was told otherwise, or its
 // transactions died with another worker, or the leg came back to this call. An offer in it is
 // answered by what is in force.
 static void acknowledge_lost(struct call *call, const struct sip_turn *turn, enum call_side side)
 {
-	struct span sdp = call->legs[side].sdp_sent.text;
+	struct call_hangup hangup = { .cause = CALL_CAUSE_DEAD_DIALOG, .code = 408 };
+	bool is_answered = call->invite.is_late && is_in_force(call, core_env_of(turn), side);
 
 	leg_send_ack(call, turn, side, call->invite.client_cseq,
-		call->invite.is_late ? sdp : SPAN_NONE);
+		is_answered ? call->legs[side].sdp_sent.text : SPAN_NONE);
+	if (call->invite.is_late && !is_answered)
+		call_hangup(call, turn, &hangup);
 }
 
 void answer_again(struct call *call, const struct sip_turn *turn, enum call_side side,

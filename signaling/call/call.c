@@ -1,4 +1,5 @@
 #include "call/core_private.h"
+#include "call/export.h"
 #include "call/transfer.h"
 
 #include "base/check.h"
@@ -19,7 +20,7 @@ struct call *call_new_empty(struct core *core, const struct core_env *env)
 	return call;
 }
 
-struct call *call_new(struct core *core, const struct core_env *env, struct span call_id)
+struct call *call_new(struct core *core, const struct core_env *env, uint32_t shard)
 {
 	struct call *call = call_new_empty(core, env);
 	uint64_t token;
@@ -30,7 +31,7 @@ struct call *call_new(struct core *core, const struct core_env *env, struct span
 		token = rng_u64(env->rng) & SIP_TOKEN_VALUE_MAX & ~1ull;
 	} while (token == 0 || leg_lookup(core, token) || leg_lookup(core, token + 1));
 	call->token = token;
-	call->shard = sip_callid_shard(&core->keys, call_id);
+	call->shard = shard;
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		leg_link(call, side, token + side, call->shard);
 	CORE_COUNT(core, calls_started);
@@ -111,8 +112,14 @@ static void bury(struct call *call)
 {
 	struct core *core = call->core;
 
-	for (uint32_t side = 0; side < CALL_LEGS; side++)
+	for (uint32_t side = 0; side < CALL_LEGS; side++) {
+		const struct call_leg *leg = &call->legs[side];
+
+		if (leg->is_moved && outbox_gone(core->env->outbox,
+			core_call_key(&core->keys, leg->dialog.call_id.text)) < 0)
+			CORE_COUNT(core, outbox_full);
 		leg_unlink(core, &call->legs[side]);
+	}
 	call->is_dead = true;
 	call->next = core->dead;
 	core->dead = call;

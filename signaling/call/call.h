@@ -29,6 +29,7 @@ struct leg_ability {
 };
 
 struct call_leg {
+	bool is_moved;           // came as a record: dispatch may know its Call-ID
 	bool has_referred;       // a REFER came by it: later ones are told apart by id=
 	struct call *call;       // whose leg it is, NULL = not in the token table
 	struct call_leg *next;   // in its bucket of that table
@@ -110,6 +111,7 @@ struct call {
 	uint32_t invites_given_up; // cancelled first INVITEs that may still be answered (again)
 	uint32_t max_forwards;   // of requests to B
 	struct sip_text answered_with; // header lines that go along with 101 to 2xx of the INVITE
+	struct redirect *redirect; // in the arena, NULL = no 3xx was followed
 	struct divert *divert;   // in the arena (hide.h), NULL = not diverted
 	bool is_emergency;       // no limit of ours may stop it (RFC 5031)
 	struct sip_text passed;  // header lines that go along with the first INVITE
@@ -131,8 +133,9 @@ static inline enum call_side call_other(enum call_side side)
 	return side == CALL_LEG_A ? CALL_LEG_B : CALL_LEG_A;
 }
 
-// In the token table, with identifiers made for both legs. NULL: the slab is full.
-struct call *call_new(struct core *core, const struct core_env *env, struct span call_id);
+// In the token table, with identifiers made for both legs. Messages of leg B will come to the owner
+// of `shard`. NULL: the slab is full.
+struct call *call_new(struct core *core, const struct core_env *env, uint32_t shard);
 // The call whose identifier carries `value` (struct sip_token), with the side; NULL: none.
 struct call *call_lookup(struct core *core, uint64_t value, enum call_side *side);
 // A call without identifiers and legs, in no table but the slab: call_import() fills it in.

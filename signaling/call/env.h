@@ -27,6 +27,8 @@ static inline listener_id listener_make(uint32_t realm, uint32_t listener)
 enum outbox_kind {
 	OUTBOX_SEND,     // a SIP message to a numeric target
 	OUTBOX_RESOLVE,  // RFC 3263: where a host is; core_resolved() brings the answer
+	OUTBOX_FETCH,    // a call of another worker is needed here; core_fetched() brings it
+	OUTBOX_GONE,     // messages with a Call-ID need not be sent to this worker any more
 	OUTBOX_CALL_END, // a call is over: log line and `muga show calls --ended`
 };
 
@@ -48,6 +50,13 @@ struct outbox_resolve {
 	bool is_secure;              // sips
 };
 
+// Answered at most once, by core_fetched() with the same ticket.
+struct outbox_fetch {
+	uint64_t ticket;
+	uint32_t shard;              // whose owner has the call, unless it has moved too
+	uint64_t name;               // of one of its legs, for core_move_out()
+};
+
 struct call_summary; // call/summary.h
 
 struct outbox_entry {
@@ -55,6 +64,8 @@ struct outbox_entry {
 	union {
 		struct outbox_send send;
 		struct outbox_resolve resolve;
+		struct outbox_fetch fetch;
+		uint64_t gone;               // core_call_key() of the Call-ID
 		const struct call_summary *call_end; // in the outbox's arena
 	};
 };
@@ -68,6 +79,7 @@ struct core_env {
 	const struct config *config; // snapshot, borrowed for this turn
 	struct flow_writer *flows;   // port pool and this worker's part of the flow table
 	struct outbox *outbox;
+	uint32_t home_shard;         // one that this worker owns: calls of ours lie in it
 	bool is_draining;            // living calls go on, new ones get 503
 	// While there are more new calls than can be taken: how many may begin, how many more may be
 	// refused with 503; what is left over is dropped. The core counts them down, the conductor

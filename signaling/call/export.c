@@ -2,6 +2,7 @@
 
 #include "call/core_private.h"
 #include "call/record.h"
+#include "call/transfer.h"
 
 #include "state.pb-c.h"
 
@@ -195,7 +196,9 @@ static bool is_durable(const struct call *call)
 {
 	const struct call_invite *invite = &call->invite;
 
-	if (!call->answered_ms || call->transfer ||
+	bool is_changing = call->transfer && !call->transfer->is_refresh;
+
+	if (!call->answered_ms || is_changing ||
 		(call->state == CALL_STATE_ANSWERED && invite->is_late))
 		return false;
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
@@ -264,11 +267,18 @@ int core_move_out(struct core *core, struct core_env *env, uint64_t name, struct
 	return 0;
 }
 
-bool core_call_ids(const struct core *core, uint64_t token, struct span out[2])
+uint64_t core_call_key(const struct sip_keys *keys, struct span call_id)
 {
-	const struct call *call = find_token(core, token);
+	return hash_sip(&keys->shard, call_id.ptr, call_id.len);
+}
 
+bool core_call_keys(const struct core *core, uint64_t name, uint64_t out[2])
+{
+	const struct call *call = find(core, name);
+
+	if (!call)
+		call = find_token(core, name);
 	for (uint32_t side = 0; call && side < CALL_LEGS; side++)
-		out[side] = call->legs[side].dialog.call_id.text;
+		out[side] = core_call_key(&core->keys, call->legs[side].dialog.call_id.text);
 	return call;
 }

@@ -8,8 +8,8 @@
 // Ports. A port has one writer, the worker to whose block it belongs (shm/flow_table.h), and that
 // does not change. A worker that takes a call over claims those pairs that lie in its own blocks;
 // the others go on as orphans of their owner as long as packets pass, and the call then asks both
-// far ends at once to change to ports of its own (call/bridge.c). So nothing is ever written by two
-// workers, and whatever the call leaves behind falls silent and is retired by its owner.
+// far ends at once to change to ports of its own (call/transfer.h). So nothing is ever written by
+// two workers, and whatever the call leaves behind falls silent and is retired by its owner.
 //
 // Owner thread of the core, within a turn.
 #pragma once
@@ -36,6 +36,12 @@ int core_move_out(struct core *core, struct core_env *env, uint64_t name, struct
 // -EEXIST: it lives here; -ENOSPC: call table full.
 int core_import(struct core *core, struct core_env *env, struct span record, uint64_t *token);
 
-// The Call-IDs by which messages of a call arrive, one for each leg: what dispatch has to know when
-// the call changes its worker. False: no such call.
-bool core_call_ids(const struct core *core, uint64_t token, struct span out[2]);
+// The answer to an OUTBOX_FETCH: the record that core_move_out() made of the call, empty = there is
+// none. It is taken over like any other.
+void core_fetched(struct core *core, struct core_env *env, uint64_t ticket, struct span record);
+
+// What dispatch knows a call by that has changed its worker: keyed hashes of the Call-IDs of both
+// legs. `name` as above, or the call's token. False: no such call.
+bool core_call_keys(const struct core *core, uint64_t name, uint64_t out[2]);
+struct sip_keys;
+uint64_t core_call_key(const struct sip_keys *keys, struct span call_id);

@@ -5,6 +5,8 @@
 
 #include "call/core_private.h"
 #include "call/record.h"
+#include "call/refer.h"
+#include "call/transfer.h"
 
 #include "state.pb-c.h"
 
@@ -151,6 +153,7 @@ static bool take_dialog(struct import *im, enum call_side side, const Muga__Stat
 	dialog->is_secure = from->flags & RECORD_LEG_SECURE;
 	dialog->is_confirmed = true;
 	leg->has_dialog = true;
+	leg->is_moved = true;
 	leg->has_referred = from->flags & RECORD_LEG_REFERRED;
 	leg->sdp_id = from->sdp_id;
 	leg->sdp_version = from->sdp_version;
@@ -365,24 +368,55 @@ static int import(struct import *im)
 	return 0;
 }
 
-int core_import(struct core *core, struct core_env *env, struct span record, uint64_t *token)
+static int import_record(struct core *core, struct core_env *env, struct span record,
+	struct import *out)
 {
-	struct import im = { .core = core, .env = env };
 	struct arena arena;
 	int err = -EINVAL;
 
+	*out = (struct import){ .core = core, .env = env };
 	core->env = env;
 	if (record.len > CALL_RECORD_MAX)
 		return -EINVAL;
 	arena_init(&arena, DECODE_MAX);
 	ProtobufCAllocator allocator = { .alloc = decode_alloc, .free = decode_free,
 		.allocator_data = &arena };
-	im.from = muga__state__call__unpack(&allocator, record.len, (const uint8_t *)record.ptr);
-	if (im.from)
-		err = import(&im);
-	if (err == 0)
-		*token = im.call->token;
+	out->from = muga__state__call__unpack(&allocator, record.len, (const uint8_t *)record.ptr);
+	if (out->from)
+		err = import(out);
+	out->from = NULL;
 	arena_fini(&arena);
+	return err;
+}
+
+int core_import(struct core *core, struct core_env *env, struct span record, uint64_t *token)
+{
+	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
+	struct import im;
+	int err = import_record(core, env, record, &im);
+
+	if (err == 0) {
+		*token = im.call->token;
+		if (im.has_foreign)
+			transfer_refresh(im.call, &turn);
+	}
 	core_reap(core);
 	return err;
+}
+
+void core_fetched(struct core *core, struct core_env *env, uint64_t ticket, struct span record)
+{
+	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
+	struct call *joined = call_of_user(core, ticket);
+	struct import im = { .call = NULL };
+
+	core->env = env;
+	if (!span_is_empty(record) && import_record(core, env, record, &im) < 0)
+		im.call = NULL;
+	if (joined && joined->transfer)
+		refer_fetched(joined->transfer, &turn);
+	// Nobody wants it any more, or its legs came back: it needs ports of its own here.
+	if (im.call && im.has_foreign && !im.call->is_finished)
+		transfer_refresh(im.call, &turn);
+	core_reap(core);
 }

@@ -350,13 +350,16 @@ static void setup_media(struct setup *s)
 
 	if (!call_set_text(call, &call->passed_parts, s->body.parts))
 		CORE_COUNT(call->core, parts_lost);
-	if (span_is_empty(s->body.sdp) && late_is_converted(call, s->env)) {
+	if (s->in && span_is_empty(s->body.sdp) && late_is_converted(call, s->env)) {
 		invite->is_converted = true;
 		s->body.sdp = late_make_offer(call);
 		CORE_COUNT(call->core, offers_made);
 	}
 	invite->is_late = span_is_empty(s->body.sdp);
-	if (target_has_next(call, s->env) && !call_set_text(call, &call->offer_text, s->body.sdp))
+	bool is_redirected = config_profile(s->env->config, call->legs[CALL_LEG_B].profile)
+				     ->flow.redirect == PROFILE_REDIRECT_FOLLOW;
+	if ((is_redirected || target_has_next(call, s->env)) &&
+		!call_set_text(call, &call->offer_text, s->body.sdp))
 		CORE_COUNT(call->core, arena_full);
 	if (!invite->is_late)
 		result = offer_receive(call, s->env, CALL_LEG_A, s->body.sdp);
@@ -568,7 +571,8 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 		return;
 	}
 	if (s.is_emergency || !is_full(core))
-		s.call = call_new(core, s.env, in->msg->call_id);
+		s.call = call_new(core, s.env,
+			sip_callid_shard(&core->keys, in->msg->call_id));
 	if (!s.call) {
 		CORE_COUNT(core, refused_full);
 		refuse_busy(core, turn, tx);

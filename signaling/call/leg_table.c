@@ -93,11 +93,13 @@ bool leg_move(struct leg_place from, struct leg_place to)
 		!arena_copy(&to.call->arena, moved.hop.tls_name, &moved.hop.tls_name))
 		return false;
 	moved.next_hop = (struct leg_next){ 0 }; // the other call is told, if anybody
+	session_stop(old);
 	leg_unlink(from.call->core, old);
 	leg_unlink(to.call->core, place);
 	*old = (struct call_leg){ .trunk_slot = TRUNK_NONE };
 	moved.call = to.call;
 	*place = moved;
 	put(to.call->core, place);
+	session_resume(place, to.call->core->env->now_ms);
 	return true;
 }

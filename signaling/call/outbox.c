@@ -84,6 +84,35 @@ int outbox_resolve(struct outbox *outbox, const struct outbox_resolve *resolve)
 	return 0;
 }
 
+static struct outbox_entry *add(struct outbox *outbox)
+{
+	if (outbox->count == outbox->entries_max) {
+		outbox->refused++;
+		return NULL;
+	}
+	return &outbox->entries[outbox->count++];
+}
+
+int outbox_fetch(struct outbox *outbox, const struct outbox_fetch *fetch)
+{
+	struct outbox_entry *entry = add(outbox);
+
+	if (!entry)
+		return -ENOBUFS;
+	*entry = (struct outbox_entry){ .kind = OUTBOX_FETCH, .fetch = *fetch };
+	return 0;
+}
+
+int outbox_gone(struct outbox *outbox, uint64_t key)
+{
+	struct outbox_entry *entry = add(outbox);
+
+	if (!entry)
+		return -ENOBUFS;
+	*entry = (struct outbox_entry){ .kind = OUTBOX_GONE, .gone = key };
+	return 0;
+}
+
 int outbox_call_end(struct outbox *outbox, const struct call_summary *summary)
 {
 	struct call_summary *copy = NULL;

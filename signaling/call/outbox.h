@@ -26,6 +26,9 @@ const struct outbox_entry *outbox_at(const struct outbox *outbox, uint32_t index
 int outbox_send(struct outbox *outbox, const struct outbox_send *send);
 // Copies `resolve` with its host into the outbox. 0, or -ENOBUFS.
 int outbox_resolve(struct outbox *outbox, const struct outbox_resolve *resolve);
+// 0, or -ENOBUFS.
+int outbox_fetch(struct outbox *outbox, const struct outbox_fetch *fetch);
+int outbox_gone(struct outbox *outbox, uint64_t key);
 // Copies `summary` into the outbox. 0, or -ENOBUFS.
 int outbox_call_end(struct outbox *outbox, const struct call_summary *summary);
 

@@ -87,6 +87,7 @@ struct refer {
 	struct span replaces;    // unescaped value, empty = none
 	char text[REFER_TEXT_MAX];
 	struct replaces_match match;
+	struct sip_token elsewhere; // names the dialog that another worker has, 0 = none does
 	struct route_decision route;
 };
 
@@ -243,6 +244,8 @@ static uint16_t prepare(struct refer *r)
 	if (span_is_empty(r->replaces))
 		return find_route(r);
 	status = replaces_find(r->call->core, r->replaces, &r->match);
+	if (status == 481 && replaces_name(r->call->core, r->replaces, &r->elsewhere))
+		return 0;
 	if (status)
 		return status;
 	return r->match.call != r->call && transfer_is_possible(r->match.call) ? 0 : 491;
@@ -287,6 +290,51 @@ static void call_target(struct refer *r, struct transfer *transfer)
 	invite_originate(joined, r->turn, &r->route);
 }
 
+// Both calls must be at one worker: this one. Until it is here, the joined call only waits.
+static void fetch(struct refer *r, struct transfer *transfer)
+{
+	const struct core_env *env = core_env_of(r->turn);
+	struct call *joined = transfer->joined;
+	struct outbox_fetch fetch = { .ticket = (uintptr_t)call_user(joined),
+		.shard = r->elsewhere.shard, .name = r->elsewhere.value };
+
+	transfer->is_fetching = true;
+	invite_watch(joined, env);
+	CORE_COUNT(joined->core, calls_fetched);
+	if (!call_set_text(joined, &joined->offer_text, r->replaces) ||
+		outbox_fetch(env->outbox, &fetch) < 0)
+		transfer_fail(transfer, r->turn, 503);
+}
+
+static void ask_target(struct transfer *transfer, const struct sip_turn *turn)
+{
+	memcpy(transfer->joined->to_user, user_of(transfer->consult, transfer->target),
+		CALL_PARTY_MAX);
+	if (!transfer_take_target(transfer) || !transfer_ask_target(transfer, turn))
+		transfer_fail(transfer, turn, 503);
+}
+
+void refer_fetched(struct transfer *transfer, const struct sip_turn *turn)
+{
+	struct call *joined = transfer->joined;
+	struct replaces_match match;
+
+	if (!transfer->is_fetching)
+		return;
+	transfer->is_fetching = false;
+	uint16_t status = replaces_find(joined->core, joined->offer_text.text, &match);
+	if (!status && (match.call == transfer->old || !transfer_is_possible(match.call)))
+		status = 491;
+	if (status) {
+		transfer_fail(transfer, turn, status);
+		return;
+	}
+	transfer->consult = match.call;
+	match.call->transfer = transfer;
+	transfer->target = call_other(match.side);
+	ask_target(transfer, turn);
+}
+
 static void carry_out(struct refer *r)
 {
 	struct call *call = r->call;
@@ -310,14 +358,15 @@ static void carry_out(struct refer *r)
 	if (call->is_emergency)
 		emergency_mark(joined);
 	memcpy(joined->from_user, user_of(call, transfer->stays), CALL_PARTY_MAX);
-	memcpy(joined->to_user, consult ? user_of(consult, transfer->target) : r->user,
-		CALL_PARTY_MAX);
+	memcpy(joined->to_user, r->user, CALL_PARTY_MAX);
 	accept_refer(r, transfer);
 	refer_notify(transfer, r->turn, 100);
-	if (!consult)
+	if (consult)
+		ask_target(transfer, r->turn);
+	else if (r->elsewhere.value)
+		fetch(r, transfer);
+	else
 		call_target(r, transfer);
-	else if (!transfer_take_target(transfer) || !transfer_ask_target(transfer, r->turn))
-		transfer_fail(transfer, r->turn, 503);
 }
 
 static enum relay_verdict on_refer(struct call *call, const struct sip_turn *turn,

@@ -11,3 +11,5 @@ extern const struct relay_ops refer_ops;
 // call with the referrer once he has heard of it. False: nobody wants to know, or it could not be
 // sent.
 bool refer_notify(struct transfer *transfer, const struct sip_turn *turn, uint16_t status);
+// The call that a transfer waits for was taken over from another worker, or could not be.
+void refer_fetched(struct transfer *transfer, const struct sip_turn *turn);

@@ -143,21 +143,51 @@ bool refuse_extensions(struct core *core, const struct sip_turn *turn, struct si
 	return refuse_require(core, turn, tx, msg, profile) || refuse_body(core, turn, tx, msg);
 }
 
-// Our own token in a Via, or in the Call-ID of a request that starts a dialog: it came back to us.
-static bool is_looped(const struct core *core, const struct sip_msg *msg)
+static bool has_own_via(const struct core *core, const struct sip_msg *msg)
 {
 	struct sip_list list;
 	struct sip_token token;
 	struct sip_via via;
 	struct span text;
 
-	if (sip_token_verify(&core->keys, SIP_TOKEN_CALL_ID, msg->call_id, &token))
-		return true;
 	sip_list_init(&list, msg, SIP_HEADER_VIA);
 	while (sip_list_next(&list, &text))
 		if (sip_via_parse(text, &via) == 0 &&
 			sip_branch_verify(&core->keys, via.branch, &token))
 			return true;
+	return false;
+}
+
+// A proxy behind us may send our INVITE back to be routed to somebody else (RFC 3261 16.3): then
+// its Request-URI names neither whom we called by it nor who was dialled before. Max-Forwards,
+// which we count down from call to call, bounds what two such places could do to each other.
+static bool is_spiral(const struct core *core, const struct sip_msg *msg, uint64_t name)
+{
+	const struct call_leg *leg = leg_lookup(core, name);
+	char now_text[CALL_PARTY_MAX], sent_text[CALL_PARTY_MAX];
+	struct span now, sent;
+	struct sip_uri uri;
+
+	if (!leg || leg->call->answered_ms || leg->call->is_finished || msg->max_forwards < 0 ||
+		sip_uri_parse(leg->dialog.remote_target.text, &uri) < 0 ||
+		sip_uri_user(&uri, sent_text, sizeof(sent_text), &sent) < 0 ||
+		sip_uri_user(&msg->uri, now_text, sizeof(now_text), &now) < 0)
+		return false;
+	return !span_is_empty(now) && !span_eq(now, sent) &&
+		!span_eq(now, span_str(leg->call->to_user));
+}
+
+// Our own token in a Via, or in the Call-ID of a request that starts a dialog: it came back to us.
+static bool is_looped(struct core *core, const struct sip_msg *msg)
+{
+	struct sip_token token;
+	bool has_via = has_own_via(core, msg);
+
+	if (!sip_token_verify(&core->keys, SIP_TOKEN_CALL_ID, msg->call_id, &token))
+		return has_via;
+	if (!has_via || !is_spiral(core, msg, token.value))
+		return true;
+	CORE_COUNT(core, spirals);
 	return false;
 }
 

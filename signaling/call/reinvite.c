@@ -219,10 +219,8 @@ static void take_error(struct call *call, const struct sip_turn *turn, uint16_t 
 	offer_drop(call, core_env_of(turn));
 	invite->is_active = false;
 	answer_asker(call, turn, &response);
-	if (call->transfer) {
-		transfer_refused(call, turn, response.status);
+	if (call->transfer && transfer_refused(call, turn, response.status))
 		return;
-	}
 	if (status != 408 && status != 481)
 		return;
 	// The other side knows the dialog no more, or is gone (RFC 3261 12.2.1.2).
@@ -249,6 +247,8 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 				SPAN_NONE);
 	} else if (invite->is_refresh) {
 		take_refreshed(call, turn, msg);
+	} else if (msg->status < 300 && call->transfer && invite->is_late) {
+		transfer_answered(call, turn, msg);
 	} else if (msg->status < 300) {
 		take_answer(call, turn, msg);
 		if (call->transfer)

@@ -70,6 +70,16 @@ uint16_t replaces_find(struct core *core, struct span value, struct replaces_mat
 	return 0;
 }
 
+bool replaces_name(const struct core *core, struct span value, struct sip_token *out)
+{
+	struct named named;
+
+	return parse(value, &named) &&
+		(sip_token_verify(&core->keys, SIP_TOKEN_TAG, named.to_tag, out) ||
+			sip_token_verify(&core->keys, SIP_TOKEN_TAG, named.from_tag, out)) &&
+		!leg_lookup(core, out->value);
+}
+
 struct newcomer {
 	struct core *core;
 	const struct sip_turn *turn;

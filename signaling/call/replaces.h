@@ -16,6 +16,9 @@ struct replaces_match {
 // (over).
 uint16_t replaces_find(struct core *core, struct span value, struct replaces_match *out);
 
+// Whether the value names a dialog by a tag of ours: some other worker may have it.
+bool replaces_name(const struct core *core, struct span value, struct sip_token *out);
+
 // An INVITE outside a dialog that has the header.
 void replaces_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in);

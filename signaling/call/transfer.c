@@ -23,8 +23,7 @@ struct transfer *transfer_new(struct call *old, struct call *consult, const stru
 
 	if (!transfer)
 		return NULL;
-	// In the shard of the old call, so that what it sends comes back to this worker.
-	transfer->joined = call_new(core, env, old->legs[CALL_LEG_A].dialog.call_id.text);
+	transfer->joined = call_new(core, env, env->home_shard);
 	if (!transfer->joined) {
 		slab_put(core->transfers, transfer);
 		return NULL;
@@ -90,10 +89,64 @@ bool transfer_ask_target(struct transfer *transfer, const struct sip_turn *turn)
 	return true;
 }
 
+static void unbind(struct transfer *transfer)
+{
+	struct call *const calls[] = { transfer->joined, transfer->old, transfer->consult };
+
+	for (uint32_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (calls[i])
+			calls[i]->transfer = NULL;
+}
+
+// The target's 2xx carried an offer; the answer is what was agreed, or what was in force before.
+// Nothing is when the target goes with this.
+static void acknowledge_target(struct transfer *transfer, const struct sip_turn *turn,
+	bool is_answered)
+{
+	struct call *joined = transfer->joined;
+
+	if (transfer->target_cseq)
+		leg_send_ack(joined, turn, CALL_LEG_B, transfer->target_cseq,
+			is_answered ? joined->legs[CALL_LEG_B].sdp_sent.text : SPAN_NONE);
+	transfer->target_cseq = 0;
+}
+
+void transfer_refresh(struct call *call, const struct sip_turn *turn)
+{
+	struct transfer *transfer = transfer_is_possible(call) ?
+		slab_get(call->core->transfers) :
+		NULL;
+
+	if (!transfer)
+		return;
+	*transfer = (struct transfer){ .joined = call, .is_moved = true, .is_refresh = true };
+	call->transfer = transfer;
+	CORE_COUNT(call->core, refreshes);
+	if (transfer_ask_target(transfer, turn))
+		call->state = CALL_STATE_CONNECTED;
+	else
+		transfer_fail(transfer, turn, 503);
+}
+
+static void give_up_refresh(struct transfer *transfer, const struct sip_turn *turn)
+{
+	struct call *call = transfer->joined;
+
+	acknowledge_target(transfer, turn, true);
+	offer_drop(call, core_env_of(turn));
+	call->invite.is_active = false;
+	unbind(transfer);
+	slab_put(call->core->transfers, transfer);
+}
+
 void transfer_fail(struct transfer *transfer, const struct sip_turn *turn, uint16_t code)
 {
 	struct call_hangup hangup = { .cause = CALL_CAUSE_REJECTED, .code = code };
 
+	if (transfer->is_refresh) {
+		give_up_refresh(transfer, turn);
+		return;
+	}
 	transfer->code = code;
 	call_hangup(transfer->joined, turn, &hangup);
 }
@@ -139,7 +192,8 @@ void transfer_answered(struct call *joined, const struct sip_turn *turn, const s
 
 	sip_dialog_refresh_target(&joined->legs[CALL_LEG_B].dialog, msg);
 	transfer->target_cseq = joined->invite.client_cseq;
-	joined->answered_ms = core_env_of(turn)->now_ms;
+	if (!transfer->is_refresh)
+		joined->answered_ms = core_env_of(turn)->now_ms;
 	if (transfer->is_moved || transfer_take(transfer)) {
 		body_read(joined, core_env_of(turn), CALL_LEG_B, msg, &body);
 		status = relay_offer(joined, turn, body.sdp);
@@ -148,39 +202,20 @@ void transfer_answered(struct call *joined, const struct sip_turn *turn, const s
 		transfer_fail(transfer, turn, status);
 }
 
-// The target's 2xx carried an offer; the answer is what was agreed, or what was in force before.
-static void acknowledge_target(struct transfer *transfer, const struct sip_turn *turn)
-{
-	struct call *joined = transfer->joined;
-
-	if (transfer->target_cseq)
-		leg_send_ack(joined, turn, CALL_LEG_B, transfer->target_cseq,
-			joined->legs[CALL_LEG_B].sdp_sent.text);
-	transfer->target_cseq = 0;
-}
-
-static void unbind(struct transfer *transfer)
-{
-	struct call *const calls[] = { transfer->joined, transfer->old, transfer->consult };
-
-	for (uint32_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (calls[i])
-			calls[i]->transfer = NULL;
-}
-
 void transfer_done(struct call *joined, const struct sip_turn *turn)
 {
 	struct transfer transfer = *joined->transfer;
 	struct call_hangup hangup = { .cause = CALL_CAUSE_TRANSFER, .code = 200 };
 
 	slab_put(joined->core->transfers, joined->transfer);
-	acknowledge_target(&transfer, turn);
+	acknowledge_target(&transfer, turn, true);
 	joined->code = 200;
-	if (joined->state != CALL_STATE_ANSWERED) {
+	if (!transfer.is_refresh && joined->state != CALL_STATE_ANSWERED) {
 		joined->state = CALL_STATE_CONNECTED;
 		CORE_COUNT(joined->core, calls_answered);
 	}
-	CORE_COUNT(joined->core, transfers_done);
+	if (!transfer.is_refresh)
+		CORE_COUNT(joined->core, transfers_done);
 	unbind(&transfer);
 	// The referrer's leg ends when it has heard of it (RFC 5589 6.1).
 	if (transfer.old && !refer_notify(&transfer, turn, 200))
@@ -189,9 +224,12 @@ void transfer_done(struct call *joined, const struct sip_turn *turn)
 		call_hangup(transfer.consult, turn, &hangup);
 }
 
-void transfer_refused(struct call *joined, const struct sip_turn *turn, uint16_t status)
+bool transfer_refused(struct call *joined, const struct sip_turn *turn, uint16_t status)
 {
+	bool is_refresh = joined->transfer->is_refresh;
+
 	transfer_fail(joined->transfer, turn, status);
+	return !is_refresh;
 }
 
 bool transfer_takes_bye(struct call *call, enum call_side side)
@@ -238,10 +276,15 @@ static void fail(struct transfer *transfer, const struct sip_turn *turn)
 
 	if (code == 0)
 		code = joined->code >= 300 ? (uint16_t)joined->code : 487;
-	CORE_COUNT(joined->core, transfers_failed);
-	acknowledge_target(&last, turn);
+	if (!transfer->is_refresh)
+		CORE_COUNT(joined->core, transfers_failed);
+	bool is_going_back = last.is_target_moved && last.consult &&
+		!last.consult->is_finished && joined->legs[CALL_LEG_B].dialog.is_confirmed;
+	acknowledge_target(&last, turn, is_going_back);
 	unbind(&last);
 	slab_put(joined->core->transfers, transfer);
+	if (last.is_refresh)
+		return;
 	if (last.is_moved)
 		put_back((struct leg_place){ joined, last.seat },
 			(struct leg_place){ last.old, last.stays });

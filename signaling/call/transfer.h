@@ -28,6 +28,8 @@ struct transfer {
 	enum call_side seat;     // in joined, of the leg that stays; A for REFER, B for Replaces
 	bool is_moved;           // that leg is there
 	bool is_target_moved;    // the consulted one is in joined, side B
+	bool is_fetching;        // waits for a call of another worker
+	bool is_refresh;         // nobody is new: the joined call only asks for other ports
 	bool is_reported;        // the referrer wants NOTIFY
 	bool has_event_id;       // not the first REFER of its dialog (RFC 3515 2.4.6)
 	uint32_t refer_cseq;
@@ -46,6 +48,9 @@ bool transfer_take(struct transfer *transfer);
 bool transfer_take_target(struct transfer *transfer);
 // The consulted target is asked for an offer. False: could not be sent.
 bool transfer_ask_target(struct transfer *transfer, const struct sip_turn *turn);
+// Both far ends of an answered call are asked to change to ports that this worker can give. It goes
+// on without them if they do not want to.
+void transfer_refresh(struct call *call, const struct sip_turn *turn);
 // Gives up with that status.
 void transfer_fail(struct transfer *transfer, const struct sip_turn *turn, uint16_t code);
 
@@ -57,8 +62,8 @@ void transfer_progress(struct call *joined, const struct sip_turn *turn, uint16_
 void transfer_answered(struct call *joined, const struct sip_turn *turn, const struct sip_msg *msg);
 // Both far ends of the joined call have agreed.
 void transfer_done(struct call *joined, const struct sip_turn *turn);
-// The one that stays refused the change.
-void transfer_refused(struct call *joined, const struct sip_turn *turn, uint16_t status);
+// The one that stays refused the change. True: the call is over, or another one goes on.
+bool transfer_refused(struct call *joined, const struct sip_turn *turn, uint16_t status);
 // A BYE came. True: it was the referrer's, who need not wait; nothing else ends.
 bool transfer_takes_bye(struct call *call, enum call_side side);
 // call_finish() is at work on one of the calls.

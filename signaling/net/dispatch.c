@@ -1,5 +1,7 @@
 #include "net/dispatch.h"
 
+#include "net/moved.h"
+
 #include "base/check.h"
 #include "base/ring.h"
 
@@ -32,6 +34,7 @@ struct dispatch {
 	struct dispatch_params params;
 	struct shard_map *map;         // writer: control (RCU), readers: workers
 	struct lane_state *states;     // [workers]
+	struct moved *moved;
 	struct ring **rings;           // [from * workers + to], NULL on the diagonal
 };
 
@@ -73,7 +76,9 @@ struct dispatch *dispatch_new(const struct dispatch_params *params)
 	dispatch->map = map_new(params->shards);
 	dispatch->states = aligned_alloc(64, params->workers * sizeof(dispatch->states[0]));
 	dispatch->rings = calloc((size_t)params->workers * params->workers, sizeof(struct ring *));
-	if (!dispatch->map || !dispatch->states || !dispatch->rings || !rings_make(dispatch)) {
+	dispatch->moved = moved_new();
+	if (!dispatch->map || !dispatch->states || !dispatch->moved ||
+		!dispatch->rings || !rings_make(dispatch)) {
 		dispatch_free(dispatch);
 		return NULL;
 	}
@@ -92,9 +97,15 @@ void dispatch_free(struct dispatch *dispatch)
 		if (dispatch->rings[i] != NULL)
 			ring_free(dispatch->rings[i]);
 	free(dispatch->rings);
+	moved_free(dispatch->moved);
 	free(dispatch->states);
 	free(dispatch->map);
 	free(dispatch);
+}
+
+struct moved *dispatch_moved(const struct dispatch *dispatch)
+{
+	return dispatch->moved;
 }
 
 uint32_t dispatch_owner(const struct dispatch *dispatch, uint32_t shard)

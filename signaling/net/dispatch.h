@@ -32,6 +32,8 @@ enum dispatch_kind {
 	DISPATCH_RECEIVED, // hop: where it came from
 	DISPATCH_SEND,     // hop: where it is to go
 	DISPATCH_FAILED,   // ticket and failure alone
+	DISPATCH_ASK,      // for the call with the leg `name`; `from` and `ticket` are the asker's
+	DISPATCH_GIVE,     // its record, empty = there is none
 };
 
 // A message on its way to the worker that owns it.
@@ -40,7 +42,8 @@ struct dispatch_message {
 	uint32_t hops;      // rings crossed so far
 	uint32_t from;      // SEND: worker that is told if it fails
 	uint32_t failure;   // FAILED: enum stream_failure (net/stream.h)
-	uint64_t ticket;    // SEND (0 = nobody wants to know), FAILED
+	uint64_t ticket;    // SEND (0 = nobody wants to know), FAILED, ASK, GIVE
+	uint64_t name;      // ASK
 	struct sip_hop hop; // its tls_name as `data`
 	struct span data;   // dispatch_take(): borrowed until dispatch_release()
 };
@@ -50,6 +53,10 @@ struct dispatch;
 // The first map deals the shards out round: shard % workers. NULL: out of memory.
 struct dispatch *dispatch_new(const struct dispatch_params *params);
 void dispatch_free(struct dispatch *dispatch);
+
+// Call-IDs that are not where their shard says.
+struct moved;
+struct moved *dispatch_moved(const struct dispatch *dispatch);
 
 // Owner of `shard`, which must be below params.shards.
 uint32_t dispatch_owner(const struct dispatch *dispatch, uint32_t shard);

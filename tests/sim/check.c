@@ -95,6 +95,7 @@ static void check_known(struct sim *sim, const struct sip_msg *msg)
 
 		while (core_next_call(sim->cores[i], &cursor, &info))
 			if (info.token == (token.value & ~1ull) &&
+				voice_of(sim, info.token)->is_restored &&
 				info.state == CALL_STATE_CONNECTED)
 				sim_fail(sim, "dialog: 481 to a %s of call %llx, which lives",
 					sip_method_name(msg->method),

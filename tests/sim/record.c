@@ -3,7 +3,6 @@
 #include "sim.h"
 
 #include "base/check.h"
-#include "base/hash.h"
 #include "call/export.h"
 
 #include <errno.h>
@@ -56,20 +55,13 @@ void record_keep(struct sim *sim, uint32_t worker)
 			sim->records[i].token = 0;
 }
 
-static uint64_t call_id_key(struct span call_id)
-{
-	static const struct hash_key key = { { 0x6d6f766564, 1 } };
-
-	return hash_sip(&key, call_id.ptr, call_id.len);
-}
-
 uint32_t record_worker_of(const struct sim *sim, struct span message, uint32_t worker)
 {
 	struct span call_id;
 
 	if (sim->moved_count == 0 || !sip_scan_callid(message, &call_id))
 		return worker;
-	uint64_t key = call_id_key(call_id);
+	uint64_t key = core_call_key(&sim->keys, call_id);
 	for (uint32_t i = sim->moved_count; i > 0; i--)
 		if (sim->moved[i - 1].key == key)
 			return sim->moved[i - 1].worker;
@@ -78,12 +70,12 @@ uint32_t record_worker_of(const struct sim *sim, struct span message, uint32_t w
 
 void record_moved(struct sim *sim, uint32_t worker, uint64_t token)
 {
-	struct span ids[2];
+	uint64_t keys[2];
 
-	CHECK(core_call_ids(sim->cores[worker], token, ids));
+	CHECK(core_call_keys(sim->cores[worker], token, keys));
 	for (uint32_t i = 0; i < 2; i++) {
 		CHECK(sim->moved_count < SIM_MOVED_MAX);
-		sim->moved[sim->moved_count++] = (struct moved){ .key = call_id_key(ids[i]),
+		sim->moved[sim->moved_count++] = (struct moved){ .key = keys[i],
 			.worker = worker };
 	}
 }
@@ -119,6 +111,51 @@ void record_restore(struct sim *sim, uint64_t dead)
 	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++)
 		if (sim->records[i].token && dead >> sim->records[i].worker & 1)
 			restore(sim, &sim->records[i]);
+	for (uint32_t i = 0; i < SIM_WORKERS; i++)
+		record_keep(sim, i);
+}
+
+// Calls that lived at another worker when they were stored: their ports are orphans there.
+static void note_moved(struct sim *sim, uint32_t worker)
+{
+	struct call_info info;
+	uint32_t cursor = 0;
+
+	while (core_next_call(sim->cores[worker], &cursor, &info)) {
+		const struct record *record = record_of(sim, info.token);
+		struct voice *voice = voice_of(sim, info.token);
+
+		if (record->token != info.token || record->worker == worker)
+			continue;
+		voice->is_moved = true;
+		voice->lost_ms = sim->now_ms;
+	}
+}
+
+void record_fetch(struct sim *sim, uint32_t worker, const struct outbox_fetch *fetch)
+{
+	uint8_t buf[CALL_RECORD_MAX];
+	struct record_out out = { .buf = buf };
+	uint64_t keys[2];
+
+	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
+		if (i == worker || out.len || !core_call_keys(sim->cores[i], fetch->name, keys))
+			continue;
+		world_turn(sim, i);
+		if (core_move_out(sim->cores[i], &sim->envs[i], fetch->name, &out) < 0)
+			out.len = 0;
+		world_flush(sim, i);
+		for (uint32_t k = 0; k < 2 && out.len; k++) {
+			CHECK(sim->moved_count < SIM_MOVED_MAX);
+			sim->moved[sim->moved_count++] = (struct moved){ .key = keys[k],
+				.worker = worker };
+		}
+	}
+	world_turn(sim, worker);
+	core_fetched(sim->cores[worker], &sim->envs[worker], fetch->ticket,
+		span_make((const char *)buf, out.len));
+	sim->calls_fetched += out.len > 0;
+	note_moved(sim, worker);
 	for (uint32_t i = 0; i < SIM_WORKERS; i++)
 		record_keep(sim, i);
 }

@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/metric.h"
+#include "call/metric.h"
 
 #include <getopt.h>
 #include <stdarg.h>
@@ -145,6 +147,7 @@ struct options {
 
 struct totals {
 	uint32_t failed, calls, connected, restored, record_len_max;
+	uint32_t transfers, joined, fetched;
 	// of a fault: seeds that had it, found it, took it for another
 	uint32_t broken, caught, mistaken;
 };
@@ -178,6 +181,13 @@ static void count(const struct sim *sim, struct totals *totals)
 	totals->calls += sim->calls_ended;
 	totals->connected += sim->calls_connected;
 	totals->restored += sim->calls_restored;
+	totals->fetched += sim->calls_fetched;
+	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
+		const struct core_metrics *metrics = core_metrics(sim->cores[i]);
+
+		totals->transfers += (uint32_t)metric_read(&metrics->transfers);
+		totals->joined += (uint32_t)metric_read(&metrics->transfers_done);
+	}
 	if (sim->record_len_max > totals->record_len_max)
 		totals->record_len_max = sim->record_len_max;
 	totals->failed += sim->has_failed;
@@ -233,6 +243,8 @@ static int run_seeds(const struct options *options)
 	printf("%llu seeds, %u calls, %u of them answered, %u came back from records of at most "
 		"%u bytes, %u seeds failed\n", (unsigned long long)options->seeds, totals.calls,
 		totals.connected, totals.restored, totals.record_len_max, totals.failed);
+	printf("%u of %u transfers joined both parties, %u calls went to another worker for one\n",
+		totals.joined, totals.transfers, totals.fetched);
 	return totals.failed > 0;
 }
 

@@ -28,6 +28,7 @@
 #define SIM_RECORDS_MAX 256u
 #define SIM_RECORD_MAX  4096u // bytes; what our user agents say needs no more
 #define SIM_MOVED_MAX   512u
+#define SIM_FETCHES_MAX 64u // in one turn
 #define SIM_ORPHAN_MS  10000u
 #define SIM_SILENCE_MS 15000u
 #define SIM_ASKS_MAX  1024u
@@ -92,6 +93,12 @@ struct record {
 	uint8_t data[SIM_RECORD_MAX];
 };
 
+// A worker asks for a call of another one.
+struct sim_fetch {
+	struct outbox_fetch fetch;
+	uint32_t worker;
+};
+
 // Messages with that Call-ID go to that worker, whatever their shard says.
 struct moved {
 	uint64_t key;
@@ -105,6 +112,9 @@ struct script {
 	uint32_t cancel_ms;   // caller: gives up after that time, 0 = never
 	uint32_t reinvite_ms; // after the ACK: changes the session, 0 = never
 	uint16_t status;      // callee: final answer
+	uint32_t refer_ms;    // after the ACK: hands the other party on, 0 = never
+	bool is_attended;     // to whom another user agent of its side talks to
+	bool is_hasty;        // hangs up as soon as its REFER is accepted
 	bool is_silent;       // answers nothing at all
 	bool is_late;         // caller: INVITE without an offer
 	bool has_early_media; // callee: 183 with a session description
@@ -152,7 +162,7 @@ struct ua {
 	uint32_t local_cseq, remote_cseq;
 	bool is_confirmed;
 	bool is_offering;    // our 2xx carried an offer: the ACK answers
-	uint64_t connected_ms, invite_ms, cancel_ms, reinvite_ms, hangup_ms;
+	uint64_t connected_ms, invite_ms, cancel_ms, reinvite_ms, hangup_ms, refer_ms;
 
 	struct ua_client invite, other;
 	char ack[SIM_TEXT_MAX]; // of the 2xx received last
@@ -232,11 +242,13 @@ struct sim {
 	char failure[128];     // the first one's beginning
 	struct ua uas[SIM_UAS_MAX];
 	uint32_t ua_count;
-	uint32_t calls_ended, calls_connected, calls_restored;
+	uint32_t calls_ended, calls_connected, calls_restored, calls_fetched;
 	struct record records[SIM_RECORDS_MAX];
 	uint32_t record_len_max;
 	struct moved moved[SIM_MOVED_MAX];
 	uint32_t moved_count;
+	struct sim_fetch fetches[SIM_FETCHES_MAX];
+	uint32_t fetch_count;
 	struct sip_msg msg;
 	struct sdp_session sdp;
 	FILE *ladder;
@@ -256,6 +268,8 @@ void world_close(struct sim *sim);
 enum sim_side world_side(const struct addr *addr);
 bool world_is_ours(const struct addr *addr);
 void world_receive(struct sim *sim, const struct packet *packet);
+void world_turn(struct sim *sim, uint32_t worker);  // begins one
+void world_flush(struct sim *sim, uint32_t worker); // ends it
 void world_run(struct sim *sim);
 uint64_t world_next_ms(const struct sim *sim);
 void world_hangup(struct sim *sim);
@@ -311,6 +325,8 @@ void record_keep(struct sim *sim, uint32_t worker); // after each turn of that w
 // Workers of the bits of `dead` have died and are back, without a call.
 void record_restore(struct sim *sim, uint64_t dead);
 void record_forget(struct sim *sim, uint64_t dead); // the store was lost with them
+// Another worker's call goes to `worker`.
+void record_fetch(struct sim *sim, uint32_t worker, const struct outbox_fetch *fetch);
 void record_moved(struct sim *sim, uint32_t worker, uint64_t token);
 // Where a message goes that belongs to `worker` by its shard.
 uint32_t record_worker_of(const struct sim *sim, struct span message, uint32_t worker);
@@ -333,10 +349,16 @@ void check_carried(struct sim *sim, struct span data, bool is_stream);
 void check_flows(struct sim *sim);
 void check_end(struct sim *sim);
 
-// ua.c, ua_message.c
+// ua.c, ua_message.c, ua_transfer.c
+struct ua_request;
 extern const char *const sim_secret[SIM_SIDES];
 struct ua *ua_new(struct sim *sim, enum sim_side side, const struct addr *addr);
 void ua_call(struct sim *sim, struct ua *ua, const char *number, const struct addr *muga);
+// REFER to a number, or to another's dialog.
+void ua_refer(struct sim *sim, struct ua *ua);
+// Names the dialog of some other user agent of that side that talks; "" = nobody does.
+void ua_put_replaces(struct sim *sim, const struct ua *ua, bool is_escaped, char *buf);
+void ua_request_send(struct sim *sim, struct ua *ua, const struct ua_request *request);
 void ua_receive(struct sim *sim, const struct packet *packet);
 void ua_run(struct sim *sim, struct ua *ua);
 void ua_hangup(struct sim *sim, struct ua *ua);
@@ -348,6 +370,7 @@ struct ua_request {
 	uint32_t cseq;
 	const char *branch; // NULL = a new one
 	const char *body;   // "" = none
+	const char *headers; // whole lines, NULL = none
 };
 // Into `buf`; returns its length.
 uint32_t ua_put_request(struct sim *sim, struct ua *ua, const struct ua_request *request,

@@ -34,6 +34,10 @@ struct script ua_script(struct sim *sim)
 		script.reinvite_ms = sim_between(sim, 1, 6000);
 	if (sim_chance(sim, 40))
 		script.ring_ms = 60000;
+	if (sim_chance(sim, 200))
+		script.refer_ms = sim_between(sim, 1, 8000);
+	script.is_attended = sim_chance(sim, 500);
+	script.is_hasty = sim_chance(sim, 300);
 	return script;
 }
 
@@ -68,9 +72,14 @@ static void client_send(struct sim *sim, struct ua *ua, struct ua_client *client
 	ua_transmit(sim, ua, client->data, client->len);
 }
 
+void ua_request_send(struct sim *sim, struct ua *ua, const struct ua_request *request)
+{
+	client_send(sim, ua, &ua->other, request);
+}
+
 void ua_call(struct sim *sim, struct ua *ua, const char *number, const struct addr *muga)
 {
-	char host[ADDR_TEXT_MAX], body[SIM_TEXT_MAX] = "";
+	char host[ADDR_TEXT_MAX], body[SIM_TEXT_MAX] = "", replaces[512] = "";
 
 	addr_format(muga, host);
 	ua->is_caller = true;
@@ -82,7 +91,10 @@ void ua_call(struct sim *sim, struct ua *ua, const char *number, const struct ad
 	snprintf(ua->target, sizeof(ua->target), "sip:%s@%s", number, host);
 	if (!ua->script.is_late)
 		ua_put_offer(sim, ua, false, body);
-	struct ua_request invite = { .method = "INVITE", .cseq = ++ua->local_cseq, .body = body };
+	struct ua_request invite = { .method = "INVITE", .cseq = ++ua->local_cseq, .body = body,
+		.headers = replaces };
+	if (sim_chance(sim, 100))
+		ua_put_replaces(sim, ua, false, replaces);
 	client_send(sim, ua, &ua->invite, &invite);
 	if (ua->script.cancel_ms)
 		ua->cancel_ms = sim->now_ms + ua->script.cancel_ms;
@@ -93,7 +105,7 @@ static void send_bye(struct sim *sim, struct ua *ua)
 	struct ua_request bye = { .method = "BYE", .cseq = ++ua->local_cseq, .body = "" };
 
 	ua->is_over = ua->has_hung_up = true;
-	ua->hangup_ms = ua->reinvite_ms = 0;
+	ua->hangup_ms = ua->reinvite_ms = ua->refer_ms = 0;
 	client_send(sim, ua, &ua->other, &bye);
 }
 
@@ -106,6 +118,8 @@ static void connected(struct sim *sim, struct ua *ua)
 		ua->hangup_ms = sim->now_ms + ua->script.talk_ms;
 	if (ua->script.reinvite_ms)
 		ua->reinvite_ms = sim->now_ms + ua->script.reinvite_ms;
+	if (ua->script.refer_ms)
+		ua->refer_ms = sim->now_ms + ua->script.refer_ms;
 }
 
 // Responses ---------------------------------------------------------------------------------------
@@ -198,6 +212,9 @@ static void receive_response(struct sim *sim, struct ua *ua, const struct sip_ms
 	}
 	if (msg->cseq.number == ua->other.cseq && msg->status >= 200)
 		ua->other.is_active = false;
+	if (msg->cseq.method == SIP_METHOD_REFER && msg->status == 202 && ua->script.is_hasty &&
+		!ua->is_over)
+		send_bye(sim, ua);
 }
 
 // Requests ----------------------------------------------------------------------------------------
@@ -337,7 +354,7 @@ static void receive_bye(struct sim *sim, struct ua *ua, const struct sip_msg *ms
 {
 	reply(sim, ua, msg, 200);
 	ua->is_over = true;
-	ua->hangup_ms = ua->reinvite_ms = ua->repeat_ms = 0;
+	ua->hangup_ms = ua->reinvite_ms = ua->repeat_ms = ua->refer_ms = 0;
 	if (ua->is_serving)
 		answer(sim, ua, 487);
 }
@@ -472,7 +489,7 @@ void ua_hangup(struct sim *sim, struct ua *ua)
 {
 	if (ua->is_confirmed && !ua->is_over && !ua->is_dead)
 		send_bye(sim, ua);
-	ua->reinvite_ms = 0;
+	ua->reinvite_ms = ua->refer_ms = 0;
 }
 
 void ua_run(struct sim *sim, struct ua *ua)
@@ -493,6 +510,8 @@ void ua_run(struct sim *sim, struct ua *ua)
 		send_cancel(sim, ua);
 	if (is_due(sim, ua->reinvite_ms))
 		send_reinvite(sim, ua);
+	if (is_due(sim, ua->refer_ms))
+		ua_refer(sim, ua);
 	if (is_due(sim, ua->hangup_ms) && !ua->is_over)
 		send_bye(sim, ua);
 }
@@ -516,5 +535,6 @@ uint64_t ua_next_ms(const struct ua *ua)
 	next = earlier(next, ua->is_serving ? ua->answer_due_ms : 0);
 	next = earlier(next, ua->cancel_ms);
 	next = earlier(next, ua->reinvite_ms);
+	next = earlier(next, ua->refer_ms);
 	return earlier(next, ua->is_over ? 0 : ua->hangup_ms);
 }

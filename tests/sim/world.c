@@ -48,6 +48,7 @@ static void make_profile(struct sim *sim, uint32_t i)
 	struct profile_sdp *sdp = &sim->profiles[i].sdp;
 
 	sim->profiles[i].name = places[i].realm;
+	sim->profiles[i].flow.redirect = PROFILE_REDIRECT_FOLLOW;
 	sdp->streams_max = PROFILE_STREAMS_MAX;
 	sdp->bundle = i == SIM_CORE6 ? PROFILE_BUNDLE_STRIP : PROFILE_BUNDLE_PASS;
 	sdp->bodies = bodies;
@@ -229,7 +230,7 @@ static void send_out(struct sim *sim, uint32_t worker, const struct outbox_send 
 }
 
 // The outbox, in order, as worker.c does it.
-static void flush(struct sim *sim, uint32_t worker)
+void world_flush(struct sim *sim, uint32_t worker)
 {
 	struct outbox *outbox = sim->envs[worker].outbox;
 
@@ -250,17 +251,23 @@ static void flush(struct sim *sim, uint32_t worker)
 			resolver_ask(sim, worker, &entry->resolve);
 			continue;
 		}
+		if (entry->kind == OUTBOX_FETCH && sim->fetch_count < SIM_FETCHES_MAX)
+			sim->fetches[sim->fetch_count++] = (struct sim_fetch){ .fetch =
+				entry->fetch, .worker = worker };
+		if (entry->kind != OUTBOX_SEND)
+			continue;
 		const struct outbox_send *send = &entry->send;
 		send_out(sim, worker, send);
 	}
 	outbox_clear(outbox);
 }
 
-static void turn(struct sim *sim, uint32_t worker)
+void world_turn(struct sim *sim, uint32_t worker)
 {
 	sim->worker = worker;
 	sim->envs[worker].now_ms = sim->now_ms;
 	sim->envs[worker].unix_ms = sim->now_ms;
+	sim->envs[worker].home_shard = worker;
 }
 
 void world_receive(struct sim *sim, const struct packet *packet)
@@ -276,34 +283,41 @@ void world_receive(struct sim *sim, const struct packet *packet)
 	if (!core_scan_shard(&sim->keys, message.data, &shard))
 		shard = 0;
 	uint32_t worker = record_worker_of(sim, message.data, shard % SIM_WORKERS);
-	turn(sim, worker);
+	world_turn(sim, worker);
 	check_received(sim, packet);
 	core_receive(sim->cores[worker], &sim->envs[worker], &message);
-	flush(sim, worker);
+	world_flush(sim, worker);
 	record_keep(sim, worker);
 }
 
 void world_resolved(struct sim *sim, const struct sim_ask *ask, const struct sip_target *targets,
 	uint32_t count)
 {
-	turn(sim, ask->worker);
+	world_turn(sim, ask->worker);
 	core_resolved(sim->cores[ask->worker], &sim->envs[ask->worker], ask->ticket, targets,
 		count);
-	flush(sim, ask->worker);
+	world_flush(sim, ask->worker);
 }
 
 void world_run(struct sim *sim)
 {
+	while (sim->fetch_count) {
+		struct sim_fetch fetch = sim->fetches[--sim->fetch_count];
+
+		record_fetch(sim, fetch.worker, &fetch.fetch);
+		world_flush(sim, fetch.worker);
+		record_keep(sim, fetch.worker);
+	}
 	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
 		struct undelivered lost;
 
-		turn(sim, i);
+		world_turn(sim, i);
 		while (stream_take_failure(sim, i, &lost)) {
 			core_send_failed(sim->cores[i], &sim->envs[i], lost.ticket, lost.failure);
-			flush(sim, i);
+			world_flush(sim, i);
 		}
 		core_run_timers(sim->cores[i], &sim->envs[i]);
-		flush(sim, i);
+		world_flush(sim, i);
 		flow_writer_run(sim->envs[i].flows, sim->now_ms);
 		record_keep(sim, i);
 	}
@@ -324,9 +338,9 @@ uint64_t world_next_ms(const struct sim *sim)
 void world_hangup(struct sim *sim)
 {
 	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
-		turn(sim, i);
+		world_turn(sim, i);
 		core_hangup_all(sim->cores[i], &sim->envs[i]);
-		flush(sim, i);
+		world_flush(sim, i);
 		record_keep(sim, i);
 	}
 }

@@ -46,6 +46,8 @@ struct fixture {
 	uint32_t resolve_count;        // since fixture_forget()
 	struct call_summary ended;
 	uint32_t ended_count;
+	struct outbox_fetch fetch; // the last one
+	uint32_t gone_count;
 };
 
 static inline struct addr fixture_addr(const char *text)
@@ -175,6 +177,11 @@ static inline void fixture_take(struct fixture *f)
 			f->ended_count++;
 			continue;
 		}
+		if (entry->kind == OUTBOX_FETCH)
+			f->fetch = entry->fetch;
+		f->gone_count += entry->kind == OUTBOX_GONE;
+		if (entry->kind == OUTBOX_FETCH || entry->kind == OUTBOX_GONE)
+			continue;
 		if (entry->kind == OUTBOX_RESOLVE) {
 			f->resolve = entry->resolve;
 			assert_int_equal(span_copy(entry->resolve.host, f->resolve_host,

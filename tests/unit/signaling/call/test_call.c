@@ -7,7 +7,7 @@
 static struct call *new_call(struct fixture *f, const char *call_id)
 {
 	f->core->env = &f->env;
-	return call_new(f->core, &f->env, span_str(call_id));
+	return call_new(f->core, &f->env, sip_callid_shard(&f->core->keys, span_str(call_id)));
 }
 
 static void identifiers_lead_to_it(void **state)

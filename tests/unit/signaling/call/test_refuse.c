@@ -87,6 +87,46 @@ static void no_contact(void **state)
 	assert_int_equal(fixture_calls(f), 0);
 }
 
+// Our INVITE comes back from a proxy, for the same user or for another one (RFC 3261 16.3).
+static void spiral(void **state)
+{
+	static const struct {
+		const char *user, *answer, *hops;
+	} passes[] = {
+		{ "+49100", "SIP/2.0 482", "Max-Forwards: 60\r\n" }, // whom we called
+		{ "100", "SIP/2.0 482", "Max-Forwards: 60\r\n" },    // who was dialled
+		{ "177", "SIP/2.0 482", "" },                        // without end
+		{ "177", "SIP/2.0 100", "Max-Forwards: 60\r\n" },
+	};
+	struct fixture *f = *state;
+	struct fixture_request invite = { .method = "INVITE", .cseq = 1,
+		.body = FIXTURE_SDP("10.1.1.5") };
+	char text[4096], sent[4096];
+
+	fixture_phone(f, &invite);
+	snprintf(sent, sizeof(sent), "%s", fixture_last(f, "INVITE")->text);
+	for (uint32_t i = 0; i < sizeof(passes) / sizeof(passes[0]); i++) {
+		const char *sdp = FIXTURE_SDP("10.2.1.9");
+
+		fixture_forget(f);
+		snprintf(text, sizeof(text),
+			"INVITE sip:%s@10.2.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.2.1.1;branch="
+			"z9hG4bKproxy%u\r\nVia: %s\r\n%sFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\n"
+			"CSeq: %u INVITE\r\nContact: <sip:x@10.2.1.9>\r\n"
+			"Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
+			passes[i].user, i, fixture_header(sent, "Via"), passes[i].hops,
+			fixture_header(sent, "From"), fixture_header(sent, "To"),
+			fixture_header(sent, "Call-ID"), 100 + i, strlen(sdp), sdp);
+		fixture_receive(f, "10.2.1.1:5060", text);
+		assert_non_null(fixture_last(f, passes[i].answer));
+		fixture_wait(f, 1000);
+	}
+	assert_non_null(fixture_last(f, "INVITE sip:177@10.1.1.200"));
+	assert_int_equal(metric_read(&core_metrics(f->core)->spirals), 1);
+	assert_int_equal(metric_read(&core_metrics(f->core)->refused_loop), 3);
+	assert_int_equal(fixture_calls(f), 2);
+}
+
 // Callers that come again later do not come all at once.
 static void retry_after_is_spread(void **state)
 {
@@ -113,7 +153,7 @@ static void retry_after_is_spread(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(each_by_its_name), TEST(no_contact), TEST(retry_after_is_spread),
+		TEST(each_by_its_name), TEST(no_contact), TEST(spiral), TEST(retry_after_is_spread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,8 @@
 #include "fixture.h"
 
+#include "call/export.h"
+#include "sip/token.h"
+
 // Two calls of the phone at 10.1.1.5 to the carrier; a dialog of one is named by the other, or by a
 // newcomer.
 struct dialog {
@@ -90,6 +93,68 @@ static void attended(void **state)
 	answer_all(f, "BYE");
 	assert_int_equal(fixture_calls(f), 1);
 	assert_int_equal(fixture_flows(f), 4);
+}
+
+// The other call is at another worker: it is fetched, and goes on here.
+static void attended_elsewhere(void **state)
+{
+	static uint8_t buf[CALL_RECORD_MAX];
+	struct record_out out = { .buf = buf };
+	struct fixture *f = *state;
+	uint64_t keys[2];
+
+	establish(f, 0);
+	establish(f, 1);
+	struct sip_token token;
+	struct sip_keys sip_keys;
+	sip_keys_init(&sip_keys, &(struct hash_key){ { 5, 6 } }, 0);
+	assert_true(sip_token_verify(&sip_keys, SIP_TOKEN_TAG, span_str(calls[1].tag), &token));
+	assert_true(core_call_keys(f->core, token.value, keys));
+	assert_int_equal(core_move_out(f->core, &f->env, token.value, &out), 0);
+	fixture_take(f);
+	fixture_forget(f);
+	refer(f);
+	assert_non_null(fixture_last(f, "SIP/2.0 202"));
+	assert_null(fixture_last(f, "INVITE"));
+	assert_int_equal(f->fetch.name, token.value);
+	assert_int_equal(f->fetch.shard, token.shard);
+	core_fetched(f->core, &f->env, f->fetch.ticket, span_make((const char *)buf, out.len));
+	fixture_take(f);
+	answer_all(f, "NOTIFY");
+	fixture_carrier(f, "INVITE sip:secret-b", 200, FIXTURE_SDP("10.2.1.7"));
+	fixture_carrier(f, "INVITE sip:secret-b", 200, FIXTURE_SDP("10.2.1.1"));
+	assert_non_null(strstr(fixture_last(f, "ACK")->text, "v=0"));
+	answer_all(f, "NOTIFY");
+	answer_all(f, "BYE");
+	fixture_wait(f, 40000);
+	assert_int_equal(fixture_calls(f), 1);
+	assert_int_equal(fixture_flows(f), 4);
+	assert_int_equal(f->gone_count, 1); // the referrer's leg; the target's lives
+}
+
+// Nobody has it.
+static void attended_nowhere(void **state)
+{
+	static uint8_t buf[CALL_RECORD_MAX];
+	struct record_out out = { .buf = buf };
+	struct fixture *f = *state;
+	struct call_info info;
+	uint32_t cursor = 0;
+
+	establish(f, 0);
+	establish(f, 1);
+	while (core_next_call(f->core, &cursor, &info))
+		if (strcmp(info.to, "122") == 0)
+			assert_int_equal(core_move_out(f->core, &f->env, info.token, &out), 0);
+	fixture_forget(f);
+	refer(f);
+	core_fetched(f->core, &f->env, f->fetch.ticket, SPAN_NONE);
+	fixture_take(f);
+	assert_non_null(strstr(fixture_last(f, "NOTIFY")->text, "SIP/2.0 481"));
+	assert_null(fixture_last(f, "BYE"));
+	answer_all(f, "NOTIFY");
+	fixture_wait(f, 5000);
+	assert_int_equal(fixture_calls(f), 1);
 }
 
 // The target does not want: both calls are as they were.
@@ -255,6 +320,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(attended),
 		TEST(attended_refused),
+		TEST(attended_elsewhere),
+		TEST(attended_nowhere),
 		TEST(newcomer),
 		TEST(newcomer_refused),
 		TEST(newcomer_late),
