@@ -370,7 +370,7 @@ def loops(world, options):
         "Require": (request("INVITE", call.uri, call.phone, "l2" + call.name,
                             extra=["Require: foo"]), 420),
         "unknown method": (request("DANCE", call.uri, call.phone, "l3" + call.name), 405),
-        "UPDATE outside": (request("UPDATE", call.uri, call.phone, "l4" + call.name), 405),
+        "UPDATE outside": (request("UPDATE", call.uri, call.phone, "l4" + call.name), 481),
         "BYE outside": (request("BYE", call.uri, call.phone, "l5" + call.name), 481),
         "foreign tag": (request("BYE", call.uri, call.phone, "l6" + call.name, to_tag="a" * 24), 481),
         "CANCEL of nothing": (request("CANCEL", call.uri, call.phone, "l7" + call.name), 481),

@@ -6,7 +6,7 @@ import socket
 from wire import (CARRIER_PORT, PHONE_PORT, SIP_PORT, STRANGER_PORT, V4, V6, Call, End, header, headers,
                   host, request, response, sdp, status)
 
-# What comes back over the wire: a status, ROUTED (the called side gets an INVITE), or SILENCE.
+# What comes back over the wire: a status, ROUTED (the called side gets an INVITE or a MESSAGE), or SILENCE.
 ROUTED, SILENCE = "routed", "silence"
 VERDICTS = {
     # RFC 4475 3.1.1: valid. REGISTER and MESSAGE are methods that Muga does not serve; wsinv names a
@@ -14,7 +14,7 @@ VERDICTS = {
     "rfc4475/wsinv.dat": 481, "rfc4475/intmeth.dat": 405, "rfc4475/esc01.dat": ROUTED,
     "rfc4475/escnull.dat": 405, "rfc4475/esc02.dat": 405, "rfc4475/lwsdisp.dat": 200,
     "rfc4475/longreq.dat": 484, "rfc4475/dblreq.dat": 405, "rfc4475/semiuri.dat": 200,
-    "rfc4475/transports.dat": 200, "rfc4475/mpart01.dat": 405, "rfc4475/unreason.dat": SILENCE,
+    "rfc4475/transports.dat": 200, "rfc4475/mpart01.dat": ROUTED, "rfc4475/unreason.dat": SILENCE,
     "rfc4475/noreason.dat": SILENCE,
     # 3.1.2: invalid; no answer finds its way by the Via of badinv01
     "rfc4475/badinv01.dat": SILENCE, "rfc4475/clerr.dat": 400, "rfc4475/ncl.dat": 400,
@@ -52,7 +52,7 @@ def first_answer(ends, carrier, data, timeout=1.0):
             return SILENCE, ""
         end = sockets[ready[0]]
         text = end.receive(0)
-        if end is carrier and text.startswith("INVITE "):
+        if end is carrier and text.startswith(("INVITE ", "MESSAGE ")):
             return ROUTED, text
         if end is carrier or status(text) <= 100:
             continue
@@ -75,7 +75,8 @@ def refuse(world, net, invite):
     """The called side refuses what reached it, so that nothing is left behind."""
     carrier = world.ends(net)[1]
     carrier.send(response(invite, 486, carrier), net["border_b"])
-    carrier.wait("ACK ", 1)
+    if invite.startswith("INVITE "):
+        carrier.wait("ACK ", 1)
 
 
 def torture(world, options):
