@@ -45,9 +45,9 @@ static void test_example(void **state)
 	assert_int_equal(config->realm_count, 2);
 	assert_int_equal(config_find_realm(config, SPAN_LIT("core")), 1);
 	assert_int_equal(config_find_realm(config, SPAN_LIT("cor")), -1);
-	assert_int_equal(config_find_trunk(config, SPAN_LIT("pbx")), 1);
+	assert_int_equal(config_find_trunk(config, SPAN_LIT("pbx")), 2);
 	const struct config_realm *realm = &config->realms[0];
-	assert_int_equal(realm->listener_count, 2);
+	assert_int_equal(realm->listener_count, 3);
 	addr = addr_of("[2001:db8:5::5]:5060");
 	assert_true(addr_eq(&realm->listeners[1].addr, &addr));
 	assert_int_equal(realm->media_count, 3);
@@ -66,10 +66,10 @@ static void test_example(void **state)
 	assert_int_equal(trunk->hosts[0].addr.port, 5060);
 	assert_int_equal(trunk->match[0].bits, 96 + 28);
 	assert_int_equal(trunk->calls_max, 2000);
-	assert_int_equal(config->trunks[1].realm, 1);
+	assert_int_equal(config->trunks[2].realm, 1);
 	assert_int_equal(config->route_count, 3);
 	const struct config_route *route = &config->routes[1];
-	assert_int_equal(route->from_trunk, 1);
+	assert_int_equal(route->from_trunk, 2);
 	assert_int_equal(route->from_realm, -1);
 	assert_int_equal(route->trunk, 0);
 	assert_true(span_eq(route->to, SPAN_LIT("00*")));

@@ -80,7 +80,7 @@ static void test_all_of_it(void **state)
 	assert_int_equal(lines, 3 * count_printed(config_schema));
 	assert_null(strstr(text, "(null)"));
 	assert_null(strstr(text, "\ntrunk_groups"));
-	assert_null(strstr(text, ".tls\n"));
+	assert_null(strstr(text, ".site\n"));
 }
 
 int main(void)
