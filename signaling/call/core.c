@@ -238,7 +238,7 @@ static void on_failure(void *context, const struct sip_turn *turn, struct sip_tx
 	struct call *call = call_of_tx(core, tx);
 
 	if (!call) {
-		exchange_failed(core, turn, tx);
+		exchange_failed(core, turn, tx, failure);
 		return;
 	}
 	if (relay_failed(call, turn, tx, failure))

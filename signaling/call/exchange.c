@@ -242,7 +242,7 @@ static void put_remote(struct sip_writer *w, const struct way *way, const struct
 	if (to->headers.to_host)
 		sip_put(w, span_str(to->headers.to_host));
 	else if (way->trunk->hosts[0].name)
-		sip_put(w, span_str(way->trunk->hosts[0].name));
+		target_put_host(w, &way->trunk->hosts[0], false);
 	else
 		sip_put_addr(w, &hop->addr);
 	sip_put_char(w, '>');
@@ -296,8 +296,10 @@ static uint16_t go_on(struct way *way, const struct sip_target *target)
 	struct sip_writer remote;
 	uint16_t status = 503;
 
-	if (listener < 0)
+	if (listener < 0 || target_is_own(config, &target->addr)) {
+		CORE_COUNT(x->core, targets_refused);
 		return 503;
+	}
 	struct sip_hop hop = { .listener = listener_make(way->trunk->realm, (uint32_t)listener),
 		.addr = target->addr, .tls_trunk = (uint16_t)(1 + way->route.trunk),
 		.tls_name = span_str(way->trunk->hosts[0].name) };
@@ -322,56 +324,86 @@ static uint16_t go_on(struct way *way, const struct sip_target *target)
 	return subscription_send(x, way->turn, way->msg) ? 0 : 503;
 }
 
+// The next target that takes it (RFC 3263 4.3). 0, or the status to refuse with.
+static uint16_t try_targets(struct way *way)
+{
+	struct exchange *x = way->x;
+	uint16_t status = 503;
+
+	while (status == 503 && x->next < x->count && !x->subscription)
+		status = go_on(way, &x->targets[x->next++]);
+	return status;
+}
+
+// Reads the request once more.
+static bool resume(struct way *way)
+{
+	struct exchange *x = way->x;
+	uint32_t realm = x->hop.listener >> 8;
+	int trunk = trunk_find(way->env->config, realm, &x->hop.addr.ip);
+	struct sip_fault fault;
+
+	way->msg = &x->core->held_msg;
+	return x->server && x->held.len > 0 &&
+		sip_parse(x->held, &x->core->held_msg, &fault) == 0 &&
+		find_way(way, realm, trunk) == 0;
+}
+
+// The target in use failed. False: there is no other one.
+static bool retry(struct exchange *x, const struct sip_turn *turn)
+{
+	struct way way = { .x = x, .turn = turn, .env = core_env_of(turn) };
+
+	if (x->subscription || x->next == x->count || !resume(&way))
+		return false;
+	x->client = NULL;
+	CORE_COUNT(x->core, failovers);
+	return try_targets(&way) == 0;
+}
+
+static void keep_targets(struct exchange *x, const struct sip_target *targets, uint32_t count)
+{
+	x->targets = count ? arena_alloc(&x->arena, count * sizeof(targets[0])) : NULL;
+	x->count = x->targets ? count : 0;
+	if (x->count)
+		memcpy(x->targets, targets, count * sizeof(targets[0]));
+}
+
 static void on_target(struct core *core, const struct sip_turn *turn, uint64_t owner,
 	const struct sip_target *targets, uint32_t count)
 {
 	struct exchange *x = exchange_of_user(core, owner);
-	struct way way = { .x = x, .turn = turn, .env = core_env_of(turn), .msg = &core->held_msg };
-	struct sip_fault fault;
-	uint16_t status = 503;
+	struct way way = { .x = x, .turn = turn, .env = core_env_of(turn) };
 
 	if (!x)
 		return;
 	x->ticket = 0;
-	if (!x->server || sip_parse(x->held, &core->held_msg, &fault) < 0) {
-		exchange_free(x);
-		return;
-	}
-	uint32_t realm = x->hop.listener >> 8;
-	int trunk = trunk_find(way.env->config, realm, &x->hop.addr.ip);
-	if (count > 0 && find_way(&way, realm, trunk) == 0)
-		status = go_on(&way, &targets[0]);
+	keep_targets(x, targets, count);
+	uint16_t status = resume(&way) ? try_targets(&way) : 503;
 	if (status == 0)
 		return;
-	exchange_refuse(x, turn, status);
+	if (x->server)
+		exchange_refuse(x, turn, status);
 	exchange_free(x);
 }
 
-// The trunk's first host. 0: on its way or waiting for its address.
+// The trunk's first host, if that is a name; else its addresses. 0: on its way or waiting.
 static uint16_t start(struct way *way)
 {
 	struct exchange *x = way->x;
 	const struct config_host *host = &way->trunk->hosts[0];
-	const struct config_realm *realm = &way->env->config->realms[way->trunk->realm];
-	struct sip_target target = { .addr = host->addr,
-		.transport = (enum sip_transport)host->transport };
 
-	if (!host->name) {
-		int at = host->has_transport ? -1 :
-			listener_find(realm, SIP_TRANSPORT_UDP, &host->addr.ip);
-		if (!host->has_transport)
-			target.transport = at >= 0 ? SIP_TRANSPORT_UDP : SIP_TRANSPORT_TCP;
-		if (host->is_secure)
-			target.transport = SIP_TRANSPORT_TLS;
-		return go_on(way, &target);
-	}
-	if (!arena_copy(&x->arena, way->msg->raw, &x->held))
+	if ((host->name || way->trunk->host_count > 1) &&
+		!arena_copy(&x->arena, way->msg->raw, &x->held))
 		return 503;
+	if (!host->name) {
+		struct sip_target targets[SIP_TARGETS_MAX];
+
+		keep_targets(x, targets, target_of_hosts(way->env, way->trunk, targets));
+		return try_targets(way);
+	}
 	struct resolve_params params = { .realm = way->trunk->realm, .fn = on_target,
-		.owner = (uintptr_t)user_of(x),
-		.place = { .host = span_str(host->name), .port = host->addr.port,
-			.transport = target.transport, .has_transport = host->has_transport,
-			.is_secure = host->is_secure } };
+		.owner = (uintptr_t)user_of(x), .place = target_place(host) };
 	x->ticket = resolve_start(x->core, way->env, &params);
 	return x->ticket ? 0 : 503;
 }
@@ -488,7 +520,7 @@ bool exchange_response(struct core *core, const struct sip_turn *turn, const str
 
 	if (!x || x->client != tx)
 		return x != NULL;
-	if (msg->status < 200)
+	if (msg->status < 200 || (msg->status == 503 && retry(x, turn)))
 		return true;
 	msg = edit_receive(core,
 		config_profile(core_env_of(turn)->config, x->profiles[CALL_LEG_B]), msg);
@@ -502,13 +534,14 @@ bool exchange_response(struct core *core, const struct sip_turn *turn, const str
 
 // A request that timed out is over for its sender as well: a 408 would only be in the way (RFC 4320
 // 4.2). Any other failure is told.
-bool exchange_failed(struct core *core, const struct sip_turn *turn, const struct sip_tx *tx)
+bool exchange_failed(struct core *core, const struct sip_turn *turn, const struct sip_tx *tx,
+	enum sip_tx_failure failure)
 {
 	struct exchange *x = exchange_of_tx(core, tx);
 
 	if (!x)
 		return false;
-	if (x->client != tx)
+	if (x->client != tx || (failure == SIP_TX_TRANSPORT && retry(x, turn)))
 		return true;
 	CORE_COUNT(core, exchanges_failed);
 	exchange_refuse(x, turn, 504);

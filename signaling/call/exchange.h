@@ -25,7 +25,9 @@ struct exchange {
 	enum sip_method method;
 	uint32_t profiles[CALL_LEGS];  // of the asking peer (A) and of the asked one (B)
 	uint32_t listeners[CALL_LEGS];
-	struct arena arena;    // of a request that waits for its target's address
+	struct sip_target *targets; // [count], in the arena and in the order in which to try them
+	uint32_t count, next;
+	struct arena arena;    // of a request that waits for its target, or may need another one
 	struct span held;
 	struct sip_hop hop;    // by which that request came
 	uint64_t ticket;       // of the resolver, 0 = none
@@ -64,7 +66,8 @@ void exchange_put_methods(struct sip_writer *w, const struct config_profile *pro
 // What the transactions say. False: the transaction belongs to no exchange.
 bool exchange_response(struct core *core, const struct sip_turn *turn, const struct sip_tx *tx,
 	const struct sip_msg *msg);
-bool exchange_failed(struct core *core, const struct sip_turn *turn, const struct sip_tx *tx);
+bool exchange_failed(struct core *core, const struct sip_turn *turn, const struct sip_tx *tx,
+	enum sip_tx_failure failure);
 bool exchange_terminated(struct core *core, const struct sip_tx *tx);
 
 // False: out of memory.

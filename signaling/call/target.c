@@ -25,7 +25,7 @@ void target_ability(const struct config_realm *realm, struct sip_ability *out)
 	}
 }
 
-static bool is_own_address(const struct config *config, const struct addr *addr)
+bool target_is_own(const struct config *config, const struct addr *addr)
 {
 	for (uint32_t r = 0; r < config->realm_count; r++)
 		for (uint32_t i = 0; i < config->realms[r].listener_count; i++)
@@ -79,7 +79,7 @@ static bool use_next(struct call *call, const struct core_env *env)
 		&target->addr.ip);
 
 	if (listener < 0 ||
-		(targets->name.text.len && is_own_address(env->config, &target->addr))) {
+		(targets->name.text.len && target_is_own(env->config, &target->addr))) {
 		CORE_COUNT(call->core, targets_refused);
 		return false;
 	}
@@ -131,30 +131,59 @@ static bool readdress(struct call *call)
 		call_set_text(call, &leg->dialog.remote_target, sip_writer_text(&w));
 }
 
+void target_put_host(struct sip_writer *w, const struct config_host *host, bool is_secure)
+{
+	if (!host->name)
+		sip_put_addr(w, &host->addr);
+	else
+		sip_put(w, span_str(host->name));
+	if (host->name && host->addr.port) {
+		sip_put_char(w, ':');
+		sip_put_u64(w, host->addr.port);
+	}
+	if (!host->has_transport || host->is_secure || is_secure)
+		return;
+	if (host->transport == CONFIG_TCP)
+		sip_put_lit(w, ";transport=tcp");
+	else if (host->transport == CONFIG_TLS)
+		sip_put_lit(w, ";transport=tls");
+}
+
 static bool set_place(struct call *call, const struct config_host *host)
 {
 	struct call_targets *targets = &call->targets;
-	char text[512], addr[ADDR_TEXT_MAX];
 	struct span name = host->name ? span_str(host->name) : SPAN_NONE;
 	struct sip_writer w;
+	char text[512];
 
 	sip_writer_init(&w, text, sizeof(text));
-	if (!host->name)
-		sip_put(&w, span_make(addr, addr_format(&host->addr, addr)));
-	else
-		sip_put(&w, name);
-	if (host->name && host->addr.port) {
-		sip_put_char(&w, ':');
-		sip_put_u64(&w, host->addr.port);
-	}
-	bool is_plain = !host->is_secure && !targets->is_sips;
-	if (host->has_transport && is_plain && host->transport == CONFIG_TCP)
-		sip_put_lit(&w, ";transport=tcp");
-	if (host->has_transport && is_plain && host->transport == CONFIG_TLS)
-		sip_put_lit(&w, ";transport=tls");
+	target_put_host(&w, host, targets->is_sips);
 	targets->is_secure = host->is_secure || targets->is_sips;
 	return !w.is_overflowed && call_set_text(call, &targets->place, sip_writer_text(&w)) &&
 		call_set_text(call, &targets->name, name) && readdress(call);
+}
+
+struct sip_place target_place(const struct config_host *host)
+{
+	return (struct sip_place){ .host = host->name ? span_str(host->name) : SPAN_NONE,
+		.ip = host->addr.ip, .port = host->addr.port,
+		.transport = (enum sip_transport)host->transport,
+		.has_transport = host->has_transport, .is_secure = host->is_secure };
+}
+
+uint32_t target_of_hosts(const struct core_env *env, const struct config_trunk *trunk,
+	struct sip_target targets[SIP_TARGETS_MAX])
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < trunk->host_count && !trunk->hosts[i].name; i++) {
+		struct sip_target found[SIP_TARGETS_MAX];
+		struct sip_place place = target_place(&trunk->hosts[i]);
+
+		if (locate_address(env, trunk->realm, &place, found) > 0)
+			targets[count++] = found[0];
+	}
+	return count;
 }
 
 static bool take_list(struct call *call, const struct sip_target *list, uint32_t count)
@@ -190,18 +219,15 @@ static enum target_result look_up(struct call *call, const struct core_env *env,
 {
 	struct call_targets *targets = &call->targets;
 	uint32_t realm = call->media.realm[CALL_LEG_B];
-	struct sip_place place = { .port = host->addr.port,
-		.transport = (enum sip_transport)host->transport,
-		.has_transport = host->has_transport,
-		.is_secure = host->is_secure || targets->is_sips };
+	struct sip_place place = target_place(host);
 
+	place.is_secure |= targets->is_sips;
 	targets->count = targets->next = 0;
 	if (!set_place(call, host)) {
 		CORE_COUNT(call->core, arena_full);
 		return TARGET_NONE;
 	}
 	if (!host->name) {
-		place.ip = host->addr.ip;
 		struct sip_target list[SIP_TARGETS_MAX];
 
 		if (!take_list(call, list, locate_address(env, realm, &place, list)))

@@ -57,5 +57,14 @@ bool target_of_dialog(struct call *call, const struct core_env *env, enum call_s
 // The first INVITE waits no more.
 void target_forget(struct call *call);
 
+// For requests outside calls: a trunk's addresses before its first name, and a name as a place.
+uint32_t target_of_hosts(const struct core_env *env, const struct config_trunk *trunk,
+	struct sip_target targets[SIP_TARGETS_MAX]);
+struct sip_place target_place(const struct config_host *host);
+// host[:port][;transport=], for a Request-URI; of sips, which says it, if `is_secure`.
+void target_put_host(struct sip_writer *w, const struct config_host *host, bool is_secure);
+// Requests to ourselves would run in circles.
+bool target_is_own(const struct config *config, const struct addr *addr);
+
 // What a realm can dial.
 void target_ability(const struct config_realm *realm, struct sip_ability *out);

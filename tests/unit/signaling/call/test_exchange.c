@@ -49,6 +49,76 @@ static void message(void **state)
 	assert_int_equal(f->ended_count, 0);
 }
 
+// 503 and a transport that fails lead to the next host; the last word is passed on.
+static void next_host(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_request r = { .method = "MESSAGE", .cseq = 5,
+		.extra = "Content-Type: text/plain\r\n", .body = "hello" };
+	struct addr second = fixture_addr("10.2.1.2"), third = fixture_addr("10.2.1.3");
+
+	allow(f, PROFILE_REQUEST_ALL);
+	f->trunks[1].hosts[2].addr = third;
+	f->trunks[1].host_count = 3;
+	fixture_phone(f, &r);
+	fixture_carrier(f, "MESSAGE", 503, "");
+	assert_null(fixture_last(f, "SIP/2.0 503"));
+	const struct fixture_message *m = fixture_last(f, "MESSAGE");
+	assert_true(addr_eq(&m->target, &second));
+	core_send_failed(f->core, &f->env, m->ticket, CORE_SEND_CONNECT_FAILED);
+	fixture_take(f);
+	m = fixture_last(f, "MESSAGE");
+	assert_true(addr_eq(&m->target, &third));
+	assert_string_equal(strstr(m->text, "\r\n\r\n"), "\r\n\r\nhello");
+	fixture_carrier(f, "MESSAGE", 404, "");
+	assert_non_null(fixture_last(f, "SIP/2.0 404"));
+	fixture_wait(f, 40000);
+	assert_int_equal(living(f), 0);
+}
+
+// A name waits for its targets, which are tried in turn; none at all is 503.
+static void by_name(void **state)
+{
+	static const struct sip_target targets[] = {
+		{ { .port = 5060 }, SIP_TRANSPORT_TCP }, // no such listener
+		{ { .port = 5060 }, SIP_TRANSPORT_UDP },
+		{ { .port = 5061 }, SIP_TRANSPORT_UDP },
+	};
+	struct fixture *f = *state;
+	struct fixture_request r = { .method = "MESSAGE", .cseq = 5, .body = "hello",
+		.extra = "Content-Type: text/plain\r\n" };
+	struct sip_target list[3];
+
+	allow(f, PROFILE_REQUEST_ALL);
+	for (uint32_t i = 0; i < 3; i++) {
+		list[i] = targets[i];
+		list[i].addr.ip = fixture_addr("10.2.1.7").ip;
+	}
+	f->trunks[1].hosts[0] = (struct config_host){ .name = "sip.b.test", .addr.port = 5070 };
+	fixture_phone(f, &r);
+	assert_null(fixture_last(f, "MESSAGE"));
+	assert_string_equal(f->resolve_host, "sip.b.test");
+	core_resolved(f->core, &f->env, f->resolve.ticket, list, 3);
+	fixture_take(f);
+	const struct fixture_message *m =
+		fixture_last(f, "MESSAGE sip:+49100@sip.b.test:5070 SIP/2.0");
+	assert_non_null(m);
+	assert_int_equal(m->target.port, 5060);
+	fixture_carrier(f, "MESSAGE", 503, "");
+	assert_int_equal(fixture_last(f, "MESSAGE")->target.port, 5061);
+	fixture_carrier(f, "MESSAGE", 200, "");
+	assert_non_null(fixture_last(f, "SIP/2.0 200"));
+	r.branch = r.call_id = "nowhere";
+	fixture_forget(f);
+	fixture_phone(f, &r);
+	core_resolved(f->core, &f->env, f->resolve.ticket, NULL, 0);
+	fixture_take(f);
+	assert_null(fixture_last(f, "MESSAGE"));
+	assert_non_null(fixture_last(f, "SIP/2.0 503"));
+	fixture_wait(f, 40000);
+	assert_int_equal(living(f), 0);
+}
+
 static void errors(void **state)
 {
 	struct fixture *f = *state;
@@ -169,6 +239,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(message),
+		TEST(next_host),
+		TEST(by_name),
 		TEST(errors),
 		TEST(options_relayed),
 		TEST(published),
