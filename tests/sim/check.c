@@ -60,9 +60,9 @@ static void check_body(struct sim *sim, enum sim_side to)
 
 	if (multipart_is(sim->msg.content_type) &&
 		multipart_parse(sim->msg.content_type, sim->msg.body, &parts) < 0)
-		sim_fail(sim, "own multipart does not parse:\n%.*s", SPAN_ARG(sim->msg.body));
+		sim_fail(sim, "body: own multipart does not parse:\n%.*s", SPAN_ARG(sim->msg.body));
 	if (has_text(sim->msg.body, "text/plain"))
-		sim_fail(sim, "a part crosses that is not listed");
+		sim_fail(sim, "body: a part crosses that is not listed");
 	if (!span_is_empty(description))
 		check_ports(sim, to, description);
 }

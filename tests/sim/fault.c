@@ -151,6 +151,28 @@ static bool send_invite_elsewhere(struct sim *sim, const struct addr *from, cons
 	return true;
 }
 
+static bool send_line_changed(struct sim *sim, const struct addr *from, const struct addr *to,
+	struct span data)
+{
+	if (!is_invite_final(data, "SIP/2.0 200") || !memmem(data.ptr, data.len, "m=audio ", 8))
+		return false;
+	put_out(sim, from, to, altered(data, "m=audio ", "m=video "));
+	return true;
+}
+
+// Of the same length, since the part's length counts.
+static bool send_part_leaked(struct sim *sim, const struct addr *from, const struct addr *to,
+	struct span data)
+{
+	static const char listed[] = "application/isup\r\nContent-D";
+
+	if (!memmem(data.ptr, data.len, listed, sizeof(listed) - 1) ||
+		!memmem(data.ptr, data.len, "multipart/mixed;", 16))
+		return false;
+	put_out(sim, from, to, altered(data, listed, "text/plain; a=bc\r\nContent-D"));
+	return true;
+}
+
 static const struct fault faults[] = {
 	{ "double-final", "final: 486 after 200", send_double_final },
 	{ "no-final", "final: none", send_no_final },
@@ -160,6 +182,8 @@ static const struct fault faults[] = {
 	{ "no-ack", "200: ", send_no_ack },
 	{ "elsewhere", "target: BYE", send_elsewhere },
 	{ "invite-elsewhere", "target: INVITE", send_invite_elsewhere },
+	{ "line-changed", "answer: line", send_line_changed },
+	{ "part-leaked", "body: a part", send_part_leaked },
 	{ "flow-kept", "flow: port", NULL },
 	{ "flow-gone", "flow: ", NULL },
 	{ "orphan-kept", "flow: port", NULL },

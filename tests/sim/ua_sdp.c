@@ -217,16 +217,16 @@ void ua_check_answer(struct sim *sim, const struct ua *ua, struct span answer)
 	if (span_is_empty(answer) || sdp_parse(answer, &sim->sdp, &fault) < 0)
 		return;
 	if (sim->sdp.media_count != ua->line_count) {
-		sim_fail(sim, "%s: %u lines answer %u", ua->call_id, sim->sdp.media_count,
-			ua->line_count);
+		sim_fail(sim, "answer: %u lines to %u of %s", sim->sdp.media_count,
+			ua->line_count, ua->call_id);
 		return;
 	}
 	for (uint32_t i = 0; i < ua->line_count; i++) {
 		const struct sdp_media *m = &sim->sdp.media[i];
 
 		if (kind_of(m) != ua->line_kind[i])
-			sim_fail(sim, "%s: line %u is answered by another medium", ua->call_id, i);
+			sim_fail(sim, "answer: line %u of %s is another medium", i, ua->call_id);
 		if (ua->is_line_off[i] && m->port != 0)
-			sim_fail(sim, "%s: line %u is answered, and was off", ua->call_id, i);
+			sim_fail(sim, "answer: line %u of %s was off", i, ua->call_id);
 	}
 }
