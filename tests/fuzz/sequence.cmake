@@ -1,0 +1,1 @@
+muga_fuzz(sequence signaling_call)
