@@ -66,7 +66,8 @@ lab_config() {
 	  - { match: { from_realm: access, to: "c*" }, to: core4 }
 	  - { match: { from_realm: access, to: "6*" }, rewrite: { strip: "6" }, to: core6 }
 	  - { match: { from_realm: core, to: alice }, to: peer4 }
-	limits: { calls: ${LAB_CALLS:-2000}, transactions: 16000, quarantine: ${LAB_QUARANTINE:-1s} }
+	limits: { calls: ${LAB_CALLS:-2000}, transactions: 16000, quarantine: ${LAB_QUARANTINE:-1s},
+	  orphan_timeout: ${LAB_ORPHAN:-60s} }
 	END
 }
 
