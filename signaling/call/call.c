@@ -174,6 +174,7 @@ void call_settle(struct call *call)
 	// A host that comes to life late must find somebody who hangs up.
 	if (call->invites_given_up)
 		return;
+	stray_leave(call);
 	bury(call);
 }
 

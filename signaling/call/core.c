@@ -204,7 +204,9 @@ static void on_response(void *context, const struct sip_turn *turn, struct sip_t
 	const struct sip_msg *msg = in->msg;
 
 	if (!call) {
-		if (!exchange_response(core, turn, tx, msg))
+		if (sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT)
+			stray_answer(core, turn, tx, in);
+		else if (!exchange_response(core, turn, tx, msg))
 			CORE_COUNT(core, responses_stray);
 		return;
 	}
@@ -266,6 +268,8 @@ static void on_terminated(void *context, const struct sip_turn *turn, struct sip
 		return;
 	}
 	relay_terminated(call, turn, tx);
+	if (call->accepted == tx)
+		call->accepted = NULL;
 	if (call->invite.server == tx)
 		call->invite.server = NULL;
 	if (call->invite.client == tx)

@@ -223,6 +223,10 @@ enum offer_result answer_take_body(struct call *call, const struct core_env *env
 // Gives up an INVITE: `code` to the caller's side unless it has its answer, CANCEL to the other.
 void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code,
 	struct span headers);
+// stray.c: the call ends and leaves its INVITE transaction, which answers may still come to.
+void stray_leave(struct call *call);
+void stray_answer(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in);
 // silence.c: begins when the 2xx is passed on; a change of the session counts as a sign of life.
 void silence_watch(struct call *call, const struct core_env *env);
 // A call that came from elsewhere was heard then.

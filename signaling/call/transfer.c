@@ -194,6 +194,7 @@ void transfer_answered(struct call *joined, const struct sip_turn *turn, const s
 	transfer->target_cseq = joined->invite.client_cseq;
 	if (!transfer->is_refresh)
 		joined->answered_ms = core_env_of(turn)->now_ms;
+	limit_watch(joined, core_env_of(turn));
 	if (transfer->is_moved || transfer_take(transfer)) {
 		body_read(joined, core_env_of(turn), CALL_LEG_B, msg, &body);
 		status = relay_offer(joined, turn, body.sdp);

@@ -49,10 +49,12 @@ static void by_trunk(void **state)
 	f->profiles[1].flow.reliable = PROFILE_RELIABLE_OFF;
 	f->profiles[1].flow.session_mode = PROFILE_SESSION_OFF;
 	dialog_invite(&d, f, "Supported: 100rel\r\n", FIXTURE_SDP("10.1.1.5"));
-	assert_null(strstr(fixture_header(fixture_last(f, "INVITE")->text, "Supported"), "100rel"));
+	const char *supported = fixture_header(fixture_last(f, "INVITE")->text, "Supported");
+	assert_null(strstr(supported, "100rel"));
+	assert_null(strstr(supported, "timer"));
 	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 180 });
-	assert_string_equal(fixture_header(fixture_last(f, "SIP/2.0 180")->text, "Supported"),
-		"100rel, timer, replaces, norefersub");
+	assert_non_null(strstr(fixture_header(fixture_last(f, "SIP/2.0 180")->text, "Supported"),
+		"100rel, timer"));
 	assert_true(ability_serves(&f->profiles[0], SPAN_LIT("100Rel")));
 	assert_false(ability_serves(&f->profiles[1], SPAN_LIT("100rel")));
 	assert_false(ability_serves(&f->profiles[0], SPAN_LIT("nonsense")));

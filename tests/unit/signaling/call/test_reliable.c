@@ -265,7 +265,8 @@ static void late_offer_of_unable_caller(void **state)
 	struct fixture *f = *state;
 
 	begin(f, "", "");
-	assert_null(strstr(fixture_header(fixture_last(f, "INVITE")->text, "Supported"), "100rel"));
+	assert_null(strstr(fixture_header(fixture_last(f, "INVITE")->text, "Supported"),
+		"100rel"));
 }
 
 static void second_offer_in_prack(void **state)

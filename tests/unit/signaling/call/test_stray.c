@@ -1,0 +1,100 @@
+// Forks that answer when their call is over.
+#include "dialog.h"
+
+#define SDP_B FIXTURE_SDP("10.2.1.1")
+
+static struct dialog d;
+static struct fixture_message invite;
+
+// A call that was answered by fork "one" and hung up at once.
+static void begin_and_end(struct fixture *f)
+{
+	dialog_invite(&d, f, "", FIXTURE_SDP("10.1.1.5"));
+	invite = *fixture_last(f, "INVITE");
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 200, .tag = "one",
+		.body = SDP_B });
+	fixture_to_tag(f, "SIP/2.0 200", d.tag_a, sizeof(d.tag_a));
+	dialog_phone(&d, "ACK", 1, "", "");
+	dialog_phone(&d, "BYE", 2, "", "");
+	dialog_answer(&d, &(struct dialog_answer){ .start = "BYE", .status = 200 });
+	assert_int_equal(fixture_calls(f), 0);
+	fixture_forget(f);
+	f->sent[f->sent_count++] = invite; // that dialog_answer() answers
+}
+
+static void answer(const char *tag)
+{
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 200, .tag = tag,
+		.body = SDP_B });
+}
+
+static uint32_t count(const struct fixture *f, const char *start)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < f->sent_count; i++)
+		n += strncmp(f->sent[i].text, start, strlen(start)) == 0;
+	return n;
+}
+
+static void late_fork(void **state)
+{
+	struct fixture *f = *state;
+
+	begin_and_end(f);
+	answer("two");
+	const struct fixture_message *ack = fixture_last(f, "ACK");
+	assert_non_null(ack);
+	assert_non_null(strstr(fixture_header(ack->text, "To"), ";tag=two"));
+	assert_int_equal(atoi(fixture_header(ack->text, "CSeq")),
+		atoi(fixture_header(invite.text, "CSeq")));
+	const struct fixture_message *bye = fixture_last(f, "BYE sip:secret-b@10.2.1.1");
+	assert_non_null(bye);
+	assert_non_null(strstr(fixture_header(bye->text, "To"), ";tag=two"));
+	assert_string_equal(fixture_header(bye->text, "Call-ID"),
+		fixture_header(invite.text, "Call-ID"));
+	assert_int_equal(atoi(fixture_header(bye->text, "CSeq")),
+		atoi(fixture_header(invite.text, "CSeq")) + 1);
+	// Its 2xx again: only the ACK was lost.
+	answer("two");
+	assert_int_equal(count(f, "ACK"), 2);
+	assert_int_equal(count(f, "BYE"), 1);
+	answer("three");
+	assert_int_equal(count(f, "BYE"), 2);
+	assert_int_equal(metric_read(&core_metrics(f->core)->answers_shed), 3);
+}
+
+// The BYE went through, so nobody waits for the ACK of the one that won.
+static void winner_again(void **state)
+{
+	struct fixture *f = *state;
+
+	begin_and_end(f);
+	answer("one");
+	assert_int_equal(count(f, "ACK"), 0);
+	assert_int_equal(count(f, "BYE"), 0);
+	assert_int_equal(metric_read(&core_metrics(f->core)->responses_stray), 1);
+}
+
+static void too_late(void **state)
+{
+	struct fixture *f = *state;
+
+	begin_and_end(f);
+	fixture_wait(f, 33000);
+	answer("two");
+	assert_int_equal(count(f, "BYE"), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(late_fork),
+		TEST(winner_again),
+		TEST(too_late),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
