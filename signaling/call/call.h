@@ -91,6 +91,7 @@ struct call {
 	struct call_invite invite;
 	struct transfer *transfer; // that it takes part in, NULL = none; transfer.h
 	struct relay *relays;    // other requests under way, see relay.h
+	struct sip_text sdp_before; // in force at the side that an open offer went to
 	struct call_reliable reliable; // provisional answers to the caller
 	struct fork_state fork;  // of leg B's dialog
 	struct call_fork *forks; // the other early dialogs of leg B

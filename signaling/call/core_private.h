@@ -196,6 +196,11 @@ bool reinvite_for_update(struct call *call, const struct sip_turn *turn, struct 
 // another INVITE is pending, or tables are full.
 bool reinvite_refresh(struct call *call, const struct sip_turn *turn, enum call_side side);
 void reinvite_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure);
+// describe.c: before an offer goes to the far end of `side`, and when that has refused it.
+void describe_keep(struct call *call, enum call_side side);
+void describe_restore(struct call *call, enum call_side side);
+// What is in force there; empty = nothing that could be said again.
+struct span describe_leg(struct call *call, const struct core_env *env, enum call_side side);
 // late.c: an offer in place of the one that the caller did not make.
 bool late_is_converted(const struct call *call, const struct core_env *env);
 struct span late_make_offer(struct call *call); // valid until core->extra is used again

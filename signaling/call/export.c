@@ -88,7 +88,10 @@ static void put_leg(struct draft *draft, const struct call *call, enum call_side
 	to->source = put_address(draft, &leg->hop.addr);
 	to->connection = leg->hop.connection;
 	to->trunk = bytes_of(span_str(leg->trunk));
-	to->sdp = bytes_of(leg->sdp_sent.text);
+	// An offer that is open is not in force.
+	bool is_before = call->offer.is_open && call_other(call->offer.from) == side &&
+		!span_is_empty(call->sdp_before.text);
+	to->sdp = bytes_of(is_before ? call->sdp_before.text : leg->sdp_sent.text);
 	to->sdp_id = leg->sdp_id;
 	to->sdp_version = (uint32_t)leg->sdp_version;
 	to->acked_cseq = leg->acked_cseq;

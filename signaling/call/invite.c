@@ -87,7 +87,9 @@ static bool send_invite(struct call *call, const struct sip_turn *turn)
 
 bool invite_send_again(struct call *call, const struct sip_turn *turn)
 {
-	return send_invite(call, turn);
+	// An early dialog would be taken for the one that the INVITE belongs to.
+	return span_is_empty(call->legs[CALL_LEG_B].dialog.remote_tag.text) &&
+		send_invite(call, turn);
 }
 
 // A target of the other family needs media addresses of its own. False: there are none.

@@ -22,7 +22,9 @@ static uint16_t relay(struct call *call, const struct sip_turn *turn, const stru
 	if (verdict != BODY_OK)
 		return verdict == BODY_MALFORMED ? 400 : 415;
 	invite->is_late = span_is_empty(body.sdp);
+	call->sdp_before.text.len = 0;
 	if (!invite->is_late) {
+		describe_keep(call, to);
 		enum offer_result result = offer_receive(call, core_env_of(turn), invite->from,
 			body.sdp);
 		if (result != OFFER_OK)
@@ -102,10 +104,12 @@ bool reinvite_for_update(struct call *call, const struct sip_turn *turn, struct 
 bool reinvite_refresh(struct call *call, const struct sip_turn *turn, enum call_side side)
 {
 	struct call_leg *leg = &call->legs[side];
-	struct leg_request request = { .side = side, .method = SIP_METHOD_INVITE,
-		.body = sip_body_sdp(leg->sdp_sent.text) };
+	struct leg_request request = { .side = side, .method = SIP_METHOD_INVITE };
 
 	if (call->invite.is_active || call->offer.is_open)
+		return false;
+	request.body = sip_body_sdp(describe_leg(call, core_env_of(turn), side));
+	if (span_is_empty(request.body.data))
 		return false;
 	request.cseq = sip_dialog_next_cseq(&leg->dialog);
 	struct sip_tx *client = leg_send(call, turn, &request);
@@ -216,6 +220,7 @@ static void take_error(struct call *call, const struct sip_turn *turn, uint16_t 
 	if (msg)
 		response.headers = hide_error(call, call_other(invite->from), msg,
 			&response.status);
+	describe_restore(call, call_other(invite->from));
 	offer_drop(call, core_env_of(turn));
 	invite->is_active = false;
 	answer_asker(call, turn, &response);

@@ -209,6 +209,7 @@ static uint16_t take_body(struct call *call, const struct sip_turn *turn, struct
 		offer_close(call);
 	if (call->offer.is_open)
 		return 491;
+	describe_keep(call, CALL_LEG_B);
 	result = offer_receive(call, env, CALL_LEG_A, sdp);
 	if (result != OFFER_OK)
 		return result == OFFER_NO_PORTS ? 503 : 488;
@@ -285,6 +286,7 @@ static void receive_prack_response(struct call *call, const struct sip_turn *tur
 		return;
 	}
 	if (msg->status >= 300) {
+		describe_restore(call, CALL_LEG_B);
 		offer_drop(call, env);
 		return;
 	}
@@ -301,8 +303,10 @@ static void receive_prack_response(struct call *call, const struct sip_turn *tur
 
 static void prack_failed(struct call *call, const struct sip_turn *turn, struct relay *relay)
 {
-	if (relay->data == WITH_OFFER)
-		offer_drop(call, core_env_of(turn));
+	if (relay->data != WITH_OFFER)
+		return;
+	describe_restore(call, CALL_LEG_B);
+	offer_drop(call, core_env_of(turn));
 }
 
 const struct relay_ops prack_ops = {

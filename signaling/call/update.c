@@ -75,14 +75,17 @@ static enum relay_verdict take_offer(struct call *call, const struct sip_turn *t
 
 	if (call->offer.is_open)
 		offer_close(call);
+	describe_keep(call, call_other(relay->from));
 	if (is_allowed || (call->answered_ms && leg->dialog.is_confirmed))
 		result = offer_receive(call, core_env_of(turn), relay->from, body_sdp(msg));
 	if (result == OFFER_NO_PORTS)
 		refuse_busy(call->core, turn, relay->server);
 	else if (result != OFFER_OK)
 		refuse_status(call->core, turn, relay->server, 488);
-	if (result != OFFER_OK)
+	if (result != OFFER_OK) {
+		describe_restore(call, call_other(relay->from));
 		return RELAY_ANSWERED;
+	}
 	relay->data = WITH_OFFER;
 	return is_allowed ? RELAY_SEND : send_reinvite(call, turn, relay);
 }
@@ -138,8 +141,10 @@ static void receive_response(struct call *call, const struct sip_turn *turn, str
 	struct call_leg *leg = &call->legs[call_other(relay->from)];
 
 	if (msg->status >= 300) {
-		if (relay->data == WITH_OFFER)
+		if (relay->data == WITH_OFFER) {
+			describe_restore(call, call_other(relay->from));
 			offer_drop(call, core_env_of(turn));
+		}
 		out->headers = hide_error(call, call_other(relay->from), msg, &out->status);
 		return;
 	}
@@ -161,6 +166,7 @@ static void fail(struct call *call, const struct sip_turn *turn, struct relay *r
 		if (invite->client && !invite->is_final)
 			sip_client_cancel(call->core->txs, turn, invite->client, SPAN_NONE);
 	} else if (relay->data == WITH_OFFER) {
+		describe_restore(call, call_other(relay->from));
 		offer_drop(call, core_env_of(turn));
 	}
 }

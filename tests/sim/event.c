@@ -35,7 +35,8 @@ static void speak(struct sim *sim, const struct flow_cfg *cfg)
 	struct voice *voice = voice_of(sim, cfg->call_token);
 
 	if (ua)
-		voice->may_be_held |= ua->has_reinvited || ua->script.reinvite_ms;
+		voice->may_be_held |= ua->has_reinvited || ua->script.reinvite_ms ||
+			ua->script.update_ms;
 	if (!ua || ua->is_dead || ua->is_over || !ua->connected_ms)
 		return;
 	struct flow_state *state = &shm_flow_state(&sim->media)[cfg->state_index];

@@ -18,7 +18,7 @@ enum kind {
 	KIND_SOURCE,  // Call-ID and an address that used it, or that we called
 	KIND_OWN,     // an identifier of ours; number: side + 1 that it was shown to
 	KIND_DIALOG,  // Call-ID, our tag, far tag; number: CSeq of our last request
-	KIND_INVITE,  // Call-ID, our tag, CSeq of an INVITE that we sent
+	KIND_INVITE,  // Call-ID, our tag, CSeq of an INVITE of ours; number: ms of its first 2xx
 	KIND_BRANCH,  // branch and CSeq of an INVITE that we sent
 	KIND_SERVER,  // INVITE received; number: our final status, hash: of that message
 	KIND_OWN_2XX, // our 2xx to INVITE; hash: of the dialog
@@ -140,8 +140,12 @@ static void receive_response(struct sim *sim, const struct sip_msg *msg)
 	answer->hash = ended_key(msg, msg->to.tag);
 	// An INVITE that nobody answered within timer B is over: it could not even be cancelled
 	// (RFC 3261 9.1). And whoever sent it may be dead.
+	// Nor is anything left of one that was answered that long ago (RFC 6026 8.4).
+	if (!invite->number)
+		invite->number = (uint32_t)sim->now_ms;
 	if (is_new)
-		answer->is_excused = invite->is_excused;
+		answer->is_excused = invite->is_excused ||
+			sim->now_ms > invite->number + TIMER_B_MS;
 }
 
 void ledger_named(struct sim *sim, const struct sip_msg *msg)

@@ -146,6 +146,7 @@ struct options {
 };
 
 struct totals {
+	uint32_t pracks, updates;
 	uint32_t failed, calls, connected, restored, record_len_max;
 	uint32_t transfers, joined, fetched;
 	// of a fault: seeds that had it, found it, took it for another
@@ -180,6 +181,8 @@ static void count(const struct sim *sim, struct totals *totals)
 {
 	totals->calls += sim->calls_ended;
 	totals->connected += sim->calls_connected;
+	totals->pracks += sim->pracks;
+	totals->updates += sim->updates;
 	totals->restored += sim->calls_restored;
 	totals->fetched += sim->calls_fetched;
 	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
@@ -240,9 +243,10 @@ static int run_seeds(const struct options *options)
 			(unsigned long long)options->seeds, totals.caught, totals.mistaken);
 		return totals.caught == 0 || totals.mistaken > 0;
 	}
-	printf("%llu seeds, %u calls, %u of them answered, %u came back from records of at most "
-		"%u bytes, %u seeds failed\n", (unsigned long long)options->seeds, totals.calls,
-		totals.connected, totals.restored, totals.record_len_max, totals.failed);
+	printf("%llu seeds, %u calls, %u of them answered, %u PRACKs, %u UPDATEs, %u came back "
+		"from records of at most %u bytes, %u seeds failed\n",
+		(unsigned long long)options->seeds, totals.calls, totals.connected, totals.pracks,
+		totals.updates, totals.restored, totals.record_len_max, totals.failed);
 	printf("%u of %u transfers joined both parties, %u calls went to another worker for one\n",
 		totals.joined, totals.transfers, totals.fetched);
 	return totals.failed > 0;

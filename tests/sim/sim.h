@@ -125,6 +125,12 @@ struct script {
 	bool has_parts;       // its bodies are multipart
 	uint8_t lines;        // of its offers, beyond audio and video
 	bool is_slow;         // callee: 180 to a re-INVITE before its answer
+	uint8_t reliable;     // RFC 3262: 0 unknown, 1 supported, 2 required (called side: 1)
+	bool is_prackless;    // caller: acknowledges no provisional answer
+	bool has_update;      // lists UPDATE in Allow
+	uint8_t session;      // caller asks for a session timer: 1 refresher uac, 2 uas, 0 does not
+	bool is_forked_early; // callee that forks: the other branch rings, too
+	uint32_t update_ms;   // after the ACK: UPDATE, 0 = never
 	uint8_t hold;         // of the re-INVITE: 0 sendonly, 1 inactive, 2 c=0.0.0.0, 3 no offer
 };
 
@@ -138,6 +144,21 @@ struct ua_client {
 	uint32_t len;
 	uint64_t next_ms, wait_ms, deadline_ms;
 	uint16_t final;      // 0 = none yet
+};
+
+// Reliable provisional answers and UPDATE, see ua_flow.c.
+struct ua_flow {
+	struct ua_client client; // PRACK or UPDATE
+	bool is_offering;        // the UPDATE carries an offer
+	uint32_t rseq;           // caller: last one heard
+	uint32_t rseq_acked;     // and acknowledged
+	bool has_body;           // of the last one
+	bool is_told;            // offer and answer of the first INVITE are done
+	uint32_t sent_rseq;      // called side: of what was sent, 0 = nothing
+	bool is_waiting;         // it has no PRACK
+	char sent[SIM_TEXT_MAX];
+	uint32_t sent_len;
+	uint64_t repeat_ms, repeat_wait_ms, give_up_ms;
 };
 
 struct ua {
@@ -162,6 +183,9 @@ struct ua {
 	uint32_t local_cseq, remote_cseq;
 	bool is_confirmed;
 	bool is_offering;    // our 2xx carried an offer: the ACK answers
+	struct ua_flow flow;
+	uint64_t update_ms;
+	char extra[128];     // header lines of the next answer
 	uint64_t connected_ms, invite_ms, cancel_ms, reinvite_ms, hangup_ms, refer_ms;
 
 	struct ua_client invite, other;
@@ -243,6 +267,7 @@ struct sim {
 	struct ua uas[SIM_UAS_MAX];
 	uint32_t ua_count;
 	uint32_t calls_ended, calls_connected, calls_restored, calls_fetched;
+	uint32_t pracks, updates;
 	struct record records[SIM_RECORDS_MAX];
 	uint32_t record_len_max;
 	struct moved moved[SIM_MOVED_MAX];
@@ -386,5 +411,30 @@ void ua_check_answer(struct sim *sim, const struct ua *ua, struct span answer);
 void ua_put_offer(struct sim *sim, struct ua *ua, bool is_hold, char *buf);
 // The answer to an offer, line by line. False: it could not be parsed.
 bool ua_put_sdp_answer(struct sim *sim, struct ua *ua, struct span offer, char *buf);
+void ua_client_send(struct sim *sim, struct ua *ua, struct ua_client *client,
+	const struct ua_request *request);
+void ua_client_run(struct sim *sim, struct ua *ua, struct ua_client *client); // not for INVITE
+void ua_reply(struct sim *sim, struct ua *ua, const struct sip_msg *msg, uint16_t status,
+	const char *body);
+void ua_answer(struct sim *sim, struct ua *ua, uint16_t status); // to the INVITE at hand
+
+// ua_flow.c
+void flow_script(struct sim *sim, struct script *script);
+uint32_t flow_put_self(const struct ua *ua, char *buf, uint32_t cap);
+uint32_t flow_put_invite(const struct ua *ua, char *buf, uint32_t cap);
+void flow_hear_provisional(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+void flow_hear_final(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+bool flow_provisional(struct sim *sim, struct ua *ua, const struct sip_msg *invite);
+bool flow_receive(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+void flow_response(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+void flow_run(struct sim *sim, struct ua *ua);
+uint64_t flow_next_ms(const struct ua *ua);
+
+// ua_fork.c
+void fork_ring(struct sim *sim, struct ua *ua, const struct sip_msg *invite);
+bool fork_answer(struct sim *sim, struct ua *ua); // false: the branch has answered for itself
+bool fork_silences(struct sim *sim, const struct ua *ua);
+void fork_cancel(struct sim *sim, const struct ua *ua);
+
 void ua_transmit(struct sim *sim, struct ua *ua, const char *data, uint32_t len);
 struct addr ua_muga(const struct ua *ua);

@@ -38,6 +38,7 @@ struct script ua_script(struct sim *sim)
 		script.refer_ms = sim_between(sim, 1, 8000);
 	script.is_attended = sim_chance(sim, 500);
 	script.is_hasty = sim_chance(sim, 300);
+	flow_script(sim, &script);
 	return script;
 }
 
@@ -55,7 +56,7 @@ struct ua *ua_new(struct sim *sim, enum sim_side side, const struct addr *addr)
 	return ua;
 }
 
-static void client_send(struct sim *sim, struct ua *ua, struct ua_client *client,
+void ua_client_send(struct sim *sim, struct ua *ua, struct ua_client *client,
 	const struct ua_request *request)
 {
 	struct ua_request with_branch = *request;
@@ -74,7 +75,7 @@ static void client_send(struct sim *sim, struct ua *ua, struct ua_client *client
 
 void ua_request_send(struct sim *sim, struct ua *ua, const struct ua_request *request)
 {
-	client_send(sim, ua, &ua->other, request);
+	ua_client_send(sim, ua, &ua->other, request);
 }
 
 void ua_call(struct sim *sim, struct ua *ua, const char *number, const struct addr *muga)
@@ -95,7 +96,7 @@ void ua_call(struct sim *sim, struct ua *ua, const char *number, const struct ad
 		.headers = replaces };
 	if (sim_chance(sim, 100))
 		ua_put_replaces(sim, ua, false, replaces);
-	client_send(sim, ua, &ua->invite, &invite);
+	ua_client_send(sim, ua, &ua->invite, &invite);
 	if (ua->script.cancel_ms)
 		ua->cancel_ms = sim->now_ms + ua->script.cancel_ms;
 }
@@ -105,8 +106,8 @@ static void send_bye(struct sim *sim, struct ua *ua)
 	struct ua_request bye = { .method = "BYE", .cseq = ++ua->local_cseq, .body = "" };
 
 	ua->is_over = ua->has_hung_up = true;
-	ua->hangup_ms = ua->reinvite_ms = ua->refer_ms = 0;
-	client_send(sim, ua, &ua->other, &bye);
+	ua->hangup_ms = ua->reinvite_ms = ua->refer_ms = ua->update_ms = 0;
+	ua_client_send(sim, ua, &ua->other, &bye);
 }
 
 static void connected(struct sim *sim, struct ua *ua)
@@ -120,6 +121,8 @@ static void connected(struct sim *sim, struct ua *ua)
 		ua->reinvite_ms = sim->now_ms + ua->script.reinvite_ms;
 	if (ua->script.refer_ms)
 		ua->refer_ms = sim->now_ms + ua->script.refer_ms;
+	if (ua->script.update_ms)
+		ua->update_ms = sim->now_ms + ua->script.update_ms;
 }
 
 // Responses ---------------------------------------------------------------------------------------
@@ -146,7 +149,8 @@ static void take_contact(struct ua *ua, const struct sip_msg *msg)
 static void send_ack(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 {
 	char body[SIM_TEXT_MAX] = "";
-	bool is_offered = ua->invite.len && !strstr(ua->invite.data, "v=0");
+	bool is_offered = ua->invite.len && !strstr(ua->invite.data, "v=0") &&
+		!(ua->flow.is_told && span_is_empty(ua_description(msg)));
 
 	if (ua->script.is_ackless && msg->status < 300)
 		return;
@@ -180,6 +184,8 @@ static void receive_invite_final(struct sim *sim, struct ua *ua, const struct si
 	bool is_first = ua->invite.is_active;
 
 	note_final(sim, ua, msg);
+	if (is_first)
+		flow_hear_final(sim, ua, msg);
 	ua->invite.is_active = false;
 	ua->invite.final = msg->status;
 	if (msg->status < 300 && is_first) {
@@ -208,8 +214,11 @@ static void receive_response(struct sim *sim, struct ua *ua, const struct sip_ms
 			receive_invite_final(sim, ua, msg);
 		else
 			ua->invite.is_provisional = true;
+		if (msg->status < 200)
+			flow_hear_provisional(sim, ua, msg);
 		return;
 	}
+	flow_response(sim, ua, msg);
 	if (msg->cseq.number == ua->other.cseq && msg->status >= 200)
 		ua->other.is_active = false;
 	if (msg->cseq.method == SIP_METHOD_REFER && msg->status == 202 && ua->script.is_hasty &&
@@ -240,21 +249,29 @@ static void keep_head(struct ua *ua, const struct sip_msg *msg, char *out)
 	out[w.len] = 0;
 }
 
-static void reply(struct sim *sim, struct ua *ua, const struct sip_msg *msg, uint16_t status)
+void ua_reply(struct sim *sim, struct ua *ua, const struct sip_msg *msg, uint16_t status,
+	const char *body)
 {
 	char kept[SIM_TEXT_MAX], data[SIM_TEXT_MAX];
 
 	memcpy(kept, ua->server_via, sizeof(kept));
 	keep_head(ua, msg, ua->server_via);
-	ua_transmit(sim, ua, data, ua_put_answer(ua, status, "", data));
+	ua_transmit(sim, ua, data, ua_put_answer(ua, status, body, data));
 	memcpy(ua->server_via, kept, sizeof(kept));
 }
 
-static void answer(struct sim *sim, struct ua *ua, uint16_t status)
+void ua_answer(struct sim *sim, struct ua *ua, uint16_t status)
 {
 	char body[SIM_TEXT_MAX] = "";
 
-	if (status < 300 && status > 180 && ua->offer[0])
+	if (status >= 300 && !ua->is_reinvite && fork_silences(sim, ua)) {
+		ua->is_serving = false;
+		ua->is_over = true;
+		return;
+	}
+	if (status >= 200 && status < 300 && ua->flow.is_told && !ua->is_reinvite)
+		body[0] = 0;
+	else if (status < 300 && status > 180 && ua->offer[0])
 		ua_put_sdp_answer(sim, ua, span_str(ua->offer), body);
 	else if (status >= 200 && status < 300)
 		ua_put_offer(sim, ua, false, body);
@@ -269,34 +286,11 @@ static void answer(struct sim *sim, struct ua *ua, uint16_t status)
 	ua->repeat_ms = ua->is_stream && status >= 300 ? 0 : sim->now_ms + T1_MS;
 	ua->repeat_end_ms = sim->now_ms + TIMEOUT_MS;
 	ua->is_acked = false;
-	ua->is_offering = status < 300 && !ua->offer[0];
+	ua->is_offering = status < 300 && !ua->offer[0] && body[0];
 	if (status < 300)
 		ua->is_confirmed = true;
 	else if (!ua->is_reinvite)
 		ua->is_over = true;
-}
-
-// Another branch of a forking proxy beyond the border answers as well.
-static void answer_fork(struct sim *sim, struct ua *ua)
-{
-	struct addr addr = ua->addr;
-	struct ua *fork = ua_new(sim, ua->side, &addr);
-
-	fork->script = (struct script){ .status = 200 };
-	fork->is_fork = true;
-	fork->is_stream = ua->is_stream;
-	memcpy(fork->call_id, ua->call_id, sizeof(fork->call_id));
-	memcpy(fork->remote_tag, ua->remote_tag, sizeof(fork->remote_tag));
-	memcpy(fork->remote_uri, ua->remote_uri, sizeof(fork->remote_uri));
-	memcpy(fork->local_uri, ua->local_uri, sizeof(fork->local_uri));
-	memcpy(fork->target, ua->target, sizeof(fork->target));
-	memcpy(fork->offer, ua->offer, sizeof(fork->offer));
-	fork->remote_cseq = fork->server_cseq = ua->server_cseq;
-	char *tag = strstr(ua->server_via, ua->local_tag);
-	CHECK(tag);
-	snprintf(fork->server_via, sizeof(fork->server_via), "%.*s%s\r\n",
-		(int)(tag - ua->server_via), ua->server_via, fork->local_tag);
-	answer(sim, fork, 200);
 }
 
 static void receive_invite(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
@@ -311,9 +305,9 @@ static void receive_invite(struct sim *sim, struct ua *ua, const struct sip_msg 
 	}
 	// Once refused, its repetitions are refused too, whatever has changed meanwhile.
 	if (strcmp(branch, ua->refused_branch) == 0 || ua->is_serving || ua->invite.is_active ||
-		ua->repeat_ms) {
+		ua->repeat_ms || (ua->flow.client.is_active && ua->flow.is_offering)) {
 		memcpy(ua->refused_branch, branch, sizeof(branch));
-		reply(sim, ua, msg, 491);
+		ua_reply(sim, ua, msg, 491, "");
 		return;
 	}
 	memcpy(ua->server_branch, branch, sizeof(branch));
@@ -328,15 +322,23 @@ static void receive_invite(struct sim *sim, struct ua *ua, const struct sip_msg 
 	ua->has_reinvited |= ua->is_reinvite;
 	if (ua->is_reinvite) {
 		if (ua->script.is_slow)
-			answer(sim, ua, 180);
+			ua_answer(sim, ua, 180);
 		ua->answer_due_ms = sim->now_ms + 1 + rng_below(&sim->rng, 500);
 		return;
 	}
 	span_copy(msg->from.tag, ua->remote_tag, sizeof(ua->remote_tag));
 	span_copy(msg->from.uri.text, ua->remote_uri, sizeof(ua->remote_uri));
 	span_copy(msg->to.uri.text, ua->local_uri, sizeof(ua->local_uri));
-	if (sim_chance(sim, 800))
-		answer(sim, ua, ua->script.has_early_media && ua->offer[0] ? 183 : 180);
+	bool is_able = ua->script.reliable ||
+		!sip_msg_lists(msg, SIP_HEADER_REQUIRE, SPAN_LIT("100rel"));
+	if (!is_able) {
+		ua_answer(sim, ua, 420);
+		return;
+	}
+	if (sim_chance(sim, 800) && !flow_provisional(sim, ua, msg))
+		ua_answer(sim, ua, ua->script.has_early_media && ua->offer[0] ? 183 : 180);
+	if (ua->script.is_forked && ua->script.is_forked_early && sim->ua_count < SIM_UAS_MAX / 2)
+		fork_ring(sim, ua, msg);
 	ua->answer_due_ms = sim->now_ms + ua->script.ring_ms;
 }
 
@@ -352,18 +354,21 @@ static void receive_ack(struct sim *sim, struct ua *ua, const struct sip_msg *ms
 
 static void receive_bye(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 {
-	reply(sim, ua, msg, 200);
+	ua_reply(sim, ua, msg, 200, "");
 	ua->is_over = true;
-	ua->hangup_ms = ua->reinvite_ms = ua->repeat_ms = ua->refer_ms = 0;
+	ua->hangup_ms = ua->reinvite_ms = ua->repeat_ms = ua->refer_ms = ua->update_ms = 0;
 	if (ua->is_serving)
-		answer(sim, ua, 487);
+		ua_answer(sim, ua, 487);
 }
 
 static void receive_cancel(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 {
-	reply(sim, ua, msg, 200);
+	ua_reply(sim, ua, msg, 200, "");
+	if (ua->is_reinvite && !ua->is_serving)
+		return;
+	fork_cancel(sim, ua);
 	if (ua->is_serving)
-		answer(sim, ua, 487);
+		ua_answer(sim, ua, 487);
 }
 
 static void receive_request(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
@@ -382,7 +387,9 @@ static void receive_request(struct sim *sim, struct ua *ua, const struct sip_msg
 		receive_cancel(sim, ua, msg);
 		break;
 	default:
-		reply(sim, ua, msg, 200);
+		if (flow_receive(sim, ua, msg))
+			break;
+		ua_reply(sim, ua, msg, 200, "");
 	}
 }
 
@@ -442,6 +449,11 @@ static void client_run(struct sim *sim, struct ua *ua, struct ua_client *client,
 	client->next_ms = sim->now_ms + client->wait_ms;
 }
 
+void ua_client_run(struct sim *sim, struct ua *ua, struct ua_client *client)
+{
+	client_run(sim, ua, client, false);
+}
+
 static void repeat_answer(struct sim *sim, struct ua *ua)
 {
 	if (!ua->repeat_ms || sim->now_ms < ua->repeat_ms)
@@ -464,7 +476,7 @@ static void send_cancel(struct sim *sim, struct ua *ua)
 
 	ua->cancel_ms = 0;
 	if (ua->invite.is_active && ua->invite.is_provisional)
-		client_send(sim, ua, &ua->other, &cancel);
+		ua_client_send(sim, ua, &ua->other, &cancel);
 }
 
 static void send_reinvite(struct sim *sim, struct ua *ua)
@@ -472,12 +484,13 @@ static void send_reinvite(struct sim *sim, struct ua *ua)
 	char body[SIM_TEXT_MAX] = "";
 
 	ua->reinvite_ms = 0;
-	if (ua->is_over || ua->is_serving || ua->invite.is_active || ua->repeat_ms)
+	if (ua->is_over || ua->is_serving || ua->invite.is_active || ua->repeat_ms ||
+		ua->flow.client.is_active)
 		return;
 	if (ua->script.hold < 3)
 		ua_put_offer(sim, ua, true, body);
 	struct ua_request invite = { .method = "INVITE", .cseq = ++ua->local_cseq, .body = body };
-	client_send(sim, ua, &ua->invite, &invite);
+	ua_client_send(sim, ua, &ua->invite, &invite);
 }
 
 static bool is_due(const struct sim *sim, uint64_t at)
@@ -498,13 +511,18 @@ void ua_run(struct sim *sim, struct ua *ua)
 		return;
 	client_run(sim, ua, &ua->invite, true);
 	client_run(sim, ua, &ua->other, false);
+	flow_run(sim, ua);
+	// A 2xx does not overtake what it told reliably.
+	if (ua->is_serving && ua->flow.is_waiting && ua->flow.has_body &&
+		is_due(sim, ua->answer_due_ms))
+		ua->answer_due_ms = sim->now_ms + 100;
 	repeat_answer(sim, ua);
 	if (ua->is_serving && is_due(sim, ua->answer_due_ms)) {
 		bool is_fork = ua->script.is_forked && !ua->is_reinvite && ua->script.status == 200;
 
-		answer(sim, ua, ua->is_reinvite ? 200 : ua->script.status);
+		ua_answer(sim, ua, ua->is_reinvite ? 200 : ua->script.status);
 		if (is_fork)
-			answer_fork(sim, ua);
+			fork_answer(sim, ua);
 	}
 	if (is_due(sim, ua->cancel_ms))
 		send_cancel(sim, ua);
@@ -531,6 +549,7 @@ uint64_t ua_next_ms(const struct ua *ua)
 		next = earlier(next, ua->invite.next_ms);
 	if (ua->other.is_active)
 		next = earlier(next, ua->other.next_ms);
+	next = earlier(next, flow_next_ms(ua));
 	next = earlier(next, ua->repeat_ms);
 	next = earlier(next, ua->is_serving ? ua->answer_due_ms : 0);
 	next = earlier(next, ua->cancel_ms);

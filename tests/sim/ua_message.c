@@ -83,7 +83,12 @@ uint32_t ua_put_request(struct sim *sim, struct ua *ua, const struct ua_request 
 	ua_append(buf, &len, "X-Internal: %s\r\nP-Asserted-Identity: <sip:1@%s.example>\r\n",
 		secret, secret);
 	ua_append(buf, &len, "Reason: SIP;cause=200;text=\"%s\"\r\n", secret);
-	ua_append(buf, &len, "%s", request->headers ? request->headers : "");
+	char self[256] = "";
+	if (strcmp(request->method, "INVITE") == 0)
+		flow_put_invite(ua, self, sizeof(self));
+	else if (strcmp(request->method, "UPDATE") == 0)
+		flow_put_self(ua, self, sizeof(self));
+	ua_append(buf, &len, "%s%s", self, request->headers ? request->headers : "");
 	append_body(ua, buf, &len, request->body);
 	return len;
 }
@@ -98,6 +103,9 @@ uint32_t ua_put_answer(struct ua *ua, uint16_t status, const char *body, char *b
 	if (status == 302)
 		ua_append(buf, &len, "Contact: <sip:1%u@%s>;q=0.5, <sip:6%u@%s>;q=0.7\r\n",
 			ua->number, addr, ua->number, addr);
+	char self[256];
+	flow_put_self(ua, self, sizeof(self));
+	ua_append(buf, &len, "%s%s", self, ua->extra);
 	ua_append(buf, &len, "Contact: <sip:%s@%s%s>\r\nServer: %s\r\nWarning: 399 %s \"no\"\r\n",
 		sim_secret[ua->side], addr, ua->is_stream ? ";transport=tcp" : "",
 		sim_secret[ua->side], sim_secret[ua->side]);

@@ -55,6 +55,15 @@ static void make_profile(struct sim *sim, uint32_t i)
 	sdp->body_count = 1;
 	if (i == SIM_CORE)
 		sdp->prefer = (struct profile_codec_list){ .codecs = preferred, .count = 1 };
+
+	struct profile_flow *flow = &sim->profiles[i].flow;
+	flow->reliable = sim_chance(sim, 800) ? PROFILE_RELIABLE_AUTO : rng_below(&sim->rng, 3);
+	flow->early_media = rng_below(&sim->rng, 2);
+	flow->late_offer = rng_below(&sim->rng, 2);
+	flow->session_mode = rng_below(&sim->rng, 3);
+	flow->session_refresher = rng_below(&sim->rng, 3);
+	flow->session_expires_ms = flow->session_min_ms = 90000;
+	flow->duration_max_ms = sim_chance(sim, 100) ? 20000 : 0;
 }
 
 static void make_trunk(struct sim *sim, uint32_t i)

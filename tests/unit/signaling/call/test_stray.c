@@ -54,7 +54,7 @@ static void late_fork(void **state)
 	assert_string_equal(fixture_header(bye->text, "Call-ID"),
 		fixture_header(invite.text, "Call-ID"));
 	assert_int_equal(atoi(fixture_header(bye->text, "CSeq")),
-		atoi(fixture_header(invite.text, "CSeq")) + 1);
+		atoi(fixture_header(invite.text, "CSeq")) + 1000); // PRACKs may have gone before
 	// Its 2xx again: only the ACK was lost.
 	answer("two");
 	assert_int_equal(count(f, "ACK"), 2);

@@ -1,0 +1,261 @@
+// ua_flow.c - reliable provisional answers, UPDATE and session timers of a user agent, and what
+// must hold of the border's.
+#include "sim.h"
+
+#include "base/check.h"
+
+#define T1_MS      500u
+#define GIVE_UP_MS (64u * T1_MS)
+
+void flow_script(struct sim *sim, struct script *script)
+{
+	script->reliable = (uint8_t)rng_below(&sim->rng, 3);
+	script->is_prackless = sim_chance(sim, 40);
+	script->has_update = sim_chance(sim, 600);
+	script->session = (uint8_t)rng_below(&sim->rng, 3);
+	script->is_forked_early = sim_chance(sim, 500);
+	if (script->has_update && sim_chance(sim, 500))
+		script->update_ms = sim_between(sim, 1, 6000);
+}
+
+// What it says of itself, in each INVITE, UPDATE and answer.
+uint32_t flow_put_self(const struct ua *ua, char *buf, uint32_t cap)
+{
+	static const char *const options[] = { "", ", 100rel", ", 100rel" };
+
+	return (uint32_t)snprintf(buf, cap,
+		"Allow: INVITE, ACK, BYE, CANCEL%s%s\r\nSupported: x%s%s\r\n",
+		ua->script.reliable ? ", PRACK" : "", ua->script.has_update ? ", UPDATE" : "",
+		options[ua->script.reliable], ua->script.session ? ", timer" : "");
+}
+
+uint32_t flow_put_invite(const struct ua *ua, char *buf, uint32_t cap)
+{
+	static const char *const refreshers[] = { "", "uac", "uas" };
+	uint32_t len = flow_put_self(ua, buf, cap);
+
+	if (ua->script.reliable == 2 && !ua->is_confirmed)
+		len += (uint32_t)snprintf(buf + len, cap - len, "Require: 100rel\r\n");
+	if (ua->script.session)
+		len += (uint32_t)snprintf(buf + len, cap - len,
+			"Session-Expires: 90;refresher=%s\r\n", refreshers[ua->script.session]);
+	return len;
+}
+
+// Caller ------------------------------------------------------------------------------------------
+
+static bool read_rseq(const struct sip_msg *msg, uint32_t *out)
+{
+	const struct sip_header *header = sip_msg_header(msg, SIP_HEADER_RSEQ);
+
+	return header && sip_msg_lists(msg, SIP_HEADER_REQUIRE, SPAN_LIT("100rel")) &&
+		span_parse_u32(header->value, UINT32_MAX, out) == 0;
+}
+
+static void send_prack(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	char body[SIM_TEXT_MAX] = "";
+	char rack[64];
+	struct ua_flow *flow = &ua->flow;
+	bool is_late = !strstr(ua->invite.data, "v=0");
+
+	span_copy(msg->to.tag, ua->remote_tag, sizeof(ua->remote_tag));
+	span_copy(msg->contact.uri.text, ua->target, sizeof(ua->target));
+	if (is_late && !flow->is_told && !span_is_empty(ua_description(msg)) &&
+		!ua_put_sdp_answer(sim, ua, ua_description(msg), body))
+		sim_fail(sim, "%s: offer in a reliable answer does not parse", ua->call_id);
+	if (is_late && !flow->is_told && span_is_empty(ua_description(msg)))
+		sim_fail(sim, "reliable: the first answer to %s brings no offer", ua->call_id);
+	flow->is_told |= !span_is_empty(ua_description(msg));
+	flow->rseq_acked = flow->rseq;
+	snprintf(rack, sizeof(rack), "RAck: %u %u INVITE\r\n", flow->rseq, ua->invite.cseq);
+	struct ua_request prack = { .method = "PRACK", .cseq = ++ua->local_cseq, .body = body,
+		.headers = rack };
+	ua_client_send(sim, ua, &flow->client, &prack);
+	sim->pracks++;
+}
+
+void flow_hear_provisional(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	struct ua_flow *flow = &ua->flow;
+	uint32_t rseq;
+
+	if (msg->status == 100 || ua->is_confirmed || ua->is_excused || !ua->invite.is_active)
+		return;
+	if (!read_rseq(msg, &rseq)) {
+		if (ua->script.reliable == 2)
+			sim_fail(sim, "reliable: %u to %s, who requires it, is not", msg->status,
+				ua->call_id);
+		return;
+	}
+	if (!ua->script.reliable)
+		sim_fail(sim, "reliable: %u to %s, who knows nothing of it", msg->status,
+			ua->call_id);
+	if (flow->rseq && rseq <= flow->rseq)
+		return; // again
+	if (flow->rseq && (rseq != flow->rseq + 1 || flow->rseq_acked != flow->rseq))
+		sim_fail(sim, "reliable: RSeq %u to %s after %u, acknowledged %u", rseq,
+			ua->call_id, flow->rseq, flow->rseq_acked);
+	flow->rseq = rseq;
+	flow->has_body = !span_is_empty(ua_description(msg));
+	if (!ua->script.is_prackless)
+		send_prack(sim, ua, msg);
+}
+
+void flow_hear_final(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	const struct ua_flow *flow = &ua->flow;
+
+	if (msg->status < 300 && !ua->is_confirmed && !ua->is_excused && flow->has_body &&
+		flow->rseq_acked != flow->rseq)
+		sim_fail(sim, "reliable: %u to %s before its PRACK", msg->status, ua->call_id);
+}
+
+// Called side -------------------------------------------------------------------------------------
+
+// In place of an ordinary 180 or 183. False: the caller, or this one, cannot.
+bool flow_provisional(struct sim *sim, struct ua *ua, const struct sip_msg *invite)
+{
+	struct ua_flow *flow = &ua->flow;
+	bool is_late = !ua->offer[0];
+	char body[SIM_TEXT_MAX] = "";
+
+	if (!ua->script.reliable ||
+		!(sip_msg_lists(invite, SIP_HEADER_SUPPORTED, SPAN_LIT("100rel")) ||
+			sip_msg_lists(invite, SIP_HEADER_REQUIRE, SPAN_LIT("100rel"))))
+		return false;
+	if (is_late)
+		ua_put_offer(sim, ua, false, body);
+	else if (ua->script.has_early_media)
+		ua_put_sdp_answer(sim, ua, span_str(ua->offer), body);
+	flow->is_told = flow->has_body = body[0] != 0;
+	flow->sent_rseq = sim_between(sim, 1, 100000);
+	snprintf(ua->extra, sizeof(ua->extra), "Require: 100rel\r\nRSeq: %u\r\n", flow->sent_rseq);
+	flow->sent_len = ua_put_answer(ua, body[0] ? 183 : 180, body, flow->sent);
+	ua->extra[0] = 0;
+	flow->is_waiting = true;
+	flow->repeat_wait_ms = T1_MS;
+	flow->repeat_ms = sim->now_ms + T1_MS;
+	flow->give_up_ms = sim->now_ms + GIVE_UP_MS;
+	ua_transmit(sim, ua, flow->sent, flow->sent_len);
+	return true;
+}
+
+static void receive_prack(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	const struct sip_header *rack = sip_msg_header(msg, SIP_HEADER_RACK);
+	struct ua_flow *flow = &ua->flow;
+	char expected[64];
+
+	snprintf(expected, sizeof(expected), "%u %u INVITE", flow->sent_rseq, ua->server_cseq);
+	if (!flow->sent_rseq || !rack || !span_eq(rack->value, span_str(expected))) {
+		if (!ua->is_confirmed && !ua->is_excused)
+			sim_fail(sim, "reliable: PRACK of %s for what was never said", ua->call_id);
+		ua_reply(sim, ua, msg, 481, "");
+		return;
+	}
+	if (flow->is_waiting && !ua->offer[0] && span_is_empty(ua_description(msg)))
+		sim_fail(sim, "reliable: PRACK of %s does not answer the offer", ua->call_id);
+	flow->is_waiting = false;
+	flow->repeat_ms = 0;
+	ua_reply(sim, ua, msg, 200, "");
+}
+
+static void repeat_provisional(struct sim *sim, struct ua *ua)
+{
+	struct ua_flow *flow = &ua->flow;
+
+	if (!flow->repeat_ms || sim->now_ms < flow->repeat_ms)
+		return;
+	if (!ua->is_serving || sim->now_ms >= flow->give_up_ms) {
+		flow->repeat_ms = 0;
+		flow->is_waiting = false;
+		if (ua->is_serving)
+			ua_answer(sim, ua, 504);
+		return;
+	}
+	ua_transmit(sim, ua, flow->sent, flow->sent_len);
+	flow->repeat_wait_ms *= 2;
+	flow->repeat_ms = sim->now_ms + flow->repeat_wait_ms;
+}
+
+// Either ------------------------------------------------------------------------------------------
+
+static void receive_update(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	char body[SIM_TEXT_MAX] = "";
+	bool is_busy = ua->is_serving || ua->invite.is_active || ua->repeat_ms ||
+		(ua->flow.client.is_active && ua->flow.is_offering);
+
+	if (!ua->script.has_update && !ua->is_excused) {
+		sim_fail(sim, "update: to %s, who does not allow it", ua->call_id);
+	} else if (span_is_empty(ua_description(msg))) {
+		ua_reply(sim, ua, msg, 200, "");
+	} else if (is_busy) {
+		ua_reply(sim, ua, msg, 491, "");
+	} else {
+		ua->has_reinvited = true;
+		if (!ua_put_sdp_answer(sim, ua, ua_description(msg), body))
+			sim_fail(sim, "update: offer to %s does not parse", ua->call_id);
+		ua_reply(sim, ua, msg, 200, body);
+	}
+}
+
+bool flow_receive(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	if (msg->method == SIP_METHOD_PRACK)
+		receive_prack(sim, ua, msg);
+	else if (msg->method == SIP_METHOD_UPDATE)
+		receive_update(sim, ua, msg);
+	return msg->method == SIP_METHOD_PRACK || msg->method == SIP_METHOD_UPDATE;
+}
+
+static void send_update(struct sim *sim, struct ua *ua)
+{
+	char body[SIM_TEXT_MAX] = "";
+	struct ua_flow *flow = &ua->flow;
+
+	ua->update_ms = 0;
+	if (ua->is_over || ua->is_serving || ua->invite.is_active || ua->repeat_ms ||
+		flow->client.is_active)
+		return;
+	flow->is_offering = sim_chance(sim, 600);
+	if (flow->is_offering)
+		ua_put_offer(sim, ua, true, body);
+	struct ua_request update = { .method = "UPDATE", .cseq = ++ua->local_cseq, .body = body };
+	ua_client_send(sim, ua, &flow->client, &update);
+	sim->updates++;
+}
+
+void flow_response(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	struct ua_flow *flow = &ua->flow;
+
+	if (!flow->client.is_active || msg->cseq.number != flow->client.cseq || msg->status < 200)
+		return;
+	flow->client.is_active = false;
+	if (msg->cseq.method == SIP_METHOD_UPDATE && msg->status < 300 && flow->is_offering &&
+		span_is_empty(ua_description(msg)) && !ua->is_excused)
+		sim_fail(sim, "update: an offer of %s has no answer", ua->call_id);
+	flow->is_offering = false;
+}
+
+void flow_run(struct sim *sim, struct ua *ua)
+{
+	ua_client_run(sim, ua, &ua->flow.client);
+	repeat_provisional(sim, ua);
+	if (ua->update_ms && sim->now_ms >= ua->update_ms)
+		send_update(sim, ua);
+}
+
+uint64_t flow_next_ms(const struct ua *ua)
+{
+	uint64_t times[] = { ua->flow.client.is_active ? ua->flow.client.next_ms : 0,
+		ua->flow.repeat_ms, ua->update_ms };
+	uint64_t next = UINT64_MAX;
+
+	for (uint32_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		if (times[i] && times[i] < next)
+			next = times[i];
+	return next;
+}
