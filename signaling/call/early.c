@@ -119,9 +119,10 @@ void early_response(struct call *call, const struct sip_turn *turn, const struct
 	if (rseq)
 		answer.fork = call->fork.number;
 	body_read(call, core_env_of(turn), CALL_LEG_B, msg, &body);
-	answer.has_body = take_body(call, turn, body.sdp, rseq != 0) && !call->invite.is_converted;
-	// An offer that the caller cannot be shown: one of another fork, or one without a usable line.
-	// Its PRACK would have to answer, so there is none, and that fork gives up.
+	answer.has_body = take_body(call, turn, body.sdp, rseq != 0) &&
+		!call->invite.is_converted;
+	// An offer that the caller cannot be shown, of another fork or without a usable line. Its
+	// PRACK would have to answer, so there is none, and that fork gives up.
 	if (rseq && call->invite.is_late && !span_is_empty(body.sdp) && !answer.has_body &&
 		call->media_fork != call->fork.number) {
 		CORE_COUNT(call->core, reliable_dropped);
