@@ -178,7 +178,8 @@ static void take_over(struct newcomer *n, struct transfer *transfer)
 	memcpy(joined->to_user, has_a ? old->from_user : old->to_user, CALL_PARTY_MAX);
 	memcpy(joined->from_user, has_a ? old->to_user : old->from_user, CALL_PARTY_MAX);
 	joined->invite = (struct call_invite){ .is_active = true, .from = CALL_LEG_A,
-		.server = n->tx, .server_cseq = n->in->msg->cseq.number };
+		.server = n->tx, .server_cseq = n->in->msg->cseq.number,
+		.is_quiet = ability_requires(n->in->msg, OPTION_100REL) };
 	sip_tx_set_user(n->tx, call_user(joined));
 	uint16_t status = init_newcomer(n);
 	if (!status)
