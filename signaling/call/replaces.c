@@ -127,6 +127,8 @@ static uint16_t init_newcomer(struct newcomer *n)
 	leg->hop = n->in->hop;
 	leg->profile = n->trunk->profile;
 	ability_learn(leg, n->in->msg);
+	reliable_begin(n->joined, n->in->msg);
+	session_hear_request(leg, n->in->msg);
 	if (sip_dialog_init_uas(&leg->dialog, &n->joined->arena, n->in->msg, tag) < 0)
 		return 400;
 	leg->has_dialog = true;
@@ -178,8 +180,7 @@ static void take_over(struct newcomer *n, struct transfer *transfer)
 	memcpy(joined->to_user, has_a ? old->from_user : old->to_user, CALL_PARTY_MAX);
 	memcpy(joined->from_user, has_a ? old->to_user : old->from_user, CALL_PARTY_MAX);
 	joined->invite = (struct call_invite){ .is_active = true, .from = CALL_LEG_A,
-		.server = n->tx, .server_cseq = n->in->msg->cseq.number,
-		.is_quiet = ability_requires(n->in->msg, OPTION_100REL) };
+		.server = n->tx, .server_cseq = n->in->msg->cseq.number };
 	sip_tx_set_user(n->tx, call_user(joined));
 	uint16_t status = init_newcomer(n);
 	if (!status)
