@@ -111,7 +111,8 @@ lab_start_muga() {
 }
 
 # lab_phone NAME NAMESPACE IP WAV [DIAL-URI]: a baresip that plays WAV, records what it hears and answers
-# by itself, or calls DIAL-URI at once.
+# by itself, or calls DIAL-URI at once. LAB_PHONE_CONFIG adds lines to its configuration,
+# LAB_PHONE_PARAMS parameters to its address.
 lab_phone() {
 	local name=$1 ns=$2 ip=$3 wav=$4 uri=$5 dir=$LAB_DIR/$1 listen=$3 host=$3
 	case $ip in *:*) listen="[$ip]" host="[$ip]" ;; esac
@@ -136,8 +137,9 @@ lab_phone() {
 	module_tmp uuid.so
 	module_tmp account.so
 	module_app menu.so
+	$LAB_PHONE_CONFIG
 	END
-	echo "<sip:$name@$host>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1" >"$dir/accounts"
+	echo "<sip:$name@$host$LAB_PHONE_PARAMS>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1" >"$dir/accounts"
 	: >"$dir/contacts"
 	lab_start "$name" "$ns" baresip -f "$dir" ${uri:+-e "/dial $uri"}
 }

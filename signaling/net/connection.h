@@ -48,6 +48,8 @@ struct chunk {
 	uint32_t len;
 	uint32_t sent;         // bytes of it that left
 	bool is_encrypted;     // all of it is TLS output already
+	bool is_again;         // was lost with a connection before
+	uint64_t end_at;       // in `unacked`: bytes on the wire with its last one
 	char data[];
 };
 
@@ -90,6 +92,8 @@ struct connection {
 	uint32_t bytes;            // counted at the source: rx_cap and all chunks
 	struct chunk_list out;     // for the socket, or for TLS
 	struct chunk_list waiting; // messages until it is open
+	struct chunk_list unacked; // written, maybe not delivered (stream_resend.c)
+	uint64_t wire_bytes;       // written so far
 	struct chunk *current;     // message that ws.h is framing now, in send_framed() only
 	struct chunk *last_of_current; // newest chunk made of it
 	struct connection *next;   // in a bucket

@@ -177,71 +177,6 @@ bool stream_may_log(struct streams *streams)
 	return streams->log_lines++ < LOG_LINES_MAX;
 }
 
-// Deadlines ---------------------------------------------------------------------------------------
-
-struct deadline {
-	uint64_t at_ms;
-	enum close_reason reason;
-};
-
-static void deadline_limit(struct deadline *deadline, uint64_t since_ms, uint64_t ms,
-	enum close_reason reason)
-{
-	if (since_ms + ms < deadline->at_ms)
-		*deadline = (struct deadline){ since_ms + ms, reason };
-}
-
-static struct deadline connection_deadline(const struct connection *connection)
-{
-	const struct stream_params *params = &connection->streams->params;
-	struct deadline deadline = { UINT64_MAX, CLOSE_IDLE };
-
-	if (connection->stalled_ms != 0)
-		deadline_limit(&deadline, connection->stalled_ms, params->message_ms,
-			CLOSE_STALLED);
-	if (connection->state != CONNECTION_OPEN) {
-		if (connection->is_outbound)
-			deadline_limit(&deadline, connection->opened_ms, params->connect_ms,
-				CLOSE_CONNECT_TIMEOUT);
-		else
-			deadline_limit(&deadline, connection->opened_ms, params->handshake_ms,
-				CLOSE_HANDSHAKE_TIMEOUT);
-		return deadline;
-	}
-	if (connection->partial_ms != 0)
-		deadline_limit(&deadline, connection->partial_ms, params->message_ms, CLOSE_SLOW);
-	if (!connection->has_spoken && !connection->is_outbound)
-		deadline_limit(&deadline, connection->opened_ms,
-			(uint64_t)params->handshake_ms + params->message_ms, CLOSE_SILENT);
-	if (params->idle_ms != 0)
-		deadline_limit(&deadline, connection->active_ms, params->idle_ms, CLOSE_IDLE);
-	return deadline;
-}
-
-// Times move on with each message, the timer does not: it asks again when it fires.
-static void on_deadline(struct timer *timer, void *context)
-{
-	struct connection *connection =
-		(struct connection *)((char *)timer - offsetof(struct connection, timer));
-	struct streams *streams = context;
-	struct deadline deadline = connection_deadline(connection);
-
-	if (deadline.at_ms <= streams->now_ms)
-		connection_close(connection, deadline.reason, NULL);
-	else if (deadline.at_ms != UINT64_MAX)
-		timer_start(streams->wheel, &connection->timer, deadline.at_ms, on_deadline);
-}
-
-void connection_arm(struct connection *connection)
-{
-	uint64_t at_ms = connection_deadline(connection).at_ms;
-
-	if (connection->state == CONNECTION_CLOSED || at_ms == UINT64_MAX)
-		return;
-	if (!timer_is_armed(&connection->timer) || at_ms < connection->timer.deadline_ms)
-		timer_start(connection->streams->wheel, &connection->timer, at_ms, on_deadline);
-}
-
 // Begin and end -----------------------------------------------------------------------------------
 
 struct connection *connection_add(struct streams *streams, const struct sip_hop *hop, int fd,
@@ -316,6 +251,8 @@ void connection_close(struct connection *connection, enum close_reason reason, c
 
 	if (connection->state == CONNECTION_CLOSED)
 		return;
+	bool is_lost = !is_opening && (reason == CLOSE_ERROR || reason == CLOSE_PEER);
+	connection_note_acked(connection);
 	log_close(connection, reason, detail);
 	metric_add((_Atomic uint64_t *)(void *)((char *)metrics + reasons[reason].metric), 1);
 	if (reasons[reason].is_abort) {
@@ -328,6 +265,8 @@ void connection_close(struct connection *connection, enum close_reason reason, c
 	connection->state = CONNECTION_CLOSED;
 	timer_stop(streams->wheel, &connection->timer);
 	connection_hide(streams->table, connection);
+	if (is_lost)
+		connection_resend(connection);
 	connection_fail_queued(connection,
 		is_opening && connection->is_outbound ? STREAM_CONNECT_FAILED : STREAM_CLOSED);
 	connection_give_bytes(connection, connection->bytes);

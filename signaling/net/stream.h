@@ -72,6 +72,7 @@ struct stream_send {
 	struct span data;   // copied
 	uint64_t ticket;    // 0 = nobody wants to know
 	uint32_t from;      // worker whose ticket it is
+	bool is_again;      // was lost with a connection before: not a third time
 };
 // By the connection that hop names while it lives; else, unless it is bound to that, by one to the
 // same target; else one is dialled. Only what is asked for by connection_owner() may be dialled

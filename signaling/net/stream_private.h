@@ -57,8 +57,6 @@ struct connection *connection_add(struct streams *streams, const struct sip_hop 
 void connection_close(struct connection *connection, enum close_reason reason, const char *detail);
 // Sends what is queued, then closes; `detail` is static.
 void connection_finish(struct connection *connection, enum close_reason reason, const char *detail);
-// Sets the timer to the next deadline after one of the connection's times changed.
-void connection_arm(struct connection *connection);
 // Whether it may be used by whoever has something to send.
 static inline bool connection_is_usable(const struct connection *connection)
 {
@@ -68,6 +66,10 @@ static inline bool connection_is_usable(const struct connection *connection)
 // Strangers fill no log: true for the first lines of each second.
 bool stream_may_log(struct streams *streams);
 const struct stream_listener *stream_listener_of(const struct streams *streams, uint32_t id);
+
+// stream_deadline.c -------------------------------------------------------------------------------
+// Sets the timer to the next deadline after one of the connection's times changed.
+void connection_arm(struct connection *connection);
 
 // stream_open.c: from a socket to an open connection ---------------------------------------------
 void stream_accept(struct streams *streams, struct stream_listener *listener);
@@ -92,6 +94,19 @@ void connection_pump(struct connection *connection);    // writes what the socke
 void connection_fail_queued(struct connection *connection, enum stream_failure failure);
 void connection_give_bytes(struct connection *connection, uint32_t bytes);
 bool connection_take_bytes(struct connection *connection, uint32_t bytes);
+
+struct chunk *chunk_pop(struct chunk_list *list);
+void chunk_append(struct chunk_list *list, struct chunk *chunk);
+void chunk_free(struct connection *connection, struct chunk *chunk);
+// Tells whoever waits for its ticket, and frees it.
+void chunk_fail(struct connection *connection, struct chunk *chunk, enum stream_failure failure);
+
+// stream_resend.c ---------------------------------------------------------------------------------
+// Takes a chunk whose last byte was written.
+void connection_written(struct connection *connection, struct chunk *chunk);
+void connection_note_acked(struct connection *connection); // drops what was delivered
+// When it is closed and hidden: what it did not deliver goes by another one.
+void connection_resend(struct connection *connection);
 
 // stream_ws.c -------------------------------------------------------------------------------------
 bool connection_open_ws(struct connection *connection); // begins the WebSocket handshake

@@ -100,7 +100,9 @@ void connection_take_frame(struct connection *connection, const struct sip_frame
 	case SIP_FRAME_PING:
 		connection_spoke(connection);
 		metric_add(&connection->streams->params.metrics->stream_keepalives, 1);
-		connection_send(connection, &(struct stream_send){ .data = SIP_FRAME_PONG_TEXT });
+		// Of no use by another connection.
+		connection_send(connection, &(struct stream_send){
+			.data = SIP_FRAME_PONG_TEXT, .is_again = true });
 		return;
 	case SIP_FRAME_PONG:
 		connection_spoke(connection);
@@ -207,6 +209,7 @@ void connection_receive(struct connection *connection)
 		return;
 	}
 	metric_add(&streams->params.metrics->stream_received_bytes, (uint64_t)n);
+	connection_note_acked(connection);
 	struct span data = span_make(streams->wire, (uint32_t)n);
 	if (connection->is_over)
 		return; // what comes behind a refused message is not looked at

@@ -43,7 +43,7 @@ void connection_touch(struct connection *connection)
 	streams->dirty = connection;
 }
 
-static void chunk_append(struct chunk_list *list, struct chunk *chunk)
+void chunk_append(struct chunk_list *list, struct chunk *chunk)
 {
 	if (list->tail != NULL)
 		list->tail->next = chunk;
@@ -52,7 +52,7 @@ static void chunk_append(struct chunk_list *list, struct chunk *chunk)
 	list->tail = chunk;
 }
 
-static struct chunk *chunk_pop(struct chunk_list *list)
+struct chunk *chunk_pop(struct chunk_list *list)
 {
 	struct chunk *chunk = list->head;
 
@@ -86,7 +86,7 @@ static struct chunk *chunk_new(struct connection *connection, struct span data)
 	return chunk;
 }
 
-static void chunk_free(struct connection *connection, struct chunk *chunk)
+void chunk_free(struct connection *connection, struct chunk *chunk)
 {
 	connection_give_bytes(connection, chunk_bytes(chunk->len));
 	free(chunk);
@@ -101,19 +101,23 @@ static void tell_failed(struct connection *connection, const struct chunk *chunk
 		handler->on_failed(handler->user, chunk->from, chunk->ticket, failure);
 }
 
+void chunk_fail(struct connection *connection, struct chunk *chunk, enum stream_failure failure)
+{
+	metric_add(&connection->streams->params.metrics->stream_unsent, 1);
+	tell_failed(connection, chunk, failure);
+	chunk_free(connection, chunk);
+}
+
 static void list_fail(struct connection *connection, struct chunk_list *list,
 	enum stream_failure failure)
 {
-	while (list->head != NULL) {
-		struct chunk *chunk = chunk_pop(list);
-		metric_add(&connection->streams->params.metrics->stream_unsent, 1);
-		tell_failed(connection, chunk, failure);
-		chunk_free(connection, chunk);
-	}
+	while (list->head != NULL)
+		chunk_fail(connection, chunk_pop(list), failure);
 }
 
 void connection_fail_queued(struct connection *connection, enum stream_failure failure)
 {
+	list_fail(connection, &connection->unacked, failure);
 	list_fail(connection, &connection->out, failure);
 	list_fail(connection, &connection->waiting, failure);
 }
@@ -191,6 +195,7 @@ void connection_send(struct connection *connection, const struct stream_send *se
 	}
 	chunk->ticket = send->ticket;
 	chunk->from = send->from;
+	chunk->is_again = send->is_again;
 	metric_add(&streams->params.metrics->stream_sent, 1);
 	connection->active_ms = streams->now_ms;
 	chunk_append(&connection->waiting, chunk);
@@ -241,10 +246,12 @@ static void drop_written(struct connection *connection, size_t bytes)
 		uint32_t left = chunk->len - chunk->sent;
 		if (bytes < left) {
 			chunk->sent += (uint32_t)bytes;
+			connection->wire_bytes += bytes;
 			return;
 		}
 		bytes -= left;
-		chunk_free(connection, chunk_pop(&connection->out));
+		connection->wire_bytes += left;
+		connection_written(connection, chunk_pop(&connection->out));
 	}
 }
 
@@ -296,12 +303,14 @@ static bool pump_tls(struct connection *connection)
 	if (output.len == 0)
 		return false;
 	ssize_t n = tcp_send(connection->fd, output);
-	if (n > 0)
+	if (n > 0) {
 		tls_session_sent(connection->tls, (uint32_t)n);
+		connection->wire_bytes += (uint64_t)n;
+	}
 	if (!note_written(connection, n, output.len))
 		return false;
 	while (connection->out.head != NULL && connection->out.head->is_encrypted)
-		chunk_free(connection, chunk_pop(&connection->out));
+		connection_written(connection, chunk_pop(&connection->out));
 	return true;
 }
 
@@ -312,6 +321,7 @@ void connection_pump(struct connection *connection)
 
 	if (!is_going)
 		return;
+	connection_note_acked(connection);
 	while (is_going)
 		is_going = connection->tls != NULL ? pump_tls(connection) :
 			connection->out.head != NULL && pump_plain(connection);

@@ -6,36 +6,6 @@
 . "$here/stream_lib.sh"
 need sipp jq openssl kamailio
 
-# kamailio NAME NAMESPACE IP PORT TARGET CERTIFICATE
-start_kamailio() {
-	local name=$1 ns=$2 ip=$3
-	cat >"$LAB_DIR/$name.tls" <<-END
-	[server:default]
-	method = TLSv1.2+
-	certificate = $TLS_DIR/$6.pem
-	private_key = $TLS_DIR/$6.key
-	ca_list = $TLS_DIR/ca.pem
-	verify_certificate = yes
-	require_certificate = yes
-	[client:default]
-	method = TLSv1.2+
-	certificate = $TLS_DIR/$6.pem
-	private_key = $TLS_DIR/$6.key
-	ca_list = $TLS_DIR/ca.pem
-	verify_certificate = yes
-	require_certificate = yes
-	END
-	sed "s|@IP@|$ip|; s|@PORT@|$4|; s|@TARGET@|$5|; s|@TLS@|$LAB_DIR/$name.tls|" \
-		"$here/kamailio/tls_proxy.cfg" >"$LAB_DIR/$name.cfg"
-	sed -i "s|@IP@|$ip|g" "$LAB_DIR/$name.cfg"
-	mkdir -p "$LAB_DIR/$name.run"
-	lab_start "$name" "$ns" kamailio -DD -E -m 64 -M 8 -f "$LAB_DIR/$name.cfg" \
-		-P "$LAB_DIR/$name.run/pid" -Y "$LAB_DIR/$name.run"
-	lab_wait_for 10 listens "$ns" "$ip:5061" || fail "$name does not listen"
-}
-
-listens() { lab_exec "$1" ss -Hltn | grep -qF "$2"; }
-
 # The called side is reached by TLS, its certificate is for sip.carrier.example.
 tls_trunk() {
 	sed -i "s|core4: .*|core4:\n    realm: core\n    hosts: [ \"sip:$LAB_PHONE_B4:5061;transport=tls\" ]\

@@ -83,3 +83,39 @@ tcp_calls() {
 		sed 's/.*| *\([0-9]*\) *$/\1/')
 	expect "$name: successful calls" "${good:-0}" -eq "$calls"
 }
+
+# start_kamailio NAME NAMESPACE IP PORT TARGET [CERTIFICATE]: a proxy to TARGET, by UDP on PORT and by TLS
+# on 5061, or without a certificate by TCP on 5060.
+start_kamailio() {
+	local name=$1 ns=$2 ip=$3 at=$3:5060
+	cat >"$LAB_DIR/$name.tls" <<-END
+	[server:default]
+	method = TLSv1.2+
+	certificate = $TLS_DIR/$6.pem
+	private_key = $TLS_DIR/$6.key
+	ca_list = $TLS_DIR/ca.pem
+	verify_certificate = yes
+	require_certificate = yes
+	[client:default]
+	method = TLSv1.2+
+	certificate = $TLS_DIR/$6.pem
+	private_key = $TLS_DIR/$6.key
+	ca_list = $TLS_DIR/ca.pem
+	verify_certificate = yes
+	require_certificate = yes
+	END
+	[ -z "$6" ] || at=$ip:5061
+	sed "s|@IP@|$ip|g; s|@PORT@|$4|; s|@TARGET@|$5|; s|@TLS@|$LAB_DIR/$name.tls|" \
+		"$here/kamailio/proxy.cfg" >"$LAB_DIR/$name.cfg"
+	mkdir -p "$LAB_DIR/$name.run"
+	lab_start "$name" "$ns" kamailio -DD -E -m 64 -M 8 ${6:+-A WITH_TLS} -f "$LAB_DIR/$name.cfg" \
+		-P "$LAB_DIR/$name.run/pid" -Y "$LAB_DIR/$name.run"
+	lab_wait_for 10 listens "$ns" "$at" || fail "$name does not listen"
+}
+
+listens() { lab_exec "$1" ss -Hltn | grep -qF "$2"; }
+
+# transactions_gave_up: how many requests were never answered, or could not be sent.
+transactions_gave_up() {
+	lab_muga_get /v1/metrics | jq '[.. | objects | .timeouts?, .transport_failures? | numbers] | add // 0'
+}

@@ -96,8 +96,8 @@ static void test_connections(void **state)
 	assert_int_equal(c->connect_ms, 4000);
 	assert_int_equal(c->idle_ms, 30 * 60 * 1000);
 	loader_close(&f);
-	c = &load(HEAD "{udp: 192.0.2.1}" TAIL
-		"connections: {max: 7, buffers: 3GiB, message_timeout: 2s, idle_timeout: 0s}\n")->connections;
+	c = &load(HEAD "{udp: 192.0.2.1}" TAIL "connections: {max: 7, buffers: 3GiB, "
+		"message_timeout: 2s, idle_timeout: 0s}\n")->connections;
 	assert_int_equal(c->count_max, 7);
 	assert_int_equal(c->buffer_max, 3u << 30);
 	assert_int_equal(c->message_ms, 2000);

@@ -6,7 +6,12 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #define CERTS_FILES_MAX 32u
 

@@ -240,6 +240,148 @@ static void test_dialled_again(void **state)
 	bed_close(bed);
 }
 
+// A far end of our own, whose sockets can be broken in any state.
+struct far_end {
+	struct sip_hop hop;
+	int listener, fd;
+};
+
+static void far_end_open(struct far_end *far)
+{
+	struct addr local = { .ip = ip_from_v4(0x7f000001) };
+	far->hop = (struct sip_hop){ .listener = SIP_TRANSPORT_TCP };
+	far->listener = tcp_listen(&local, &far->hop.addr);
+	assert_true(far->listener >= 0);
+}
+
+static void far_end_accept(struct bed *bed, struct far_end *far)
+{
+	struct addr remote;
+	far->fd = -EAGAIN;
+	for (int i = 0; i < 1000 && far->fd == -EAGAIN; i++) {
+		bed_turn(bed);
+		far->fd = tcp_accept(far->listener, &remote);
+		poll(NULL, 0, 1);
+	}
+	assert_true(far->fd >= 0);
+}
+
+// Shrinks the window to nothing: what is sent then is written, but not delivered.
+static uint32_t fill(struct bed *bed, struct far_end *far, uint32_t ticket)
+{
+	static char text[20000];
+	uint32_t count = 0;
+	memset(text, 'z', sizeof(text));
+	for (; metric_read(&bed->ends[1].metrics.stream_unsent) == 0 && count < 40; count++) {
+		bed_send(&bed->ends[1], &far->hop, span_make(text, sizeof(text)), ticket + count);
+		bed_turn(bed);
+	}
+	return count;
+}
+
+// What the broken connection did not deliver goes by the next one, in order, and only once.
+static void test_resent(void **state)
+{
+	static char got[2000000];
+	struct bed *bed = bed_open();
+	struct end *client = &bed->ends[1];
+	struct far_end far;
+	int one = 4096;
+	size_t len = 0;
+	(void)state;
+	far_end_open(&far);
+	setsockopt(far.listener, SOL_SOCKET, SO_RCVBUF, &one, sizeof(one));
+	bed_send(client, &far.hop, SPAN_LIT("first"), 1);
+	far_end_accept(bed, &far);
+	uint32_t count = fill(bed, &far, 100);
+	bed_send(client, &far.hop, SPAN_LIT("last"), 200);
+	assert_int_equal(client->failures, 0);
+	tcp_abort(far.fd);
+	far_end_accept(bed, &far);
+	uint64_t resent = metric_read(&client->metrics.stream_resent);
+	assert_in_range(resent, 2, count + 1); // not what was delivered
+	for (int i = 0; i < 2000 && (len < 4 || memcmp(got + len - 4, "last", 4) != 0); i++) {
+		bed_turn(bed);
+		ssize_t n = tcp_receive(far.fd, got + len, (uint32_t)(sizeof(got) - len));
+		if (n > 0)
+			len += (size_t)n;
+		else
+			poll(NULL, 0, 1);
+	}
+	assert_int_equal(len, (resent - 1) * 20000 + 4);
+	assert_int_equal(got[0], 'z');
+	assert_int_equal(client->failures, 0);
+
+	// Delivered: gone with the next thing that happens, and nothing is sent again.
+	assert_int_equal(send(far.fd, "\r\n\r\n", 4, MSG_NOSIGNAL), 4);
+	bed_until_metric(bed, &client->metrics.stream_keepalives, 1);
+	tcp_abort(far.fd);
+	bed_until_metric(bed, &client->metrics.stream_connections, 0);
+	assert_int_equal(metric_read(&client->metrics.stream_resent), resent);
+	close(far.listener);
+	bed_close(bed);
+}
+
+// A far end that breaks every connection gets no third copy; the ticket says so.
+static void test_resent_once(void **state)
+{
+	struct bed *bed = bed_open();
+	struct end *client = &bed->ends[1];
+	struct far_end far;
+	int one = 4096;
+	(void)state;
+	far_end_open(&far);
+	setsockopt(far.listener, SOL_SOCKET, SO_RCVBUF, &one, sizeof(one));
+	bed_send(client, &far.hop, SPAN_LIT("first"), 1);
+	far_end_accept(bed, &far);
+	fill(bed, &far, 100);
+	for (int i = 0; i < 2; i++) {
+		bed_settle(bed);
+		tcp_abort(far.fd);
+		if (i == 0)
+			far_end_accept(bed, &far);
+	}
+	bed_until_metric(bed, &client->metrics.stream_connections, 0);
+	assert_true(client->failures > 0);
+	for (uint32_t i = 0; i < client->failures; i++)
+		assert_int_equal(client->reasons[i], STREAM_CLOSED);
+	assert_int_equal(metric_read(&client->metrics.stream_dialled), 2);
+	close(far.listener);
+	bed_close(bed);
+}
+
+// A web page of somebody else's may not use the reader's address to call (RFC 6455 10.2).
+static void test_origin(void **state)
+{
+	static const struct {
+		const char *origin, *answer;
+	} cases[] = {
+		{ "Origin: https://phone.example.com\r\n", "HTTP/1.1 101 " },
+		{ "Origin: https://evil.test\r\n", "HTTP/1.1 403 " },
+		{ "", "HTTP/1.1 101 " }, // no browser
+	};
+	static const char *const origins[] = { "https://phone.example.com" };
+	struct bed *bed = bed_open();
+	struct stream_listen listen = { .id = 77, .transport = SIP_TRANSPORT_WS,
+		.addr = { .ip = ip_from_v4(0x7f000001) }, .origins = origins, .origin_count = 1 };
+	(void)state;
+	assert_int_equal(streams_listen(bed->ends[0].streams, &listen), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[400];
+		int fd = stranger_open(bed, 77);
+		snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+			"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n%s"
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+			"Sec-WebSocket-Protocol: sip\r\n\r\n", cases[i].origin);
+		stranger_say(fd, span_str(text));
+		const char *answer = stranger_hear(bed, fd);
+		if (strncmp(answer, cases[i].answer, strlen(cases[i].answer)) != 0)
+			fail_msg("%s: %s", cases[i].origin, answer);
+		close(fd);
+	}
+	bed_close(bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +396,9 @@ int main(void)
 		cmocka_unit_test(test_names_share_nothing),
 		cmocka_unit_test(test_connection_that_is_gone),
 		cmocka_unit_test(test_dialled_again),
+		cmocka_unit_test(test_resent),
+		cmocka_unit_test(test_resent_once),
+		cmocka_unit_test(test_origin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

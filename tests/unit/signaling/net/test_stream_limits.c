@@ -1,6 +1,8 @@
 // Deadlines by the false clock, and limits of connections, bytes and queues.
 #include "stream_bed.h"
 
+#include <sys/resource.h>
+
 struct deadline_case {
 	const char *what;
 	enum sip_transport transport;
@@ -250,6 +252,43 @@ static void test_accept_budget(void **state)
 	bed_close(bed);
 }
 
+static bool is_readable(struct streams *streams)
+{
+	struct pollfd p = { .fd = streams_fd(streams), .events = POLLIN };
+	return poll(&p, 1, 0) == 1;
+}
+
+// Without a descriptor an accept fails for ever: the listeners rest, and the loop may sleep.
+static void test_no_descriptor_left(void **state)
+{
+	struct bed *bed = bed_open();
+	struct end *server = &bed->ends[0];
+	struct rlimit before, none;
+	int fds[3];
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		fds[i] = stranger_open(bed, SIP_TRANSPORT_TCP);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	int next = dup(fds[0]);
+	close(next);
+	none.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_true(is_readable(server->streams));
+	bed_settle(bed);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(metric_read(&server->metrics.stream_accept_errors), 1);
+	assert_false(is_readable(server->streams));
+	assert_in_range(streams_next_ms(server->streams), bed->now_ms + 1, bed->now_ms + 1000);
+	bed->now_ms += 1000;
+	bed_until_metric(bed, &server->metrics.stream_accepted, 3);
+	stranger_say(fds[2], SPAN_LIT(BED_MESSAGE));
+	bed_until(bed, &server->messages, 1);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	bed_close(bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_far_end_that_does_not_read),
 		cmocka_unit_test(test_connect_timeout),
 		cmocka_unit_test(test_accept_budget),
+		cmocka_unit_test(test_no_descriptor_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
