@@ -67,8 +67,10 @@ static bool start_line_is_sip(struct span line)
 // framer->header_len set; false: out->kind is settled.
 static bool headers_end(struct sip_framer *framer, struct span s, struct sip_frame *out)
 {
+	// What lies beyond the limit must not change the verdict: it may not be here yet.
+	struct span head = span_sub(s, 0, framer->limits.header_max);
 	int32_t at;
-	while ((at = span_find(s, '\n', framer->scanned)) >= 0) {
+	while ((at = span_find(head, '\n', framer->scanned)) >= 0) {
 		uint32_t i = (uint32_t)at;
 		framer->scanned = i + 1;
 		if (!framer->is_sip && !start_line_is_sip(span_make(s.ptr, i))) {
@@ -76,8 +78,6 @@ static bool headers_end(struct sip_framer *framer, struct span s, struct sip_fra
 			return false;
 		}
 		framer->is_sip = true;
-		if (framer->scanned > framer->limits.header_max)
-			break;
 		if (i == 0 || s.ptr[i - 1] != '\r') {
 			refuse(out, span_make(s.ptr, framer->scanned), 400,
 				"Line Feed without Carriage Return");
@@ -88,12 +88,11 @@ static bool headers_end(struct sip_framer *framer, struct span s, struct sip_fra
 			return true;
 		}
 	}
-	if (at < 0)
-		framer->scanned = s.len;
-	if (framer->scanned <= framer->limits.header_max)
+	framer->scanned = head.len;
+	if (s.len == head.len)
 		return false;
 	if (framer->is_sip)
-		refuse(out, span_make(s.ptr, framer->limits.header_max), 513, "Headers Too Large");
+		refuse(out, head, 513, "Headers Too Large");
 	else
 		hang_up(out, "Start Line Too Long");
 	return false;
