@@ -192,6 +192,9 @@ static void check_cseq(struct sim *sim, const struct sip_msg *msg)
 		if (has(sim, KIND_FAR_2XX, answer_key(msg)) && dialog->number < msg->cseq.number)
 			dialog->number = msg->cseq.number;
 	} else {
+		// The same transaction by another transport is the same request (RFC 3261 18.1.1).
+		if (msg->cseq.number == dialog->number && has(sim, KIND_BRANCH, branch_key(msg)))
+			return;
 		if (msg->cseq.number <= dialog->number)
 			sim_fail(sim, "CSeq: %.*s %u after %u", SPAN_ARG(msg->method_text),
 				msg->cseq.number, dialog->number);
