@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#define SEEDS_USUAL   200u   // of all parts of the suite, see CMakeLists.txt
 #define CALLS_END_MS  60000u  // what still lives then is hung up
 #define HANGUP_END_MS 120000u // and what comes up late, until here
 #define HANGUP_STEP_MS 5000u
@@ -272,11 +273,21 @@ static bool parse_options(int argc, char **argv, struct options *out)
 	return true;
 }
 
+// How many times the usual seeds: 50 with MUGA_LONG=1, or what MUGA_SIM_SEEDS asks for in all.
+static uint64_t seeds_factor(void)
+{
+	const char *is_long = getenv("MUGA_LONG"), *wanted = getenv("MUGA_SIM_SEEDS");
+
+	if (wanted)
+		return strtoull(wanted, NULL, 10) / SEEDS_USUAL + 1;
+	return is_long && is_long[0] == '1' ? 50 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct log_config log = { .level = LOG_LEVEL_ERROR, .fd = 2, .process = "sim" };
 	struct options options = { .seeds = 1, .first = 1, .fault = -1 };
-	const char *is_long = getenv("MUGA_LONG");
+	uint64_t factor = seeds_factor();
 
 	if (!parse_options(argc, argv, &options)) {
 		fputs("sim [--seeds N] [--seed X] [--verbose] [--break FAULT]; faults:\n", stderr);
@@ -285,9 +296,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	// Ranges that did not overlap still do not.
-	if (is_long && is_long[0] == '1' && options.fault < 0) {
-		options.seeds *= 20;
-		options.first = (options.first - 1) * 20 + 1;
+	if (options.fault < 0) {
+		options.seeds *= factor;
+		options.first = (options.first - 1) * factor + 1;
 	}
 	log_init(&log);
 	return run_seeds(&options);
