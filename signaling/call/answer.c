@@ -32,8 +32,8 @@ static void reject_answer(struct call *call, const struct sip_turn *turn,
 	leg_send_ack(call, turn, CALL_LEG_B, invite->client_cseq, SPAN_NONE);
 	// Forks may follow, until the transaction is over.
 	if (invite->client) {
+		call_give_up(call, invite->client);
 		invite->client = NULL;
-		call->invites_given_up++;
 	}
 	call_hangup(call, turn, hangup);
 }
@@ -128,8 +128,8 @@ void answer_response(struct call *call, const struct sip_turn *turn, const struc
 		if (msg->status < 300) {
 			leg_shed_answer(call, turn, CALL_LEG_B, msg);
 			// Forks may follow, until the transaction is over.
+			call_give_up(call, call->invite.client);
 			call->invite.client = NULL;
-			call->invites_given_up++;
 		}
 	} else if (msg->status < 300) {
 		timer_stop(call->core->wheel, &call->ring_timer);

@@ -48,6 +48,10 @@ struct call *call_lookup(struct core *core, uint64_t value, enum call_side *side
 	return leg->call;
 }
 
+// In the user pointer of a transaction: a bit of the index that no number of calls reaches, beside
+// EXCHANGE_USER (exchange.h).
+#define GIVEN_UP (UINT64_C(1) << 30)
+
 // Generation above, index below: never 0, because no object has generation 0.
 void *call_user(const struct call *call)
 {
@@ -69,7 +73,22 @@ struct call *call_of_user(struct core *core, uint64_t user)
 
 struct call *call_of_tx(struct core *core, const struct sip_tx *tx)
 {
-	return call_of_user(core, (uintptr_t)sip_tx_user(tx));
+	return call_of_user(core, (uintptr_t)sip_tx_user(tx) & ~GIVEN_UP);
+}
+
+void call_give_up(struct call *call, struct sip_tx *invite)
+{
+	uint64_t user = (uintptr_t)sip_tx_user(invite);
+
+	if (user & GIVEN_UP)
+		return;
+	sip_tx_set_user(invite, (void *)(uintptr_t)(user | GIVEN_UP));
+	call->invites_given_up++;
+}
+
+bool call_is_given_up(const struct sip_tx *tx)
+{
+	return (uintptr_t)sip_tx_user(tx) & GIVEN_UP;
 }
 
 bool call_set_text(struct call *call, struct sip_text *text, struct span value)

@@ -144,6 +144,10 @@ struct call *call_lookup(struct core *core, uint64_t value, enum call_side *side
 struct call *call_new_empty(struct core *core, const struct core_env *env);
 struct call *call_of_tx(struct core *core, const struct sip_tx *tx);
 void *call_user(const struct call *call); // for sip_tx_set_user()
+// A first INVITE of the call that is awaited by nobody, but may still be answered: the call stays
+// for that until the transaction is over.
+void call_give_up(struct call *call, struct sip_tx *invite);
+bool call_is_given_up(const struct sip_tx *tx);
 // The call of such a number; NULL: it is gone.
 struct call *call_of_user(struct core *core, uint64_t user);
 

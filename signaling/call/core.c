@@ -274,7 +274,7 @@ static void on_terminated(void *context, const struct sip_turn *turn, struct sip
 		call->invite.server = NULL;
 	if (call->invite.client == tx)
 		call->invite.client = NULL;
-	else if (sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT && call->invites_given_up)
+	if (call_is_given_up(tx))
 		call->invites_given_up--;
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		if (call->legs[side].bye == tx)

@@ -38,7 +38,7 @@ static void on_host_silent(struct timer *timer, void *context)
 
 	// Should it come to life after all, the CANCEL meets it, or its answer is shed.
 	sip_client_cancel(call->core->txs, context, silent, SPAN_NONE);
-	call->invites_given_up++;
+	call_give_up(call, silent);
 	if (invite_try_next(call, context))
 		return;
 	struct call_hangup hangup = { .cause = CALL_CAUSE_UNREACHABLE, .code = 503 };

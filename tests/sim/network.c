@@ -127,6 +127,9 @@ static void mutate(struct sim *sim, const struct packet *packet)
 	if (sim->mutants == 0 || len == 0 || !world_is_ours(&packet->to) ||
 		!sim_chance(sim, 100))
 		return;
+	// A mangled boundary makes one opaque part of two, which rightly crosses as it is.
+	if (memmem(packet->data, packet->len, "multipart/", 10))
+		return;
 	sim->mutants--;
 	memcpy(copy, packet->data, len);
 	uint32_t changed = changeable(copy, len);

@@ -255,6 +255,32 @@ static void next_host_when_not_sent(void **state)
 	assert_int_equal(fixture_calls(f), 0);
 }
 
+// The first host is silent, the second one refuses the connection: the call is over for the caller,
+// but not for the first host, which answers late and must be told.
+static void late_answer_after_not_sent(void **state)
+{
+	struct fixture *f = *state;
+	struct sip_hop hop = from_phone(BY_TCP, 7), back = from_carrier(BY_UDP, 0);
+	struct fixture_message first;
+
+	phone(f, &hop, &invite);
+	first = *fixture_last(f, "INVITE");
+	fixture_wait(f, 4100);
+	const struct fixture_message *second = fixture_last(f, "INVITE");
+	assert_string_not_equal(second->text, first.text);
+	core_send_failed(f->core, &f->env, second->ticket, CORE_SEND_CONNECT_FAILED);
+	fixture_take(f);
+	assert_non_null(fixture_last(f, "SIP/2.0 503"));
+	fixture_wait(f, 1000);
+	fixture_forget(f);
+	f->sent[f->sent_count++] = first; // it is this one that is answered
+	answer(f, &back, "<sip:b@10.2.1.1>");
+	assert_non_null(fixture_last(f, "ACK"));
+	assert_non_null(fixture_last(f, "BYE"));
+	fixture_wait(f, 70000);
+	assert_int_equal(fixture_calls(f), 0);
+}
+
 // The caller's connection is gone: its answer is lost, the call ends as one without ACK does.
 static void answer_not_delivered(void **state)
 {
@@ -310,6 +336,7 @@ int main(void)
 		TEST(next_hop_of_the_dialog),
 		TEST(connection_of_a_response),
 		TEST(next_host_when_not_sent),
+		TEST(late_answer_after_not_sent),
 		TEST(answer_not_delivered),
 		TEST(long_invite),
 	};
