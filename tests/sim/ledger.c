@@ -19,7 +19,7 @@ enum kind {
 	KIND_OWN,     // an identifier of ours; number: side + 1 that it was shown to
 	KIND_DIALOG,  // Call-ID, our tag, far tag; number: CSeq of our last request
 	KIND_INVITE,  // Call-ID, our tag, CSeq of an INVITE of ours; number: ms of its first 2xx
-	KIND_BRANCH,  // branch and CSeq of an INVITE that we sent
+	KIND_BRANCH,  // branch and CSeq of a request that we sent
 	KIND_SERVER,  // INVITE received; number: our final status, hash: of that message
 	KIND_OWN_2XX, // our 2xx to INVITE; hash: of the dialog
 	KIND_FAR_2XX, // a 2xx that came to our INVITE
@@ -215,10 +215,10 @@ static void send_request(struct sim *sim, const struct addr *to, const struct si
 		sim_fail(sim, "target: %.*s to an address that is not of its dialog",
 			SPAN_ARG(msg->method_text));
 	check_cseq(sim, msg);
-	if (msg->method == SIP_METHOD_INVITE) {
+	if (msg->method == SIP_METHOD_INVITE)
 		put(sim, KIND_INVITE, invite_key(msg), NULL);
+	if (msg->method != SIP_METHOD_ACK && msg->method != SIP_METHOD_CANCEL)
 		put(sim, KIND_BRANCH, branch_key(msg), NULL);
-	}
 	if (msg->method == SIP_METHOD_ACK && answer->kind == KIND_FAR_2XX)
 		answer->is_done = true;
 	if (msg->method == SIP_METHOD_BYE) {
