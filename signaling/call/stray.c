@@ -16,9 +16,11 @@ static uint32_t print_of(const struct core *core, struct span tag)
 // Below all handles of calls, whose generation is never 0 (call_user()).
 void stray_leave(struct call *call)
 {
-	uint32_t winner = print_of(call->core, call->legs[CALL_LEG_B].dialog.remote_tag.text);
+	const struct call_leg *leg = &call->legs[CALL_LEG_B];
+	uint32_t winner = print_of(call->core, leg->dialog.remote_tag.text);
 
-	if (call->accepted)
+	// A leg that went on to another call is not to be taken for a late fork.
+	if (call->accepted && leg->has_dialog)
 		sip_tx_set_user(call->accepted, (void *)(uintptr_t)winner);
 }
 
