@@ -4,6 +4,12 @@
 #include "call/core_private.h"
 #include "call/transfer.h"
 
+// Our own INVITE that joins two legs (transfer.h); the old call of a transfer may have others.
+static bool is_joining(const struct call *call)
+{
+	return call->transfer && call->transfer->joined == call;
+}
+
 static void refuse_pending(struct call *call, const struct sip_turn *turn, struct sip_tx *tx)
 {
 	CORE_COUNT(call->core, glares);
@@ -224,7 +230,7 @@ static void take_error(struct call *call, const struct sip_turn *turn, uint16_t 
 	offer_drop(call, core_env_of(turn));
 	invite->is_active = false;
 	answer_asker(call, turn, &response);
-	if (call->transfer && transfer_refused(call, turn, response.status))
+	if (is_joining(call) && transfer_refused(call, turn, response.status))
 		return;
 	if (status != 408 && status != 481)
 		return;
@@ -252,11 +258,11 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 				SPAN_NONE);
 	} else if (invite->is_refresh) {
 		take_refreshed(call, turn, msg);
-	} else if (msg->status < 300 && call->transfer && invite->is_late) {
+	} else if (msg->status < 300 && is_joining(call) && invite->is_late) {
 		transfer_answered(call, turn, msg);
 	} else if (msg->status < 300) {
 		take_answer(call, turn, msg);
-		if (call->transfer)
+		if (is_joining(call))
 			transfer_done(call, turn);
 	} else if (!send_again(call, turn, msg)) {
 		take_error(call, turn, msg->status, msg);

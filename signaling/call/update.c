@@ -37,8 +37,8 @@ static bool refuse_glare(struct call *call, const struct sip_turn *turn, const s
 		refuse_early(core, turn, relay->server);
 		return true;
 	}
-	// A re-INVITE without an offer will bring one.
-	bool is_reinvite = call->invite.is_active && call->answered_ms;
+	// A re-INVITE without an offer will bring one, and so will a transfer.
+	bool is_reinvite = (call->invite.is_active && call->answered_ms) || call->transfer;
 	if (!has_offer || (!is_open && !is_reinvite && !call->reliable.is_waiting))
 		return false;
 	CORE_COUNT(core, glares);
