@@ -157,7 +157,7 @@ static uint16_t ask(struct newcomer *n)
 		.cseq = sip_dialog_next_cseq(&leg->dialog),
 		.body = sip_body_sdp(invite->is_late ? SPAN_NONE : leg->sdp_sent.text) };
 	invite->client_cseq = request.cseq;
-	joined->state = CALL_STATE_CALLING;
+	joined->state = CALL_STATE_RINGING; // there is no other host to try
 	invite->client = leg_send(joined, n->turn, &request);
 	if (!invite->client)
 		return 503;

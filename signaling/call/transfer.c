@@ -81,7 +81,7 @@ bool transfer_ask_target(struct transfer *transfer, const struct sip_turn *turn)
 
 	joined->invite = (struct call_invite){ .is_active = true, .is_late = true,
 		.from = CALL_LEG_A, .client_cseq = request.cseq };
-	joined->state = CALL_STATE_CALLING;
+	joined->state = CALL_STATE_RINGING; // there is no other host to try
 	joined->invite.client = leg_send(joined, turn, &request);
 	if (!joined->invite.client)
 		return false;
