@@ -81,9 +81,9 @@ struct core_env {
 	struct outbox *outbox;
 	uint32_t home_shard;         // one that this worker owns: calls of ours lie in it
 	bool is_draining;            // living calls go on, new ones get 503
-	// While there are more new calls than can be taken: how many may begin, how many more may be
-	// refused with 503; what is left over is dropped. The core counts them down, the conductor
-	// fills them (worker_overload.c).
+	// While more new calls come than can be taken: how many may begin, how many more may be
+	// refused with 503; what is left over is dropped. The core counts them down, the
+	// conductor fills them (worker_overload.c).
 	bool is_overloaded;
 	uint32_t calls_left, refusals_left;
 	uint32_t calls_dropped;      // counted up

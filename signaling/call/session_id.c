@@ -74,7 +74,8 @@ bool session_id_pack(const struct call_leg *leg, uint8_t out[SESSION_ID_BYTES])
 	if (leg->uuid[0] == '\0')
 		return false;
 	for (uint32_t i = 0; i < SESSION_ID_BYTES; i++)
-		out[i] = (uint8_t)(digit_of(leg->uuid[2 * i]) << 4 | digit_of(leg->uuid[2 * i + 1]));
+		out[i] = (uint8_t)(digit_of(leg->uuid[2 * i]) << 4 |
+			digit_of(leg->uuid[2 * i + 1]));
 	return true;
 }
 

@@ -1,5 +1,5 @@
-// fuzz_border.c - what crosses the border of any message that the parser accepts: whole header lines,
-// whatever their values held; and header rules on any text.
+// fuzz_border.c - what crosses the border of any message that the parser accepts: whole header
+// lines, whatever their values held; and header rules on any text.
 #include "base/check.h"
 #include "call/core_private.h"
 

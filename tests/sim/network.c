@@ -107,8 +107,8 @@ uint64_t network_next_ms(const struct sim *sim)
 	return sim->packets ? sim->heap[0].due_ms : UINT64_MAX;
 }
 
-// A damaged boundary makes two parts one, and what is opaque crosses with whatever is in it: the check
-// of names would blame us. Bodies of several parts stay whole; tests/fuzz damages them.
+// A damaged boundary makes two parts one, and what is opaque crosses with whatever is in it: the
+// check of names would blame us. Bodies of several parts stay whole; tests/fuzz damages them.
 static uint32_t changeable(const char *data, uint32_t len)
 {
 	const char *end = memmem(data, len, "\r\n\r\n", 4);
