@@ -8,7 +8,8 @@
 
 bool transfer_is_possible(const struct call *call)
 {
-	if (call->is_finished || call->transfer || call->invite.is_active || !call->answered_ms)
+	if (call->is_finished || call->transfer || call->invite.is_active || !call->answered_ms ||
+		call->offer.is_open)
 		return false;
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		if (!call->legs[side].has_dialog || !call->legs[side].dialog.is_confirmed)

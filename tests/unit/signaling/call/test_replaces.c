@@ -188,6 +188,28 @@ static void attended_refused(void **state)
 	assert_int_equal(fixture_flows(f), 0);
 }
 
+// Its dialog is known to the target only: the trunk's other host is not asked.
+static void attended_busy(void **state)
+{
+	struct fixture *f = *state;
+
+	establish(f, 0);
+	establish(f, 1);
+	fixture_forget(f);
+	refer(f);
+	assert_non_null(fixture_last(f, "INVITE sip:secret-b@10.2.1.1"));
+	fixture_carrier(f, "INVITE sip:secret-b", 503, "");
+	uint32_t invites = 0;
+	for (uint32_t i = 0; i < f->sent_count; i++)
+		invites += strncmp(f->sent[i].text, "INVITE ", 7) == 0;
+	assert_int_equal(invites, 1);
+	assert_non_null(strstr(fixture_last(f, "NOTIFY")->text, "terminated"));
+	answer_all(f, "NOTIFY");
+	fixture_wait(f, 5000);
+	assert_int_equal(fixture_calls(f), 2);
+	assert_int_equal(fixture_flows(f), 8);
+}
+
 static void invite_replaces(struct fixture *f, const char *value, const char *source)
 {
 	char text[4096];
@@ -320,6 +342,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(attended),
 		TEST(attended_refused),
+		TEST(attended_busy),
 		TEST(attended_elsewhere),
 		TEST(attended_nowhere),
 		TEST(newcomer),

@@ -220,6 +220,23 @@ static void early(void **state)
 	assert_int_equal(fixture_calls(f), 1);
 }
 
+// Partners do not change while a session does; its answer belongs to the call that it began in.
+static void no_refer_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+
+	dialog_establish(&d, f, ALLOW, ALLOW);
+	dialog_phone(&d, "UPDATE", 2, "", MOVED_A);
+	dialog_phone(&d, "REFER", 3, "Refer-To: <sip:1777@10.1.0.1>\r\n", "");
+	assert_non_null(fixture_last(f, "SIP/2.0 491"));
+	assert_null(fixture_last(f, "NOTIFY"));
+	dialog_answer(&d, &(struct dialog_answer){ .start = "UPDATE", .status = 200,
+		.body = FIXTURE_SDP("10.2.1.1") });
+	assert_string_equal(fixture_header(fixture_last(f, "SIP/2.0 200")->text, "CSeq"),
+		"2 UPDATE");
+	assert_int_equal(fixture_calls(f), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
 
 int main(void)
@@ -237,6 +254,7 @@ int main(void)
 		TEST(bye_meanwhile),
 		TEST(bye_during_reinvite),
 		TEST(early),
+		TEST(no_refer_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
