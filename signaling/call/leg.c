@@ -254,6 +254,10 @@ static bool is_shed_before(struct call *call, const struct sip_msg *response)
 	return false;
 }
 
+// What a fork was asked before, PRACK above all, took the next numbers. How many is known no more
+// where its early dialog was dropped, or stayed behind when the leg moved to another call.
+#define CSEQ_GAP 500u
+
 // The dialog of a fork differs from the leg's in tag, target and route only, and lives for two
 // messages.
 void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_side side,
@@ -285,7 +289,7 @@ void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_s
 		make_branch(call, core_env_of(turn), leg->ack_branch);
 		send_ack(call, turn, side, SPAN_NONE);
 		struct leg_request bye = { .side = side, .method = SIP_METHOD_BYE,
-			.cseq = (cseq ? cseq : response->cseq.number) + 1 };
+			.cseq = cseq ? cseq + 1 : response->cseq.number + CSEQ_GAP };
 		if (!is_shed_before(call, response))
 			leg_send(call, turn, &bye);
 	}

@@ -157,6 +157,23 @@ static void gone(void **state)
 	assert_non_null(fixture_last(f, "SIP/2.0 200"));
 }
 
+// Its dialog was dropped, yet it answers: the BYE has no number that its PRACK had.
+static void gone_answers(void **state)
+{
+	struct fixture *f = *state;
+
+	dialog_invite(&d, f, "", FIXTURE_SDP("10.1.1.5"));
+	answer(180, "one", "", "");
+	answer(183, "two", RSEQ(1), SDP_PORT("10.2.1.2", 4002));
+	int prack = atoi(fixture_header(fixture_last(f, "PRACK")->text, "CSeq"));
+	answer(199, "two", "", "");
+	answer(200, "one", "", SDP_PORT("10.2.1.1", 4001));
+	answer(200, "two", "", SDP_PORT("10.2.1.2", 4002));
+	const struct fixture_message *bye = fixture_last(f, "BYE");
+	assert_non_null(strstr(fixture_header(bye->text, "To"), ";tag=two"));
+	assert_true(atoi(fixture_header(bye->text, "CSeq")) > prack);
+}
+
 static void bounded(void **state)
 {
 	struct fixture *f = *state;
@@ -186,6 +203,7 @@ int main(void)
 		TEST(winner_said_it_before),
 		TEST(update_in_its_dialog),
 		TEST(gone),
+		TEST(gone_answers),
 		TEST(bounded),
 	};
 
