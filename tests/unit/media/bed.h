@@ -147,7 +147,7 @@ static inline struct rte_mbuf *bed_mbuf(uint32_t i, const uint8_t *frame, uint32
 // Starts a burst of the first `count` mbufs, as received on `rx_port`.
 static inline struct burst *bed_burst(uint16_t rx_port, uint32_t count, uint64_t now_ns)
 {
-	struct rte_mbuf *mbufs[BURST_MAX];
+	struct rte_mbuf *mbufs[BURST_MAX] = { 0 };
 
 	for (uint32_t i = 0; i < count; i++)
 		mbufs[i] = &bed.mbufs[i].mbuf;
