@@ -57,6 +57,18 @@ static void open_once(void)
 	CHECK(env.flows && env.outbox && core);
 }
 
+// Hung up, and 64*T1 of silence: nothing is left for the next input.
+static void end_all(void)
+{
+	core_hangup_all(core, &env);
+	outbox_clear(env.outbox);
+	for (uint32_t i = 0; i < 3; i++) {
+		env.now_ms += 33000;
+		core_run_timers(core, &env);
+		outbox_clear(env.outbox);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t buf[CALL_RECORD_MAX];
@@ -75,19 +87,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(core_next_call(core, &cursor, &info) && info.token == token);
 	int rc = core_export(core, &env, token, &out);
 	CHECK(rc == 0);
-	core_hangup_all(core, &env);
-	outbox_clear(env.outbox);
-	// 64*T1 of silence: nothing of it is left.
-	for (uint32_t i = 0; i < 3; i++) {
-		env.now_ms += 33000;
-		core_run_timers(core, &env);
-		outbox_clear(env.outbox);
-	}
+	end_all();
 	cursor = 0;
 	CHECK(!core_next_call(core, &cursor, &info));
 	rc = core_import(core, &env, span_make((const char *)buf, out.len), &again);
 	// Only the CSeq, which leaves a gap each time, may have come to its end.
 	CHECK((rc == 0 && again == token) || rc == -EINVAL);
-	core_hangup_all(core, &env);
+	end_all();
 	return 0;
 }
