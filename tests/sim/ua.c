@@ -393,6 +393,13 @@ static void receive_request(struct sim *sim, struct ua *ua, const struct sip_msg
 	}
 }
 
+// A later attempt of the same call reaches another dialog than the one that a BYE has ended.
+static bool is_past(const struct ua *ua, const struct sip_msg *msg)
+{
+	return msg->is_request && msg->method == SIP_METHOD_INVITE && ua->is_confirmed &&
+		ua->is_over && msg->cseq.number > ua->server_cseq;
+}
+
 // The far tag that concerns this agent: a request names ours in To, a response in From.
 static bool is_for(const struct ua *ua, const struct sip_msg *msg, const struct packet *packet)
 {
@@ -400,7 +407,9 @@ static bool is_for(const struct ua *ua, const struct sip_msg *msg, const struct 
 
 	if (!addr_eq(&ua->addr, &packet->to) || !span_eq(span_str(ua->call_id), msg->call_id))
 		return false;
-	return span_is_empty(tag) || span_eq(span_str(ua->local_tag), tag);
+	if (span_is_empty(tag))
+		return !is_past(ua, msg);
+	return span_eq(span_str(ua->local_tag), tag);
 }
 
 void ua_receive(struct sim *sim, const struct packet *packet)
