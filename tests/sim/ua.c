@@ -393,11 +393,11 @@ static void receive_request(struct sim *sim, struct ua *ua, const struct sip_msg
 	}
 }
 
-// A later attempt of the same call reaches another dialog than the one that a BYE has ended.
+// A later attempt of the same call reaches another dialog than the one that was answered.
 static bool is_past(const struct ua *ua, const struct sip_msg *msg)
 {
 	return msg->is_request && msg->method == SIP_METHOD_INVITE && ua->is_confirmed &&
-		ua->is_over && msg->cseq.number > ua->server_cseq;
+		msg->cseq.number > ua->server_cseq;
 }
 
 // The far tag that concerns this agent: a request names ours in To, a response in From.
