@@ -1,6 +1,7 @@
 #include "net/overload.h"
 
-#define RATE_MIN         10u   // calls/s: some hope is left to everybody
+#define RATE_MIN         50u   // calls/s: fewer are no load, whatever made them wait
+#define PATIENCE         4u    // intervals in a row with a wait before a limit begins
 #define BURST_MS         100u  // of tokens
 #define CALM_INTERVALS   40u   // without a refusal: the limit goes
 #define SHED_MAX         990u  // one of a hundred always comes through, and shows what is asked
@@ -102,9 +103,10 @@ bool overload_run(struct overload *overload, uint64_t now_ms)
 		return false;
 	bool is_waiting = overload->delay_us != UINT32_MAX &&
 		overload->delay_us > OVERLOAD_TARGET_US;
-	if (is_waiting)
+	overload->waiting = is_waiting ? overload->waiting + 1 : 0;
+	if (is_waiting && (overload->is_limiting || overload->waiting >= PATIENCE))
 		go_down(overload, (uint32_t)(overload->use.admitted * 1000ull / span_ms));
-	else if (overload->is_limiting)
+	else if (!is_waiting && overload->is_limiting)
 		go_up(overload);
 	// Half way each time: what is asked for is known from a sample only.
 	overload->shed_permille =
