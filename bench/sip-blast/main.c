@@ -126,12 +126,21 @@ static void report(struct blast *blast, const struct options *o)
 										"false");
 }
 
-static void write_body(char body[512], const char *ip, uint32_t port)
+// An audio stream; or a session of messages, whose media a border may let pass by.
+static void write_body(char body[512], const char *ip, bool has_streams)
 {
-	snprintf(body, 512, "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n"
-		"m=audio %u RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
-		"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n",
-		ip, ip, port);
+	int len = snprintf(body, 512,
+		"v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n", ip, ip);
+
+	if (has_streams)
+		snprintf(body + len, 512 - (size_t)len,
+			"m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\n"
+			"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+			"a=fmtp:101 0-15\r\na=sendrecv\r\n");
+	else
+		snprintf(body + len, 512 - (size_t)len,
+			"m=message 40000 TCP/MSRP *\r\na=accept-types:text/plain\r\n"
+			"a=path:msrp://%s:40000/blast;tcp\r\n", ip);
 }
 
 static bool read_border(const char *text, struct sockaddr_in *out)
@@ -223,8 +232,8 @@ int main(int argc, char **argv)
 	if (!blast_port_open(&blast.caller_port, o.caller) ||
 		!blast_port_open(&blast.callee_port, o.callee))
 		return 1;
-	write_body(blast.offer, blast.caller_port.ip, o.has_streams ? 40000 : 0);
-	write_body(blast.answer, blast.callee_port.ip, o.has_streams ? 40000 : 0);
+	write_body(blast.offer, blast.caller_port.ip, o.has_streams);
+	write_body(blast.answer, blast.callee_port.ip, o.has_streams);
 	if (!caller_init(&blast.caller, &blast.caller_port, &o.calls) ||
 		!callee_init(&blast.callee, &blast.callee_port, blast.answer, o.calls.calls_max))
 		return 1;
