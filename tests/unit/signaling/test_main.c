@@ -1,5 +1,5 @@
-// muga-signaling as a program: options, exit status, one instance, start and stop, in the foreground
-// and in the background.
+// muga-signaling as a program: options, exit status, one instance, start and stop, in the
+// foreground and in the background.
 #include "unit/program.h"
 
 #include <sys/stat.h>
