@@ -20,7 +20,8 @@ static int set_up(void **state)
 	FILE *file = fopen(config, "w");
 	assert_non_null(file);
 	fprintf(file, "version: 1\nnode: { run_dir: %s/run, shm_dir: %s }\n"
-		"dataplane:\n  { hugepages: false, memory: 64MiB, devices: { a: { kind: \"null\" } } }\n"
+		"dataplane:\n  hugepages: false\n  memory: 64MiB\n"
+		"  devices: { a: { kind: \"null\" } }\n"
 		"realms:\n  r:\n    sip: [ { udp: \"127.9.0.1:5060\" } ]\n"
 		"    media: { addresses: [ 127.9.0.1 ], ports: 20000-20255 }\n", dir, dir);
 	fclose(file);
