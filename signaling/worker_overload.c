@@ -7,6 +7,8 @@
 #include "call/metric.h"
 #include "net/shed.h"
 
+_Static_assert(CONFIG_EMERGENCY_MAX <= SHED_SPARED_MAX, "a filter knows all numbers of a realm");
+
 void worker_overload_open(struct worker *worker, uint64_t now_ms)
 {
 	overload_init(&worker->overload, now_ms);
@@ -32,12 +34,23 @@ void worker_overload_begin(struct worker *worker)
 	worker->calls_begun = metric_read(&worker_core_metrics(worker)->calls_started);
 }
 
-// Emergency numbers of the listener's realm are spared. Where identities are believed a header may
-// make any call an emergency, which no filter can see: nothing is shed there.
+// Whether a filter can tell all emergency calls of the realm from others: not where a header makes
+// any call one, because it is believed, nor one by a number that is longer than filters compare.
+static bool may_shed(const struct config_realm *realm)
+{
+	if (realm->is_trusted)
+		return false;
+	for (uint32_t i = 0; i < realm->emergency_count; i++)
+		if (strlen(realm->emergency[i]) > SHED_NUMBER_MAX)
+			return false;
+	return true;
+}
+
+// Emergency numbers of the listener's realm are spared.
 static void shed(struct worker *worker, struct worker_listener *listener)
 {
 	const struct config_realm *realm = &worker->env.config->realms[listener->id >> 8];
-	uint32_t permille = realm->is_trusted ? 0 : worker->overload.shed_permille;
+	uint32_t permille = may_shed(realm) ? worker->overload.shed_permille : 0;
 	struct span spared[CONFIG_EMERGENCY_MAX];
 
 	if (permille == listener->shed_permille)
