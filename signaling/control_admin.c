@@ -185,7 +185,7 @@ static int trunk_visit(void *context, const struct call_info *info)
 	return 0;
 }
 
-// As the file has it: "192.0.2.1:5060", "sip.example.com", "sip.example.com:5070".
+// "192.0.2.1:5060", "sip.example.com", "sip.example.com:5070"; scheme and transport are left out.
 static json_t *host_json(const struct config_host *host)
 {
 	if (!host->name)

@@ -8,6 +8,6 @@
 #include <stdbool.h>
 
 // `domain` is compared with the identities of `cert`: hosts of SIP URIs and DNS names among its
-// subjectAltNames, or its common name where it has none of them. No wildcards. An empty domain:
+// subjectAltNames, or its common name where it has no subjectAltName. No wildcards. Empty domain:
 // `ip` must be among them.
 bool tls_name_matches(const X509 *cert, struct span domain, const struct ip *ip);

@@ -24,8 +24,8 @@ enum field {
 	FIELD_COUNT
 };
 
-// Lists may be spread over several lines (RFC 7230 3.2.2); a list of tokens in two lines is kept as
-// its first and last one.
+// Lists may be spread over several lines (RFC 7230 3.2.2): then the last one is kept, and struct
+// head says whether the token that matters was in any of them.
 static const struct {
 	struct span name;
 	bool is_list;
