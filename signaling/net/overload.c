@@ -103,8 +103,10 @@ bool overload_run(struct overload *overload, uint64_t now_ms)
 		return false;
 	bool is_waiting = overload->delay_us != UINT32_MAX &&
 		overload->delay_us > OVERLOAD_TARGET_US;
+	// What waits must be served before a lower rate shows: a wait that shrinks is left to shrink.
+	bool is_shrinking = overload->delay_us < overload->delay_before_us;
 	overload->waiting = is_waiting ? overload->waiting + 1 : 0;
-	if (is_waiting && (overload->is_limiting || overload->waiting >= PATIENCE))
+	if (is_waiting && (overload->is_limiting ? !is_shrinking : overload->waiting >= PATIENCE))
 		go_down(overload, (uint32_t)(overload->use.admitted * 1000ull / span_ms));
 	else if (!is_waiting && overload->is_limiting)
 		go_up(overload);
@@ -112,6 +114,7 @@ bool overload_run(struct overload *overload, uint64_t now_ms)
 	overload->shed_permille =
 		(overload->shed_permille + shed_wanted(overload, span_ms)) / 2;
 	overload->use = (struct overload_use){ 0 };
+	overload->delay_before_us = is_waiting ? overload->delay_us : 0;
 	overload->delay_us = UINT32_MAX;
 	overload->began_ms = now_ms;
 	return true;

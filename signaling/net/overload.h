@@ -31,6 +31,7 @@ struct overload {
 	uint64_t began_ms;       // of the interval
 	uint32_t delay_us;       // smallest wait of the interval, UINT32_MAX = none seen
 	struct overload_use use; // of the interval
+	uint32_t delay_before_us; // of the interval before, 0 = none that was too long
 	uint32_t waiting;        // intervals in a row whose wait was too long
 	uint32_t calm;           // intervals in a row in which nothing had to be refused
 };

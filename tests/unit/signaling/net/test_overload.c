@@ -102,6 +102,25 @@ static void goodput_holds(void **state)
 	goodput_under(50);
 }
 
+// The queue of the first moments takes its time; the rate must not fall all the while.
+static void a_full_queue_is_worked_off(void **state)
+{
+	static const double factors[] = { 1.3, 2, 5 };
+	struct server s;
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++) {
+		begin(&s);
+		s.queue = QUEUE_MAX;
+		run(&s, factors[i], 3000);
+		double peak = 3000 * 1000.0 / CALL_US;
+		if (s.taken < 0.75 * peak)
+			fail_msg("%.1f times the peak: %.2f of it", factors[i], s.taken / peak);
+		run(&s, factors[i], 1000);
+		assert_true(s.queue * CALL_US < 10 * OVERLOAD_TARGET_US);
+	}
+}
+
 static void the_limit_goes_when_the_load_goes(void **state)
 {
 	struct server s;
@@ -170,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_limited_below_the_peak),
 		cmocka_unit_test(goodput_holds),
+		cmocka_unit_test(a_full_queue_is_worked_off),
 		cmocka_unit_test(the_limit_goes_when_the_load_goes),
 		cmocka_unit_test(a_single_late_datagram_is_no_overload),
 		cmocka_unit_test(some_hope_is_always_left),
