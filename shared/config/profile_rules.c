@@ -25,7 +25,6 @@ static void *begin_rule(struct config_loader *loader, const struct node *node, u
 		config_fail(loader, node, "the configuration is too large");
 		return NULL;
 	}
-	loader->config->has_header_rules = true;
 	return &rules->list[rules->count++];
 }
 

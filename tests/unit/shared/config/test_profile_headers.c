@@ -46,7 +46,6 @@ static void defaults(void **state)
 	assert_false(headers->is_session_id_off);
 	assert_null(headers->agent);
 	assert_null(headers->contact_host);
-	assert_false(config->has_header_rules);
 	assert_int_equal(config->realms[0].emergency_count, 2);
 	assert_string_equal(config->realms[0].emergency[1], "112");
 	config_free(config);
@@ -92,7 +91,6 @@ static void all_keys(void **state)
 	assert_int_equal(headers->reason, PROFILE_REASON_Q850);
 	assert_true(headers->is_code_from_cause && headers->is_warning_passed);
 	assert_int_equal(headers->requests, PROFILE_REQUEST_MESSAGE | PROFILE_REQUEST_OPTIONS);
-	assert_true(config->has_header_rules);
 	assert_int_equal(headers->in.count, 1);
 	assert_int_equal(headers->out.count, 0);
 	const struct header_rule *rule = &headers->in.list[0];
