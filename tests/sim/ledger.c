@@ -18,8 +18,9 @@ enum kind {
 	KIND_SOURCE,  // Call-ID and an address that used it, or that we called
 	KIND_OWN,     // an identifier of ours; number: side + 1 that it was shown to
 	KIND_DIALOG,  // Call-ID, our tag, far tag; number: CSeq of our last request
-	KIND_INVITE,  // Call-ID, our tag, CSeq of an INVITE of ours; number: ms of its first 2xx
-	KIND_BRANCH,  // branch and CSeq of a request that we sent
+	KIND_INVITE,  // Call-ID, our tag, CSeq of an INVITE of ours; number: ms of its first 2xx,
+	              // hash: of our CANCEL
+	KIND_BRANCH,  // branch, CSeq and method of a request that we sent
 	KIND_SERVER,  // INVITE received; number: our final status, hash: of that message
 	KIND_OWN_2XX, // our 2xx to INVITE; hash: of the dialog
 	KIND_FAR_2XX, // a 2xx that came to our INVITE
@@ -97,9 +98,9 @@ static uint64_t invite_key(const struct sip_msg *msg)
 	return hash_number(hash_text(hash_text(5, msg->call_id), msg->from.tag), msg->cseq.number);
 }
 
-static uint64_t branch_key(const struct sip_msg *msg)
+static uint64_t branch_key(const struct sip_msg *msg, enum sip_method method)
 {
-	return hash_number(hash_text(6, msg->via.branch), msg->cseq.number);
+	return hash_number(hash_number(hash_text(6, msg->via.branch), msg->cseq.number), method);
 }
 
 static uint64_t dialog_key(const struct sip_msg *msg)
@@ -140,7 +141,10 @@ static void receive_response(struct sim *sim, const struct sip_msg *msg)
 	answer->hash = ended_key(msg, msg->to.tag);
 	// An INVITE that nobody answered within timer B is over: it could not even be cancelled
 	// (RFC 3261 9.1). And whoever sent it may be dead.
-	// Nor is anything left of one that was answered that long ago (RFC 6026 8.4).
+	// Nor is anything left of one that was answered that long ago (RFC 6026 8.4), or cancelled
+	// and not answered since, should a connection have taken the CANCEL with it (RFC 3261 9.1).
+	if (!invite->number && invite->hash && sim->now_ms > invite->hash + TIMER_B_MS)
+		invite->is_excused = true;
 	if (!invite->number)
 		invite->number = (uint32_t)sim->now_ms;
 	if (is_new)
@@ -182,7 +186,7 @@ static void check_cseq(struct sim *sim, const struct sip_msg *msg)
 	struct ledger_entry *dialog = put(sim, KIND_DIALOG, dialog_key(msg), NULL);
 
 	if (msg->method == SIP_METHOD_CANCEL) {
-		if (!has(sim, KIND_BRANCH, branch_key(msg)))
+		if (!has(sim, KIND_BRANCH, branch_key(msg, SIP_METHOD_INVITE)))
 			sim_fail(sim, "CSeq: CANCEL %u of no INVITE", msg->cseq.number);
 	} else if (msg->method == SIP_METHOD_ACK) {
 		if (!has(sim, KIND_INVITE, invite_key(msg)))
@@ -193,7 +197,8 @@ static void check_cseq(struct sim *sim, const struct sip_msg *msg)
 			dialog->number = msg->cseq.number;
 	} else {
 		// The same transaction by another transport is the same request (RFC 3261 18.1.1).
-		if (msg->cseq.number == dialog->number && has(sim, KIND_BRANCH, branch_key(msg)))
+		if (msg->cseq.number == dialog->number &&
+			has(sim, KIND_BRANCH, branch_key(msg, msg->method)))
 			return;
 		if (msg->cseq.number <= dialog->number)
 			sim_fail(sim, "CSeq: %.*s %u after %u", SPAN_ARG(msg->method_text),
@@ -205,6 +210,7 @@ static void check_cseq(struct sim *sim, const struct sip_msg *msg)
 static void send_request(struct sim *sim, const struct addr *to, const struct sip_msg *msg)
 {
 	struct ledger_entry *answer = find(sim, KIND_FAR_2XX, answer_key(msg));
+	struct ledger_entry *invite = find(sim, KIND_INVITE, invite_key(msg));
 	bool is_first = msg->method == SIP_METHOD_INVITE && span_is_empty(msg->to.tag);
 
 	if (is_first && !world_is_host(sim, to))
@@ -218,7 +224,9 @@ static void send_request(struct sim *sim, const struct addr *to, const struct si
 	if (msg->method == SIP_METHOD_INVITE)
 		put(sim, KIND_INVITE, invite_key(msg), NULL);
 	if (msg->method != SIP_METHOD_ACK && msg->method != SIP_METHOD_CANCEL)
-		put(sim, KIND_BRANCH, branch_key(msg), NULL);
+		put(sim, KIND_BRANCH, branch_key(msg, msg->method), NULL);
+	if (msg->method == SIP_METHOD_CANCEL && invite->kind == KIND_INVITE)
+		invite->hash = sim->now_ms;
 	if (msg->method == SIP_METHOD_ACK && answer->kind == KIND_FAR_2XX)
 		answer->is_done = true;
 	if (msg->method == SIP_METHOD_BYE) {
