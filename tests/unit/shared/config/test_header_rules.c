@@ -1,35 +1,9 @@
 // Rules on whole messages: what each action does, what no rule can do, where the limits are.
-#include "unit/unit.h"
+#include "unit/shared/config/patterns.h"
 
 #include "config/header_rules.h"
 
 #include <stdio.h>
-
-static struct arena arena;
-
-static int arena_open(void **state)
-{
-	(void)state;
-	arena_init(&arena, 1u << 20);
-	return 0;
-}
-
-static int arena_close(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
-
-static const struct pattern *pattern_of(const char *text)
-{
-	char why[PATTERN_WHY_MAX];
-	struct pattern *pattern = NULL;
-
-	if (text && pattern_new(&arena, span_str(text), &pattern, why) != 0)
-		fail_msg("%s: %s", text, why);
-	return pattern;
-}
 
 #define REQUEST  "INVITE sip:030@sbc SIP/2.0\r\n"
 #define RESPONSE "SIP/2.0 486 Busy Here\r\n"

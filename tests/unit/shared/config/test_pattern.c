@@ -1,35 +1,7 @@
 // Expressions of the configuration: what they match, what they may cost, what is refused.
-#include "unit/unit.h"
-
-#include "config/pattern.h"
+#include "unit/shared/config/patterns.h"
 
 #include <errno.h>
-
-static struct arena arena;
-
-static int arena_open(void **state)
-{
-	(void)state;
-	arena_init(&arena, 1u << 20);
-	return 0;
-}
-
-static int arena_close(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
-
-static const struct pattern *pattern_of(const char *text)
-{
-	char why[PATTERN_WHY_MAX] = "";
-	struct pattern *pattern = NULL;
-
-	if (pattern_new(&arena, span_str(text), &pattern, why) != 0)
-		fail_msg("%s: %s", text, why);
-	return pattern;
-}
 
 static void replacements(void **state)
 {
