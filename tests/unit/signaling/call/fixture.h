@@ -323,6 +323,43 @@ static inline void fixture_to_tag(const struct fixture *f, const char *start, ch
 	snprintf(out, cap, "%s", tag + 5);
 }
 
+static inline void fixture_ack(struct fixture *f, const char *tag)
+{
+	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = tag,
+		.branch = "phoneack" };
+
+	fixture_phone(f, &ack);
+}
+
+// The phone calls, the carrier answers, the ACK is missing; `tag` is ours towards the phone.
+static inline void fixture_answered(struct fixture *f, char tag[64])
+{
+	struct fixture_request invite = { .method = "INVITE", .cseq = 1,
+		.body = FIXTURE_SDP("10.1.1.5") };
+
+	fixture_phone(f, &invite);
+	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
+	fixture_to_tag(f, "SIP/2.0 200", tag, 64);
+}
+
+// The whole call; what was sent is forgotten.
+static inline void fixture_establish(struct fixture *f, char tag[64])
+{
+	fixture_answered(f, tag);
+	fixture_ack(f, tag);
+	fixture_forget(f);
+}
+
+// Messages since fixture_forget() that start so.
+static inline uint32_t fixture_count(const struct fixture *f, const char *start)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < f->sent_count; i++)
+		count += strncmp(f->sent[i].text, start, strlen(start)) == 0;
+	return count;
+}
+
 static inline uint32_t fixture_calls(struct fixture *f)
 {
 	struct call_info info;

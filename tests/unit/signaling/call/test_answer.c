@@ -13,15 +13,6 @@ static void acknowledge(struct fixture *f, const char *body)
 	fixture_phone(f, &ack);
 }
 
-static uint32_t count(const struct fixture *f, const char *start)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < f->sent_count; i++)
-		n += strncmp(f->sent[i].text, start, strlen(start)) == 0;
-	return n;
-}
-
 static void early_media(void **state)
 {
 	struct fixture *f = *state;
@@ -49,14 +40,14 @@ static void late_offer(void **state)
 	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
 	const struct fixture_message *m = fixture_last(f, "SIP/2.0 200");
 	assert_non_null(strstr(m->text, "c=IN IP4 10.1.0.2"));
-	assert_int_equal(count(f, "ACK"), 0);
+	assert_int_equal(fixture_count(f, "ACK"), 0);
 	acknowledge(f, FIXTURE_SDP("10.1.1.5"));
 	m = fixture_last(f, "ACK");
 	assert_non_null(m);
 	assert_non_null(strstr(m->text, "c=IN IP4 10.2.0.2"));
 	assert_int_equal(fixture_flows(f), 4);
 	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
-	assert_int_equal(count(f, "ACK"), 2);
+	assert_int_equal(fixture_count(f, "ACK"), 2);
 	assert_string_equal(f->sent[f->sent_count - 1].text, fixture_last(f, "ACK")->text);
 }
 
@@ -68,8 +59,8 @@ static void late_offer_unanswered(void **state)
 	fixture_phone(f, &empty);
 	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
 	acknowledge(f, NULL);
-	assert_int_equal(count(f, "ACK"), 1);
-	assert_int_equal(count(f, "BYE"), 2);
+	assert_int_equal(fixture_count(f, "ACK"), 1);
+	assert_int_equal(fixture_count(f, "BYE"), 2);
 	assert_int_equal(f->ended.cause, CALL_CAUSE_MEDIA_REFUSED);
 	assert_int_equal(fixture_flows(f), 0);
 }
@@ -81,8 +72,8 @@ static void answer_without_session(void **state)
 	fixture_phone(f, &invite);
 	fixture_carrier(f, "INVITE", 200, "");
 	assert_non_null(fixture_last(f, "SIP/2.0 488"));
-	assert_int_equal(count(f, "ACK"), 1);
-	assert_int_equal(count(f, "BYE"), 1);
+	assert_int_equal(fixture_count(f, "ACK"), 1);
+	assert_int_equal(fixture_count(f, "BYE"), 1);
 	assert_int_equal(fixture_flows(f), 0);
 	fixture_carrier(f, "BYE", 200, "");
 	// Answers of other forks are awaited as long as they may come, 64*T1.
@@ -98,8 +89,8 @@ static void answer_repeated(void **state)
 	fixture_phone(f, &invite);
 	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
 	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
-	assert_int_equal(count(f, "ACK"), 2);
-	assert_int_equal(count(f, "SIP/2.0 200"), 1);
+	assert_int_equal(fixture_count(f, "ACK"), 2);
+	assert_int_equal(fixture_count(f, "SIP/2.0 200"), 1);
 	assert_int_equal(metric_read(&core_metrics(f->core)->answers_repeated), 1);
 }
 
@@ -110,11 +101,11 @@ static void ack_lost(void **state)
 	fixture_phone(f, &invite);
 	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
 	fixture_wait(f, 5000);
-	assert_in_range(count(f, "SIP/2.0 200"), 3, 6);
+	assert_in_range(fixture_count(f, "SIP/2.0 200"), 3, 6);
 	fixture_wait(f, 30000);
 	assert_int_equal(f->ended.cause, CALL_CAUSE_ACK_TIMEOUT);
-	assert_true(count(f, "BYE sip:alice@10.1.1.5") > 0);
-	assert_true(count(f, "BYE sip:secret-b@10.2.1.1") > 0);
+	assert_true(fixture_count(f, "BYE sip:alice@10.1.1.5") > 0);
+	assert_true(fixture_count(f, "BYE sip:secret-b@10.2.1.1") > 0);
 	assert_int_equal(fixture_flows(f), 0);
 	fixture_wait(f, 40000);
 	assert_int_equal(fixture_calls(f), 0);
@@ -140,11 +131,11 @@ static void bye_before_ack(void **state)
 		fixture_header(out->text, "To"), fixture_header(out->text, "From"),
 		fixture_header(out->text, "Call-ID"));
 	fixture_receive(f, "10.2.1.1:5060", text);
-	assert_int_equal(count(f, "SIP/2.0 200"), 2);
-	assert_int_equal(count(f, "BYE"), 0);
+	assert_int_equal(fixture_count(f, "SIP/2.0 200"), 2);
+	assert_int_equal(fixture_count(f, "BYE"), 0);
 	assert_int_equal(f->ended.ended_by, CALL_LEG_B);
 	fixture_phone(f, &ack);
-	assert_int_equal(count(f, "BYE sip:alice@10.1.1.5"), 1);
+	assert_int_equal(fixture_count(f, "BYE sip:alice@10.1.1.5"), 1);
 }
 
 static void forked_answer(void **state)
@@ -163,9 +154,9 @@ static void forked_answer(void **state)
 		fixture_header(out->text, "CSeq"));
 	snprintf(first, sizeof(first), "ACK sip:fork@10.2.1.1");
 	fixture_receive(f, "10.2.1.1:5060", text);
-	assert_int_equal(count(f, first), 1);
-	assert_int_equal(count(f, "BYE sip:fork@10.2.1.1"), 1);
-	assert_int_equal(count(f, "SIP/2.0 200"), 1);
+	assert_int_equal(fixture_count(f, first), 1);
+	assert_int_equal(fixture_count(f, "BYE sip:fork@10.2.1.1"), 1);
+	assert_int_equal(fixture_count(f, "SIP/2.0 200"), 1);
 	assert_int_equal(f->ended_count, 0);
 	assert_int_equal(fixture_flows(f), 4);
 }

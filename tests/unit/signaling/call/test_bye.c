@@ -3,23 +3,6 @@
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
 
-static void answered(struct fixture *f, char tag[64])
-{
-	struct fixture_request invite = { .method = "INVITE", .cseq = 1,
-		.body = FIXTURE_SDP("10.1.1.5") };
-
-	fixture_phone(f, &invite);
-	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
-	fixture_to_tag(f, "SIP/2.0 200", tag, 64);
-}
-
-static void acknowledge(struct fixture *f, const char *tag)
-{
-	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = tag, .branch = "ack" };
-
-	fixture_phone(f, &ack);
-}
-
 // A request of the carrier in the dialog of our INVITE.
 static void carrier_says(struct fixture *f, const char *method, uint32_t cseq, const char *extra)
 {
@@ -45,8 +28,8 @@ static void by_the_called_side(void **state)
 	struct fixture *f = *state;
 	char tag[64];
 
-	answered(f, tag);
-	acknowledge(f, tag);
+	fixture_answered(f, tag);
+	fixture_ack(f, tag);
 	carrier_says(f, "BYE", 7, "Reason: Q.850;cause=16;text=\"secret\"\r\n");
 	const struct fixture_message *bye = fixture_last(f, "BYE");
 	assert_int_equal(bye->realm, REALM_ACCESS);
@@ -63,12 +46,12 @@ static void before_the_ack(void **state)
 	struct fixture *f = *state;
 	char tag[64];
 
-	answered(f, tag);
+	fixture_answered(f, tag);
 	carrier_says(f, "BYE", 7, "");
 	assert_int_equal(f->ended_count, 1);
 	assert_int_equal(fixture_flows(f), 0);
 	assert_null(fixture_last(f, "BYE"));
-	acknowledge(f, tag);
+	fixture_ack(f, tag);
 	assert_int_equal(fixture_last(f, "BYE")->realm, REALM_ACCESS);
 }
 
@@ -78,8 +61,8 @@ static void from_both_sides(void **state)
 	struct fixture_request bye = { .method = "BYE", .cseq = 2, .branch = "bye" };
 	char tag[64];
 
-	answered(f, tag);
-	acknowledge(f, tag);
+	fixture_answered(f, tag);
+	fixture_ack(f, tag);
 	bye.to_tag = tag;
 	fixture_phone(f, &bye);
 	fixture_forget(f);
@@ -97,8 +80,8 @@ static void of_the_past(void **state)
 	struct fixture_request bye = { .method = "BYE", .cseq = 1, .branch = "old" };
 	char tag[64];
 
-	answered(f, tag);
-	acknowledge(f, tag);
+	fixture_answered(f, tag);
+	fixture_ack(f, tag);
 	bye.to_tag = tag;
 	bye.cseq = 0;
 	fixture_phone(f, &bye);
@@ -114,8 +97,8 @@ static void unanswered(void **state)
 	struct fixture_request bye = { .method = "BYE", .cseq = 2, .branch = "bye" };
 	char tag[64];
 
-	answered(f, tag);
-	acknowledge(f, tag);
+	fixture_answered(f, tag);
+	fixture_ack(f, tag);
 	bye.to_tag = tag;
 	fixture_phone(f, &bye);
 	assert_int_equal(fixture_calls(f), 1);

@@ -12,9 +12,7 @@ static void establish(struct fixture *f, char tag[64])
 	fixture_carrier(f, "INVITE", 180, "");
 	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
 	fixture_to_tag(f, "SIP/2.0 200", tag, 64);
-	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = tag,
-		.branch = "phoneack" };
-	fixture_phone(f, &ack);
+	fixture_ack(f, tag);
 }
 
 static void plain_call(void **state)

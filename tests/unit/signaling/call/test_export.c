@@ -21,9 +21,7 @@ static void establish(struct fixture *f)
 	invite(f);
 	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
 	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
-	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = tag,
-		.branch = "phoneack" };
-	fixture_phone(f, &ack);
+	fixture_ack(f, tag);
 }
 
 static uint64_t token_of(const struct fixture *f)
@@ -164,9 +162,7 @@ static void bundled(void **state)
 	fixture_phone(f, &request);
 	fixture_carrier(f, "INVITE", 200, GROUP("10.2.1.1", "4000"));
 	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
-	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = tag,
-		.branch = "phoneack" };
-	fixture_phone(f, &ack);
+	fixture_ack(f, tag);
 	assert_int_equal(fixture_flows(f), 4);
 	assert_int_equal(export(f), 0);
 	restart(f);
@@ -222,6 +218,32 @@ static void taken_over_for_good(void **state)
 	fixture_wait(f, 5000);
 	assert_int_equal(fixture_flows(f), 0);
 	assert_int_equal(orphans(f), 0);
+}
+
+// Its ports are another worker's, and the carrier wants no others: a refresh goes on naming them.
+static void ports_elsewhere(void **state)
+{
+	struct fixture *f = *state;
+	struct record_out out = { .buf = record };
+	char sdp[1024];
+
+	f->profiles[1].flow.session_mode = PROFILE_SESSION_REQUIRE;
+	f->profiles[1].flow.session_expires_ms = 90000;
+	establish(f);
+	snprintf(sdp, sizeof(sdp), "%s", strstr(fixture_last(f, "INVITE")->text, "v=0"));
+	assert_int_equal(core_move_out(f->core, &f->env, token_of(f), &out), 0);
+	record_len = out.len;
+	fixture_wait(f, 5000);
+	assert_int_equal(fixture_flows(f), 0);
+	fixture_forget(f);
+	assert_int_equal(import(f), 0);
+	assert_null(strstr(fixture_last(f, "INVITE")->text, "v=0"));
+	fixture_carrier(f, "INVITE", 491, "");
+	fixture_forget(f);
+	fixture_wait(f, 30000);
+	const struct fixture_message *refresh = fixture_last(f, "INVITE");
+	assert_non_null(refresh);
+	assert_string_equal(strstr(refresh->text, "v=0"), sdp);
 }
 
 static void too_early(void **state)
@@ -328,6 +350,7 @@ int main(void)
 		TEST(bundled),
 		TEST(taken_over_and_back),
 		TEST(taken_over_for_good),
+		TEST(ports_elsewhere),
 		TEST(too_early),
 		TEST(unacknowledged),
 		TEST(other_configuration),

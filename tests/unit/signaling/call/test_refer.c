@@ -3,20 +3,6 @@
 // The phone at 10.1.1.5 has called the carrier; a party sends REFER.
 static char tag[64]; // ours towards the phone
 
-static void establish(struct fixture *f)
-{
-	struct fixture_request invite = { .method = "INVITE", .cseq = 1,
-		.body = FIXTURE_SDP("10.1.1.5") };
-
-	fixture_phone(f, &invite);
-	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
-	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
-	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = tag,
-		.branch = "phoneack" };
-	fixture_phone(f, &ack);
-	fixture_forget(f);
-}
-
 static void refer(struct fixture *f, uint32_t cseq, const char *lines)
 {
 	struct fixture_request request = { .method = "REFER", .cseq = cseq, .to_tag = tag,
@@ -57,7 +43,7 @@ static void blind(void **state)
 {
 	struct fixture *f = *state;
 
-	establish(f);
+	fixture_establish(f, tag);
 	refer(f, 2, "Refer-To: <sip:1777@10.1.0.1>\r\nReferred-By: <sip:55@secret.example>\r\n");
 	assert_non_null(fixture_last(f, "SIP/2.0 202"));
 	const struct fixture_message *notify = fixture_last(f, "NOTIFY");
@@ -85,9 +71,7 @@ static void blind(void **state)
 	fixture_forget(f);
 	f->sent[f->sent_count++] = *re;
 	fixture_carrier(f, "INVITE sip:secret-b", 200, FIXTURE_SDP("10.2.1.1"));
-	uint32_t acks = 0;
-	for (uint32_t i = 0; i < f->sent_count; i++)
-		acks += strncmp(f->sent[i].text, "ACK ", 4) == 0;
+	uint32_t acks = fixture_count(f, "ACK ");
 	assert_int_equal(acks, 2);
 	const struct fixture_message *last = fixture_last(f, "NOTIFY");
 	assert_non_null(strstr(last->text, "SIP/2.0 200 OK"));
@@ -109,7 +93,7 @@ static void blind_refused(void **state)
 {
 	struct fixture *f = *state;
 
-	establish(f);
+	fixture_establish(f, tag);
 	for (uint32_t i = 0; i < 2; i++) {
 		fixture_forget(f);
 		refer(f, 2 + i, "Refer-To: <sip:1777@10.1.0.1>\r\n");
@@ -138,7 +122,7 @@ static void change_refused(void **state)
 {
 	struct fixture *f = *state;
 
-	establish(f);
+	fixture_establish(f, tag);
 	refer(f, 2, "Refer-To: <sip:1777@10.1.0.1>\r\nRefer-Sub: false\r\n");
 	assert_non_null(strstr(fixture_last(f, "SIP/2.0 202")->text, "Refer-Sub: false"));
 	fixture_carrier(f, "INVITE sip:+491777", 200, FIXTURE_SDP("10.2.1.7"));
@@ -169,7 +153,7 @@ static void referrer_gone(void **state)
 		.branch = "bye" };
 
 	for (uint32_t is_busy = 0; is_busy < 2; is_busy++) {
-		establish(f);
+		fixture_establish(f, tag);
 		refer(f, 2, "Refer-To: <sip:1777@10.1.0.1>\r\n");
 		fixture_phone(f, &bye);
 		assert_null(fixture_last(f, "BYE"));
@@ -206,7 +190,7 @@ static void refused(void **state)
 	};
 	struct fixture *f = *state;
 
-	establish(f);
+	fixture_establish(f, tag);
 	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		fixture_forget(f);
 		refer(f, 2 + i, cases[i].lines);
@@ -223,7 +207,7 @@ static void by_profile(void **state)
 	struct fixture *f = *state;
 	struct config_profile *profile = &f->profiles[0];
 
-	establish(f);
+	fixture_establish(f, tag);
 	profile->flow.refer = PROFILE_REFER_REJECT;
 	refer(f, 2, "Refer-To: <sip:1777@10.1.0.1>\r\n");
 	assert_non_null(fixture_last(f, "SIP/2.0 603"));
@@ -246,7 +230,7 @@ static void reinvite_meanwhile(void **state)
 	struct fixture_request invite = { .method = "INVITE", .cseq = 3, .to_tag = tag,
 		.branch = "re", .body = FIXTURE_SDP("10.1.1.6") };
 
-	establish(f);
+	fixture_establish(f, tag);
 	refer(f, 2, "Refer-To: <sip:1777@10.1.0.1>\r\n");
 	fixture_phone(f, &invite);
 	assert_non_null(fixture_last(f, "SIP/2.0 491"));

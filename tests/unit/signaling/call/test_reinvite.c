@@ -5,20 +5,6 @@
 
 static char tag[64]; // ours towards the phone
 
-static void establish(struct fixture *f)
-{
-	struct fixture_request invite = { .method = "INVITE", .cseq = 1,
-		.body = FIXTURE_SDP("10.1.1.5") };
-
-	fixture_phone(f, &invite);
-	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
-	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
-	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = tag,
-		.branch = "phoneack" };
-	fixture_phone(f, &ack);
-	fixture_forget(f);
-}
-
 static void reinvite(struct fixture *f, const char *body)
 {
 	struct fixture_request request = { .method = "INVITE", .cseq = 2, .to_tag = tag,
@@ -44,7 +30,7 @@ static void held_and_moved(void **state)
 	struct fixture *f = *state;
 	struct addr moved = fixture_addr("10.1.1.6:5000");
 
-	establish(f);
+	fixture_establish(f, tag);
 	uint64_t incarnation = rtp_flow(f, REALM_ACCESS)->incarnation;
 	reinvite(f, SDP_HEAD("10.1.1.6") "m=audio 5000 RTP/AVP 8\r\na=inactive\r\n");
 	const struct fixture_message *out = fixture_last(f, "INVITE");
@@ -70,7 +56,7 @@ static void held_by_zero(void **state)
 {
 	struct fixture *f = *state;
 
-	establish(f);
+	fixture_establish(f, tag);
 	reinvite(f, SDP_HEAD("0.0.0.0") "m=audio 4000 RTP/AVP 8\r\n");
 	const struct fixture_message *out = fixture_last(f, "INVITE");
 	assert_non_null(strstr(out->text, "a=sendonly"));
@@ -85,7 +71,7 @@ static void refused(void **state)
 {
 	struct fixture *f = *state;
 
-	establish(f);
+	fixture_establish(f, tag);
 	reinvite(f, SDP_HEAD("10.1.1.6") "m=audio 5000 RTP/AVP 8\r\nm=video 5002 RTP/AVP 96\r\n");
 	assert_int_equal(fixture_flows(f), 8);
 	fixture_carrier(f, "INVITE", 488, "");
@@ -100,7 +86,7 @@ static void dialog_dead(void **state)
 {
 	struct fixture *f = *state;
 
-	establish(f);
+	fixture_establish(f, tag);
 	reinvite(f, FIXTURE_SDP("10.1.1.5"));
 	fixture_carrier(f, "INVITE", 481, "");
 	assert_non_null(fixture_last(f, "SIP/2.0 481"));
@@ -114,7 +100,7 @@ static void glare(void **state)
 	struct fixture *f = *state;
 	char text[2048];
 
-	establish(f);
+	fixture_establish(f, tag);
 	reinvite(f, FIXTURE_SDP("10.1.1.5"));
 	const struct fixture_message *out = fixture_last(f, "INVITE");
 	snprintf(text, sizeof(text),
@@ -136,7 +122,7 @@ static void muxed_on_one_leg(void **state)
 {
 	struct fixture *f = *state;
 
-	establish(f);
+	fixture_establish(f, tag);
 	reinvite(f, SDP_HEAD("10.1.1.5") "m=audio 4000 RTP/AVP 8\r\na=rtcp-mux\r\n");
 	assert_non_null(strstr(fixture_last(f, "INVITE")->text, "a=rtcp-mux"));
 	fixture_carrier(f, "INVITE", 200,
@@ -165,7 +151,7 @@ static void other_methods(void **state)
 	struct fixture_request options = { .method = "OPTIONS", .cseq = 3, .to_tag = tag,
 		.branch = "options" };
 
-	establish(f);
+	fixture_establish(f, tag);
 	fixture_phone(f, &info);
 	assert_non_null(fixture_last(f, "SIP/2.0 405"));
 	fixture_phone(f, &old);
@@ -180,7 +166,7 @@ static void never_answered(void **state)
 {
 	struct fixture *f = *state;
 
-	establish(f);
+	fixture_establish(f, tag);
 	reinvite(f, SDP_HEAD("10.1.1.5") "m=audio 4000 RTP/AVP 8\r\na=sendonly\r\n");
 	fixture_carrier(f, "INVITE", 180, "");
 	fixture_wait(f, 29000);

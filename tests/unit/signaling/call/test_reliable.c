@@ -39,15 +39,6 @@ static void prack(struct fixture *f, uint32_t cseq, const struct fixture_message
 	dialog_phone(&d, "PRACK", cseq, rack, body);
 }
 
-static uint32_t count(const struct fixture *f, const char *start)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < f->sent_count; i++)
-		n += strncmp(f->sent[i].text, start, strlen(start)) == 0;
-	return n;
-}
-
 // Both sides know it: RSeq and RAck are each leg's own, the PRACK crosses.
 static void end_to_end(void **state)
 {
@@ -87,15 +78,15 @@ static void repeated_until_acknowledged(void **state)
 	begin(f, ABLE, SDP_A);
 	answer(f, 180, RSEQ(1), "");
 	fixture_wait(f, 400);
-	assert_int_equal(count(f, "SIP/2.0 180"), 1);
+	assert_int_equal(fixture_count(f, "SIP/2.0 180"), 1);
 	fixture_wait(f, 200);
-	assert_int_equal(count(f, "SIP/2.0 180"), 2); // T1
+	assert_int_equal(fixture_count(f, "SIP/2.0 180"), 2); // T1
 	fixture_wait(f, 1000);
-	assert_int_equal(count(f, "SIP/2.0 180"), 3); // then twice that
+	assert_int_equal(fixture_count(f, "SIP/2.0 180"), 3); // then twice that
 	assert_string_equal(f->sent[f->sent_count - 1].text, fixture_last(f, "SIP/2.0 180")->text);
 	prack(f, 2, fixture_last(f, "SIP/2.0 180"), "");
 	fixture_wait(f, 5000);
-	assert_int_equal(count(f, "SIP/2.0 180"), 3);
+	assert_int_equal(fixture_count(f, "SIP/2.0 180"), 3);
 }
 
 static void never_acknowledged(void **state)
@@ -146,7 +137,7 @@ static void called_side_only(void **state)
 	assert_non_null(strstr(m->text, "c=IN IP4 10.1.0.2"));
 	assert_int_equal(fixture_last(f, "PRACK")->realm, REALM_CORE);
 	dialog_answer(&d, &(struct dialog_answer){ .start = "PRACK", .status = 200 });
-	assert_int_equal(count(f, "SIP/2.0 200"), 0); // nobody asked us
+	assert_int_equal(fixture_count(f, "SIP/2.0 200"), 0); // nobody asked us
 }
 
 static void repetition_ignored(void **state)
@@ -157,11 +148,11 @@ static void repetition_ignored(void **state)
 	answer(f, 183, RSEQ(9), SDP_B);
 	answer(f, 183, RSEQ(9), SDP_B);
 	answer(f, 180, RSEQ(12), "");
-	assert_int_equal(count(f, "PRACK"), 1);
+	assert_int_equal(fixture_count(f, "PRACK"), 1);
 	assert_null(fixture_last(f, "SIP/2.0 180"));
 	assert_int_equal(metric_read(&core_metrics(f->core)->reliable_repeated), 2);
 	answer(f, 180, RSEQ(10), "");
-	assert_int_equal(count(f, "PRACK"), 2);
+	assert_int_equal(fixture_count(f, "PRACK"), 2);
 	// The phone's answer is in the 2xx, since no other was reliable.
 	const struct fixture_message *m = answer(f, 200, "", "");
 	assert_non_null(strstr(m->text, "c=IN IP4 10.1.0.2"));
@@ -226,7 +217,7 @@ static void one_at_a_time(void **state)
 		"3 PRACK");
 	assert_null(fixture_last(f, "SIP/2.0 182"));
 	fixture_wait(f, 3000);
-	assert_int_equal(count(f, "SIP/2.0 181"), 1);
+	assert_int_equal(fixture_count(f, "SIP/2.0 181"), 1);
 }
 
 // No offer in the INVITE: it comes in the reliable answer, and the PRACK answers (RFC 3262 5).

@@ -11,17 +11,8 @@ static char tag[64];
 
 static void establish(struct fixture *f)
 {
-	struct fixture_request invite = { .method = "INVITE", .cseq = 1,
-		.body = FIXTURE_SDP("10.1.1.5") };
-
 	f->config.limits.media_timeout_ms = TIMEOUT_MS;
-	fixture_phone(f, &invite);
-	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
-	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
-	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = tag,
-		.branch = "phoneack" };
-	fixture_phone(f, &ack);
-	fixture_forget(f);
+	fixture_establish(f, tag);
 }
 
 static void reinvite(struct fixture *f, uint32_t cseq, const char *offer, const char *answer)

@@ -28,15 +28,6 @@ static void answer(const char *tag)
 		.body = SDP_B });
 }
 
-static uint32_t count(const struct fixture *f, const char *start)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < f->sent_count; i++)
-		n += strncmp(f->sent[i].text, start, strlen(start)) == 0;
-	return n;
-}
-
 static void late_fork(void **state)
 {
 	struct fixture *f = *state;
@@ -57,10 +48,10 @@ static void late_fork(void **state)
 		atoi(fixture_header(invite.text, "CSeq")) + 1000); // PRACKs may have gone before
 	// Its 2xx again: only the ACK was lost.
 	answer("two");
-	assert_int_equal(count(f, "ACK"), 2);
-	assert_int_equal(count(f, "BYE"), 1);
+	assert_int_equal(fixture_count(f, "ACK"), 2);
+	assert_int_equal(fixture_count(f, "BYE"), 1);
 	answer("three");
-	assert_int_equal(count(f, "BYE"), 2);
+	assert_int_equal(fixture_count(f, "BYE"), 2);
 	assert_int_equal(metric_read(&core_metrics(f->core)->answers_shed), 3);
 }
 
@@ -71,8 +62,8 @@ static void winner_again(void **state)
 
 	begin_and_end(f);
 	answer("one");
-	assert_int_equal(count(f, "ACK"), 0);
-	assert_int_equal(count(f, "BYE"), 0);
+	assert_int_equal(fixture_count(f, "ACK"), 0);
+	assert_int_equal(fixture_count(f, "BYE"), 0);
 	assert_int_equal(metric_read(&core_metrics(f->core)->responses_stray), 1);
 }
 
@@ -83,7 +74,7 @@ static void too_late(void **state)
 	begin_and_end(f);
 	fixture_wait(f, 33000);
 	answer("two");
-	assert_int_equal(count(f, "BYE"), 0);
+	assert_int_equal(fixture_count(f, "BYE"), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
