@@ -69,9 +69,8 @@ struct config_realm {
 	struct ip media[CONFIG_MEDIA_MAX];  // owned by this realm alone
 	uint32_t media_count;
 	uint16_t port_min, port_max;        // media ports, inclusive; port_min even
-	// shown in SDP instead of media addresses of its family;
+	// shown in SDP instead of media addresses of its family; unset = they are shown themselves
 	struct ip advertise;
-	                                    // unset = they are shown themselves
 	int device;                         // index into devices, -1 only without dataplane
 	uint16_t vlan;                      // 0 = untagged
 	uint8_t dscp;                       // of media sent into the realm, 0..63
@@ -176,7 +175,6 @@ struct config {
 	uint32_t realm_count;
 	struct config_profile *profiles;    // [profile_count], [0] is `default`
 	uint32_t profile_count;
-	bool has_header_rules;              // any profile has some
 	struct config_device devices[CONFIG_DEVICES_MAX];
 	uint32_t device_count;
 	struct config_trunk *trunks;        // [trunk_count]
