@@ -30,11 +30,11 @@ static const struct config_item session_timer_items[] = {
 };
 
 const struct config_item config_profile_flow_items[] = {
-	{ .key = "refer", .type = CONFIG_TYPE_CHOICE, AT(refer), .choices = refers,
-	  .fallback = "handle",
+	{ .key = "refer", .type = CONFIG_TYPE_CHOICE, AT(refer), .is_live = true,
+	  .choices = refers, .fallback = "handle",
 	  .help = "REFER from such a peer: carried out here, passed to the other side, refused" },
-	{ .key = "redirect", .type = CONFIG_TYPE_CHOICE, AT(redirect), .choices = redirects,
-	  .fallback = "reject",
+	{ .key = "redirect", .type = CONFIG_TYPE_CHOICE, AT(redirect), .is_live = true,
+	  .choices = redirects, .fallback = "reject",
 	  .help = "3xx from such a peer: a failure, followed where routes allow, or passed on" },
 	{ .key = "100rel", .type = CONFIG_TYPE_CHOICE, AT(reliable), .is_live = true,
 	  .choices = reliable_names, .fallback = "auto",
