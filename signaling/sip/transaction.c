@@ -226,24 +226,33 @@ void tx_send_by(struct sip_transactions *txs, const struct sip_turn *turn, const
 	txs->params.ops->send(txs->params.context, turn, hop, data, ticket);
 }
 
-// What is stored, again; of a finished one made from what the far end repeated.
-static void do_send(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
-	const struct sip_received *in)
+// What is stored, again; of a finished one made from what the far end repeated. False: nothing is
+// there, or it is another request.
+static bool send_again(struct sip_transactions *txs, const struct sip_turn *turn,
+	const struct sip_tx *tx, const struct sip_received *in)
 {
-	bool is_server = tx->kind == SIP_TX_INVITE_SERVER || tx->kind == SIP_TX_SERVER;
-	if (tx->live && !tx->live->out)
-		return;
-	metric_add(is_server ? &txs->metrics.responses_retransmitted
-			     : &txs->metrics.requests_retransmitted, 1);
 	if (tx->live) {
-		tx_send(txs, turn, tx, span_make(tx->live->out->data, tx->live->out->len));
-		return;
+		const struct sip_stored *out = tx->live->out;
+		if (out)
+			tx_send(txs, turn, tx, span_make(out->data, out->len));
+		return out != NULL;
 	}
 	struct sip_writer w;
 	struct sip_hop hop = server_hop(txs, turn, in);
 	sip_writer_init(&w, txs->buffer, sizeof(txs->buffer));
-	if (rest_put_response(txs, tx, &w, in))
-		tx_send_by(txs, turn, tx, &hop, sip_writer_text(&w));
+	if (!rest_put_response(txs, tx, &w, in))
+		return false;
+	tx_send_by(txs, turn, tx, &hop, sip_writer_text(&w));
+	return true;
+}
+
+static void do_send(struct sip_transactions *txs, const struct sip_turn *turn,
+	const struct sip_tx *tx, const struct sip_received *in)
+{
+	bool is_server = tx->kind == SIP_TX_INVITE_SERVER || tx->kind == SIP_TX_SERVER;
+	if (send_again(txs, turn, tx, in))
+		metric_add(is_server ? &txs->metrics.responses_retransmitted
+				     : &txs->metrics.requests_retransmitted, 1);
 }
 
 // The TU's response.
