@@ -53,7 +53,8 @@ int sip_place_of_uri(const struct sip_uri *uri, struct sip_place *out)
 	return 0;
 }
 
-bool sip_ability_has(const struct sip_ability *ability, enum sip_transport transport)
+// By any family.
+static bool can_dial(const struct sip_ability *ability, enum sip_transport transport)
 {
 	return (ability->v4 | ability->v6) >> transport & 1;
 }
@@ -228,7 +229,7 @@ static bool choose(const struct sip_ability *ability, const struct sip_record *r
 			!span_ieq(record->naptr.service, carriers[i].naptr))
 			continue;
 		*out = (struct choice){ record, transport };
-		return sip_ability_has(ability, transport) &&
+		return can_dial(ability, transport) &&
 			(!is_secure || sip_transport_is_secure(transport));
 	}
 	return false;
@@ -317,7 +318,7 @@ static bool add_domain(struct run *run, const struct sip_place *place)
 	if (is_secure)
 		return add_service_of(run, place->host, SIP_TRANSPORT_TLS);
 	for (uint32_t i = 0; i < 2; i++)
-		if (sip_ability_has(ability, plain[i]))
+		if (can_dial(ability, plain[i]))
 			has_any |= add_service_of(run, place->host, plain[i]);
 	return has_any;
 }

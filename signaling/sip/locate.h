@@ -35,8 +35,6 @@ struct sip_ability {
 	uint8_t v6_first;  // IPv6 is tried before IPv4
 	bool has_loopback; // loopback addresses are believed: a laboratory
 };
-// By any family.
-bool sip_ability_has(const struct sip_ability *ability, enum sip_transport transport);
 
 enum sip_record_type { SIP_RECORD_A, SIP_RECORD_AAAA, SIP_RECORD_SRV, SIP_RECORD_NAPTR,
 	SIP_RECORD_TYPES };
