@@ -58,7 +58,7 @@ void arena_reset(struct arena *arena)
 	arena->used = 0;
 }
 
-// Twice the last chunk, so that a large message costs few mallocs, and at least `size`.
+// Twice the last chunk, so that a large message costs few mallocs; lean arenas grow by their step.
 static size_t next_bytes(const struct arena *arena)
 {
 	if (!arena->chunks)
@@ -69,6 +69,7 @@ static size_t next_bytes(const struct arena *arena)
 	return twice < CHUNK_MAX ? twice : CHUNK_MAX;
 }
 
+// With room for `size` bytes at least.
 static struct arena_chunk *add_chunk(struct arena *arena, size_t size)
 {
 	size_t room = next_bytes(arena) - sizeof(struct arena_chunk);

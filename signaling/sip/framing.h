@@ -37,9 +37,7 @@ enum sip_frame_kind {
 
 struct sip_frame {
 	enum sip_frame_kind kind;
-	uint32_t
-		// bytes at the front of the buffer that are done with, after `data` was used
-		consumed;
+	uint32_t consumed;  // bytes at the front of the buffer: drop them once `data` was used
 	struct span data;   // borrowed from the caller's buffer; of MESSAGE and REFUSE
 	uint16_t status;    // 400 or 513 of REFUSE
 	const char *reason; // static, for the answer and the log; of REFUSE and CLOSE

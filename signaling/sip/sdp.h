@@ -131,8 +131,7 @@ bool sdp_next_bundle(const struct sdp_session *sdp, const struct sdp_attr **attr
 bool sdp_next_of_bundle(const struct sdp_session *sdp, struct span *mids, uint32_t *index);
 
 // The format in front of an attribute's value ("96" of rtpmap, fmtp and rtcp-fb) and what follows
-// it.
-// False: the value is empty.
+// it. False: the value is empty.
 bool sdp_attr_format(const struct sdp_attr *attr, struct span *format, struct span *rest);
 
 struct sdp_codec {

@@ -8,8 +8,8 @@
 // byte limit.
 //
 // Lifetime: a struct sip_tx * that the TU got stays valid until on_terminated() for it has
-// returned.
-// Transactions are freed inside sip_transactions_run() only, so no call below ever frees one.
+// returned. Transactions are freed inside sip_transactions_run() only, so no call below ever frees
+// one.
 #pragma once
 
 #include "base/addr.h"
@@ -92,13 +92,11 @@ struct sip_tu_ops {
 	// answer.
 	void (*on_ack)(void *context, const struct sip_turn *turn, const struct sip_received *in);
 	// The INVITE that `tx` serves was cancelled before its final answer; the CANCEL is answered
-	// already.
-	// The TU answers 487 to `tx`.
+	// already. The TU answers 487 to `tx`.
 	void (*on_cancel)(void *context, const struct sip_turn *turn, struct sip_tx *tx,
 		const struct sip_received *in);
 	// A provisional or final response; of INVITE also every further 2xx (forks and
-	// retransmissions:
-	// the dialog layer sends the ACK again). 100 Trying is passed too.
+	// retransmissions: the dialog layer sends the ACK again). 100 Trying is passed too.
 	void (*on_response)(void *context, const struct sip_turn *turn, struct sip_tx *tx,
 		const struct sip_received *in);
 	// A response without a transaction: late 2xx of INVITE are the ones that matter.

@@ -2,7 +2,7 @@
 //
 // transaction.c: state tables and timers. transaction_client.c, transaction_server.c: the two
 // sides. transaction_size.c: too long for UDP. transaction_rest.c: what lingers.
-// transaction_memory.c: table.
+// transaction_memory.c: the table. transaction_metric.c: names of the counters.
 #pragma once
 
 #include "base/metric.h"

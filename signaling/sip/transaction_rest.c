@@ -13,7 +13,7 @@
 enum rest_response { REST_TAG, REST_REASON, REST_TAIL };
 enum rest_ack { REST_HOP, REST_URI, REST_ROUTES, REST_TLS_NAME };
 
-// At most this much stands in front of the reason phrase: "SIP/2.0 200 ".
+// What stands in front of the reason phrase: "SIP/2.0 200 ".
 #define STATUS_LEN 12u
 
 struct rest_head {
