@@ -184,6 +184,30 @@ static void test_far_end_that_does_not_read(void **state)
 	bed_close(bed);
 }
 
+// A read full of keep-alives is a turn's portion, too.
+static void test_keepalive_budget(void **state)
+{
+	static char text[1200];
+	struct bed *bed = bed_open();
+	struct end *server = &bed->ends[0];
+	int fds[8];
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(text); i++)
+		text[i] = i % 2 == 0 ? '\r' : '\n';
+	for (int i = 0; i < 8; i++)
+		fds[i] = stranger_open(bed, SIP_TRANSPORT_TCP);
+	bed_until_metric(bed, &server->metrics.stream_accepted, 8);
+	for (int i = 0; i < 8; i++)
+		stranger_say(fds[i], span_make(text, sizeof(text)));
+	streams_run(server->streams, bed->now_ms, true);
+	assert_int_equal(metric_read(&server->metrics.stream_keepalives), 300);
+	bed_until_metric(bed, &server->metrics.stream_keepalives, 8 * 300);
+	for (int i = 0; i < 8; i++)
+		close(fds[i]);
+	bed_until_metric(bed, &server->metrics.stream_connections, 0);
+	bed_close(bed);
+}
+
 // A listener that accepts nobody: its queue is full, so the connection hangs.
 static void test_connect_timeout(void **state)
 {
@@ -297,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_connections_of_a_source),
 		cmocka_unit_test(test_bytes_of_a_source),
 		cmocka_unit_test(test_far_end_that_does_not_read),
+		cmocka_unit_test(test_keepalive_budget),
 		cmocka_unit_test(test_connect_timeout),
 		cmocka_unit_test(test_accept_budget),
 		cmocka_unit_test(test_no_descriptor_left),
