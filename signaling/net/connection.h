@@ -74,6 +74,7 @@ struct connection {
 	bool has_spoken;           // a whole message or keep-alive came
 	bool is_over;              // what is queued is sent, then it is closed
 	bool is_cut;               // a part of a WebSocket frame found no room in the queue
+	bool is_receiving;         // ws_receive() is at work: what is to be sent waits
 	uint8_t over_reason;       // enum close_reason (stream_private.h) of that end
 	const char *over_detail;   // static, for the log
 	struct streams *streams;

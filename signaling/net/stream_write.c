@@ -165,6 +165,9 @@ static int send_framed(struct connection *connection, struct chunk *message)
 
 void connection_send_waiting(struct connection *connection)
 {
+	// The codec would keep it until all is read, outside of every limit and without its ticket.
+	if (connection->is_receiving)
+		return;
 	while (connection->waiting.head != NULL && connection->state == CONNECTION_OPEN) {
 		struct chunk *chunk = chunk_pop(&connection->waiting);
 		int rc = 0;

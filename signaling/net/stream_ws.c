@@ -56,17 +56,24 @@ bool connection_open_ws(struct connection *connection)
 
 void connection_receive_ws(struct connection *connection, struct span data)
 {
+	connection->is_receiving = true;
 	enum ws_verdict verdict = ws_receive(connection->ws, data);
+	connection->is_receiving = false;
 
 	if (!connection_is_usable(connection))
 		return;
-	if (connection->is_cut)
+	if (connection->is_cut) {
 		connection_close(connection, CLOSE_BUFFERS, NULL);
-	else if (verdict == WS_OVER)
+		return;
+	}
+	if (verdict == WS_OVER) {
 		connection_finish(connection, CLOSE_WEBSOCKET, ws_why(connection->ws));
-	else if (connection->state == CONNECTION_OPEN && ws_is_idle(connection->ws))
+		return;
+	}
+	connection_send_waiting(connection);
+	if (connection->state == CONNECTION_OPEN && ws_is_idle(connection->ws)) {
 		connection->partial_ms = 0;
-	else if (connection->partial_ms == 0) {
+	} else if (connection->partial_ms == 0) {
 		connection->partial_ms = connection->streams->now_ms;
 		connection_arm(connection);
 	}

@@ -39,6 +39,7 @@ struct end {
 	uint64_t tickets[BED_FAILURES_MAX];
 	enum stream_failure reasons[BED_FAILURES_MAX];
 	struct span answer;          // given to each message, empty = none
+	uint64_t answer_ticket;      // of the next one, 0 = none has any
 };
 
 struct bed {
@@ -69,7 +70,8 @@ static inline void bed_on_message(void *user, const struct sip_hop *from, struct
 	memcpy(end->text, message.ptr, message.len);
 	end->text[message.len] = '\0';
 	if (end->answer.len > 0)
-		bed_send(end, from, end->answer, 0);
+		bed_send(end, from, end->answer,
+			end->answer_ticket > 0 ? end->answer_ticket++ : 0);
 }
 
 static inline void bed_on_failed(void *user, uint32_t from, uint64_t ticket,

@@ -184,6 +184,34 @@ static void test_far_end_that_does_not_read(void **state)
 	bed_close(bed);
 }
 
+// Answers that are given while a WebSocket is being read obey the same limit, and their tickets are
+// told like any other's.
+static void test_answers_while_reading(void **state)
+{
+	static char text[30000];
+	enum { COUNT = 400 };
+	struct bed *bed = bed_open();
+	struct end *server = &bed->ends[0], *client = &bed->ends[1];
+	struct sip_hop hop = bed_target(bed, SIP_TRANSPORT_WS);
+	(void)state;
+	bed_send(client, &hop, SPAN_LIT(BED_MESSAGE), 0);
+	bed_until(bed, &server->messages, 1);
+	memset(text, 'y', sizeof(text));
+	server->answer = span_make(text, sizeof(text));
+	server->answer_ticket = 1;
+	for (uint32_t i = 0; i < COUNT; i++)
+		bed_send(client, &hop, SPAN_LIT(BED_MESSAGE), 0);
+	// The client reads nothing meanwhile.
+	for (int i = 0; i < 3000 && server->failures == 0; i++) {
+		streams_run(server->streams, bed->now_ms, true);
+		streams_flush(server->streams);
+		poll(NULL, 0, 1);
+	}
+	assert_true(server->failures > 0);
+	assert_int_equal(server->reasons[0], STREAM_QUEUE_FULL);
+	bed_close(bed);
+}
+
 // A read full of keep-alives is a turn's portion, too.
 static void test_keepalive_budget(void **state)
 {
@@ -321,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_connections_of_a_source),
 		cmocka_unit_test(test_bytes_of_a_source),
 		cmocka_unit_test(test_far_end_that_does_not_read),
+		cmocka_unit_test(test_answers_while_reading),
 		cmocka_unit_test(test_keepalive_budget),
 		cmocka_unit_test(test_connect_timeout),
 		cmocka_unit_test(test_accept_budget),
