@@ -53,7 +53,10 @@ void worker_asked(struct worker *worker, const struct dispatch_message *message)
 	struct record_out out = { .buf = buf };
 	uint64_t keys[2];
 
-	if (!core_call_keys(worker->core, message->name, keys) ||
+	// What has left the core must not find a full ring: it would be nobody's call.
+	if (!dispatch_has_room(worker->shared->dispatch, worker->index, message->from,
+		CALL_RECORD_MAX) ||
+		!core_call_keys(worker->core, message->name, keys) ||
 		!point_to(worker, keys, message->from)) {
 		give(worker, message, SPAN_NONE);
 		return;

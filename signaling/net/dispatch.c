@@ -131,6 +131,12 @@ int dispatch_publish_map(struct dispatch *dispatch, const uint16_t *owners)
 	return 0;
 }
 
+bool dispatch_has_room(const struct dispatch *dispatch, uint32_t from, uint32_t to, uint32_t bytes)
+{
+	return ring_reserve(ring_of(dispatch, from, to),
+		(uint32_t)sizeof(struct record) + bytes) != NULL;
+}
+
 bool dispatch_pass(struct dispatch *dispatch, uint32_t from, uint32_t to,
 	const struct dispatch_message *message)
 {

@@ -23,7 +23,7 @@ typedef void (*dispatch_wake_fn)(void *context, uint32_t to);
 struct dispatch_params {
 	uint32_t workers;    // 1..DISPATCH_WORKERS_MAX
 	uint32_t shards;     // size of the map
-	uint32_t ring_bytes; // of each ring, a power of two, at least 128 KiB
+	uint32_t ring_bytes; // of each ring, a power of two; a message takes half of it at most
 	dispatch_wake_fn wake;
 	void *wake_context;  // borrowed for the life of the dispatch
 };
@@ -67,6 +67,8 @@ int dispatch_publish_map(struct dispatch *dispatch, const uint16_t *owners);
 // Worker `from`: false when the ring is full, the caller counts it. Copies the data.
 bool dispatch_pass(struct dispatch *dispatch, uint32_t from, uint32_t to,
 	const struct dispatch_message *message);
+// Worker `from`: whether its next message to `to` finds room, with `bytes` of data and no TLS name.
+bool dispatch_has_room(const struct dispatch *dispatch, uint32_t from, uint32_t to, uint32_t bytes);
 // Worker `from`, at the end of its turn: one wake for each worker that got something.
 void dispatch_wake(struct dispatch *dispatch, uint32_t from);
 

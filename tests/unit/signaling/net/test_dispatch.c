@@ -172,8 +172,11 @@ static void test_full_ring(void **state)
 	uint32_t passed = 0, taken = 0;
 	(void)state;
 	in.data = span_make(big, sizeof(big));
-	while (dispatch_pass(dispatch, 0, 1, &in))
+	while (dispatch_has_room(dispatch, 0, 1, sizeof(big))) {
+		assert_true(dispatch_pass(dispatch, 0, 1, &in));
 		passed++;
+	}
+	assert_false(dispatch_pass(dispatch, 0, 1, &in));
 	assert_in_range(passed, 1, 2);
 	dispatch_wake(dispatch, 0);
 	assert_int_equal(wakes[1], 1); // the owner is woken although the last one did not fit
