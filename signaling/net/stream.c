@@ -161,11 +161,6 @@ int streams_fd(const struct streams *streams)
 	return streams->epoll;
 }
 
-uint32_t streams_count(const struct streams *streams)
-{
-	return connection_count(streams->table);
-}
-
 bool stream_may_log(struct streams *streams)
 {
 	uint64_t second = streams->now_ms / 1000;

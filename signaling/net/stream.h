@@ -43,7 +43,7 @@ struct streams;
 
 // 0, -ENOMEM or -errno of epoll_create1(2).
 int streams_new(const struct stream_params *params, struct streams **out);
-// Ends every connection, without a word to anybody's tickets.
+// Ends every connection; the handler hears of the tickets that still wait. Safe with NULL.
 void streams_free(struct streams *streams);
 
 struct stream_listen {
@@ -80,5 +80,3 @@ struct stream_send {
 void streams_send(struct streams *streams, const struct stream_send *send);
 bool streams_has(const struct streams *streams, sip_connection handle);
 void streams_flush(struct streams *streams);
-
-uint32_t streams_count(const struct streams *streams); // connections, closing ones too
