@@ -176,9 +176,16 @@ static void keep_answer(struct call *call, enum call_side side, const struct sip
 		CORE_COUNT(call->core, arena_full);
 }
 
+// To an INVITE that nobody waits on: its final answer came, or its target was given up.
+static bool is_past(const struct call *call, const struct sip_tx *tx)
+{
+	return sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT &&
+		(tx != call->invite.client || call->invite.is_final);
+}
+
 // What any response of a call tells of its leg. The message as the peer's rules leave it.
 static const struct sip_msg *hear_response(struct call *call, const struct sip_turn *turn,
-	const struct sip_received *in)
+	const struct sip_tx *tx, const struct sip_received *in)
 {
 	struct core *core = call->core;
 	const struct core_env *env = core_env_of(turn);
@@ -187,11 +194,18 @@ static const struct sip_msg *hear_response(struct call *call, const struct sip_t
 
 	if (find_call(core, msg->from.tag, msg, &side) != call)
 		return msg;
-	if (in->hop.connection)
-		leg_hear_response(&call->legs[side], &in->hop);
-	session_id_learn(call, env, side, msg);
-	msg = edit_receive(core, config_profile(env->config, call->legs[side].profile), msg);
-	if (msg->cseq.method == SIP_METHOD_INVITE && msg->status > 100 && msg->status < 300)
+	struct call_leg *leg = &call->legs[side];
+	struct span tag = msg->to.tag;
+	// A fork that lost, or a target that was given up, is another far end than the leg's.
+	bool is_foreign = is_past(call, tx) &&
+		(span_is_empty(tag) || !span_eq(tag, leg->dialog.remote_tag.text));
+	if (in->hop.connection && !is_foreign)
+		leg_hear_response(leg, &in->hop);
+	if (!is_foreign)
+		session_id_learn(call, env, side, msg);
+	msg = edit_receive(core, config_profile(env->config, leg->profile), msg);
+	if (!is_foreign && msg->cseq.method == SIP_METHOD_INVITE && msg->status > 100 &&
+		msg->status < 300)
 		keep_answer(call, side, msg);
 	return msg;
 }
@@ -210,9 +224,9 @@ static void on_response(void *context, const struct sip_turn *turn, struct sip_t
 			CORE_COUNT(core, responses_stray);
 		return;
 	}
-	msg = hear_response(call, turn, in);
+	msg = hear_response(call, turn, tx, in);
 	if (sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT) {
-		if (tx != call->invite.client || call->invite.is_final)
+		if (is_past(call, tx))
 			receive_again(core, turn, msg);
 		else if (call->answered_ms)
 			reinvite_response(call, turn, msg);

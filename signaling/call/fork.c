@@ -93,6 +93,7 @@ int fork_take(struct call *call, const struct sip_msg *msg)
 		if (err) {
 			dialog->remote_tag.text.len = 0;
 			dialog->route_count = 0;
+			dialog->has_remote_cseq = false;
 			call->fork = (struct fork_state){ 0 };
 		}
 	}
@@ -106,6 +107,9 @@ void fork_drop(struct call *call)
 {
 	struct call_fork *fork = call->forks;
 
+	// Its session is gone with it: whose comes next is the first again.
+	if (call->media_fork == call->fork.number)
+		call->media_fork = 0;
 	if (!fork)
 		return;
 	swap(call, fork);

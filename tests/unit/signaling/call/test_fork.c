@@ -157,6 +157,41 @@ static void gone(void **state)
 	assert_non_null(fixture_last(f, "SIP/2.0 200"));
 }
 
+// The one whose media were first is gone: another one's are heard again.
+static void first_is_gone(void **state)
+{
+	struct fixture *f = *state;
+
+	f->profiles[1].flow.early_media = PROFILE_EARLY_MEDIA_FIRST;
+	dialog_invite(&d, f, "", FIXTURE_SDP("10.1.1.5"));
+	answer(183, "one", "", SDP_PORT("10.2.1.1", 4001));
+	answer(183, "two", "", SDP_PORT("10.2.1.2", 4002));
+	answer(199, "one", "", "");
+	assert_int_equal(remote_port(f), 4001);
+	answer(183, "two", "", SDP_PORT("10.2.1.2", 4002));
+	assert_int_equal(remote_port(f), 4002);
+}
+
+#define UUID_ONE "11111111111111111111111111111111"
+#define UUID_TWO "22222222222222222222222222222222"
+
+// What a fork says that lost is not said of the one that won.
+static void loser_is_not_heard(void **state)
+{
+	struct fixture *f = *state;
+
+	dialog_invite(&d, f, "", FIXTURE_SDP("10.1.1.5"));
+	answer(200, "one", "Session-ID: " UUID_ONE "\r\n", SDP_PORT("10.2.1.1", 4001));
+	fixture_to_tag(f, "SIP/2.0 200", d.tag_a, sizeof(d.tag_a));
+	dialog_phone(&d, "ACK", 1, "", "");
+	answer(200, "two", "Session-ID: " UUID_TWO "\r\n", SDP_PORT("10.2.1.2", 4002));
+	fixture_forget(f);
+	dialog_phone(&d, "BYE", 2, "", "");
+	const struct fixture_message *bye = fixture_last(f, "BYE");
+	assert_non_null(strstr(fixture_header(bye->text, "To"), ";tag=one"));
+	assert_non_null(strstr(fixture_header(bye->text, "Session-ID"), ";remote=" UUID_ONE));
+}
+
 // Its dialog was dropped, yet it answers: the BYE has no number that its PRACK had.
 static void gone_answers(void **state)
 {
@@ -203,6 +238,8 @@ int main(void)
 		TEST(winner_said_it_before),
 		TEST(update_in_its_dialog),
 		TEST(gone),
+		TEST(first_is_gone),
+		TEST(loser_is_not_heard),
 		TEST(gone_answers),
 		TEST(bounded),
 	};
