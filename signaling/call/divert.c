@@ -57,7 +57,6 @@ static struct divert_entry *add_entry(struct divert *divert)
 
 // Reading ----------------------------------------------------------------------------------------
 
-
 static void read_diversion(struct divert_entry *entry, const struct sip_name_addr *addr)
 {
 	struct sip_param param;
@@ -140,6 +139,10 @@ uint32_t divert_read(struct divert *divert, const struct sip_msg *msg)
 	// History-Info is the fuller one where both came (RFC 7544 3).
 	if (divert->count == 0)
 		read_diversions(divert, msg);
+	// Asked for as a whole (RFC 7044 10.1.1).
+	if (identity_privacy(msg) & (PRIVACY_HISTORY | PRIVACY_HEADER))
+		for (uint32_t i = 0; i < divert->count; i++)
+			divert->entries[i].is_private = true;
 	return divert->count;
 }
 

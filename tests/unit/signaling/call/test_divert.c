@@ -47,6 +47,12 @@ static void converted(void **state)
 			"Diversion: <sip:+49301" OWN ">;reason=unknown\r\n"
 			"History-Info: <sip:+49301" OWN ">;index=1\r\n"
 			"History-Info: <sip:9" OWN ";cause=404>;index=1.1;mp=1\r\n" },
+		// All of it is private, though no entry says so.
+		{ PROFILE_DIVERSION_HEADER, false,
+			"Privacy: history\r\n"
+			"History-Info: <sip:1@g>;index=1, <sip:2@g;cause=480>;index=1.1\r\n",
+			"Diversion: <sip:anonymous@anonymous.invalid>;reason=deflection;"
+			"privacy=full\r\n" },
 		// What nobody could read.
 		{ PROFILE_DIVERSION_BOTH, true, "Diversion: <sip:h>, <<>;reason=away\r\n", "" },
 	};
