@@ -70,100 +70,7 @@ void exchange_refuse(struct exchange *x, const struct sip_turn *turn, uint16_t s
 		refuse_status(x->core, turn, x->server, status);
 }
 
-// Header fields ---------------------------------------------------------------------------------
-
-// By method, what else goes along; 0 ends a row.
-static const uint8_t request_fields[SIP_METHOD_COUNT][4] = {
-	[SIP_METHOD_MESSAGE] = { SIP_HEADER_EXPIRES },
-	[SIP_METHOD_PUBLISH] = { SIP_HEADER_EXPIRES, SIP_HEADER_SIP_IF_MATCH },
-	[SIP_METHOD_SUBSCRIBE] = { SIP_HEADER_EXPIRES, SIP_HEADER_ACCEPT },
-	[SIP_METHOD_OPTIONS] = { SIP_HEADER_ACCEPT },
-};
-static const uint8_t answer_fields[SIP_METHOD_COUNT][4] = {
-	[SIP_METHOD_PUBLISH] = { SIP_HEADER_EXPIRES, SIP_HEADER_SIP_ETAG, SIP_HEADER_MIN_EXPIRES,
-		SIP_HEADER_ALLOW_EVENTS },
-	[SIP_METHOD_SUBSCRIBE] = { SIP_HEADER_EXPIRES, SIP_HEADER_MIN_EXPIRES,
-		SIP_HEADER_ALLOW_EVENTS },
-};
-
-static void put_fields(struct sip_writer *w, const struct sip_msg *msg, const uint8_t fields[4])
-{
-	for (uint32_t i = 0; i < 4 && fields[i]; i++)
-		sip_put_headers_of(w, msg, fields[i]);
-}
-
-// The value without its parameters, but for those that name nobody.
-static void put_some_params(struct sip_writer *w, const struct sip_msg *msg,
-	enum sip_header_id id, const struct span *names)
-{
-	const struct sip_header *h = sip_msg_header(msg, id);
-	struct sip_param param;
-	struct span rest, head;
-
-	if (!h)
-		return;
-	rest = h->value;
-	span_cut(&rest, ';', &head);
-	sip_put(w, sip_header_name(id));
-	sip_put_lit(w, ": ");
-	sip_put_value(w, span_trim(head));
-	for (; names->len; names++) {
-		if (!sip_param_find(rest, *names, &param))
-			continue;
-		sip_put_char(w, ';');
-		sip_put(w, *names);
-		sip_put_char(w, '=');
-		sip_put_value(w, param.value);
-	}
-	sip_put_lit(w, "\r\n");
-}
-
-void exchange_put_rest(struct sip_writer *w, const struct exchange *x,
-	const struct hide_params *hide)
-{
-	static const struct span event[] = { SPAN_LIT("id"), SPAN_NONE };
-	static const struct span state[] = { SPAN_LIT("reason"), SPAN_LIT("expires"),
-		SPAN_LIT("retry-after"), SPAN_NONE };
-	const struct sip_msg *msg = hide->msg;
-
-	edit_put_agent(w, hide->to, true);
-	hide_put_request(w, hide);
-	put_fields(w, msg, request_fields[x->method]);
-	put_some_params(w, msg, SIP_HEADER_EVENT, event);
-	if (x->method == SIP_METHOD_NOTIFY)
-		put_some_params(w, msg, SIP_HEADER_SUBSCRIPTION_STATE, state);
-	// Content is what these requests are for: it goes from end to end.
-	sip_put_body(w, msg->content_type, msg->body);
-}
-
-static void put_host(struct sip_writer *w, const struct config_profile *profile,
-	const struct addr *own)
-{
-	if (!profile->headers.contact_host) {
-		sip_put_addr(w, own);
-		return;
-	}
-	sip_put(w, span_str(profile->headers.contact_host));
-	sip_put_char(w, ':');
-	sip_put_u64(w, own->port);
-}
-
-void exchange_put_contact(struct sip_writer *w, const struct config *config,
-	const struct subscription_side *side)
-{
-	static const struct span params[SIP_TRANSPORT_COUNT] = { SPAN_LIT(""),
-		SPAN_LIT(";transport=tcp"), SPAN_LIT(";transport=tls"), SPAN_LIT(";transport=ws"),
-		SPAN_LIT(";transport=ws") };
-	struct sip_local local = listener_local(config, side->hop.listener);
-
-	sip_put_lit(w, "Contact: <sip:");
-	sip_put(w, span_make(side->contact, sizeof(side->contact)));
-	sip_put_char(w, '@');
-	put_host(w, config_profile(config, side->profile), &local.sent_by);
-	sip_put(w, params[local.transport]);
-	sip_put_lit(w, ">\r\n");
-	relay_put_allow(w, config_profile(config, side->profile));
-}
+// On its way -------------------------------------------------------------------------------------
 
 bool exchange_send(struct exchange *x, const struct sip_turn *turn, const struct sip_writer *w,
 	struct span branch, const struct sip_hop *hop)
@@ -189,8 +96,6 @@ bool exchange_send(struct exchange *x, const struct sip_turn *turn, const struct
 		CORE_COUNT(core, exchanges);
 	return x->client != NULL;
 }
-
-// On its way -------------------------------------------------------------------------------------
 
 // What the steps of one request share.
 struct way {
@@ -382,8 +287,7 @@ static void on_target(struct core *core, const struct sip_turn *turn, uint64_t o
 	uint16_t status = resume(&way) ? try_targets(&way) : 503;
 	if (status == 0)
 		return;
-	if (x->server)
-		exchange_refuse(x, turn, status);
+	exchange_refuse(x, turn, status);
 	exchange_free(x);
 }
 
@@ -422,18 +326,6 @@ static uint32_t request_bit(enum sip_method method)
 	default:
 		return 0;
 	}
-}
-
-void exchange_put_methods(struct sip_writer *w, const struct config_profile *profile)
-{
-	uint32_t bits = profile->headers.requests;
-
-	if (bits & PROFILE_REQUEST_MESSAGE)
-		sip_put_lit(w, ", MESSAGE");
-	if (bits & PROFILE_REQUEST_PUBLISH)
-		sip_put_lit(w, ", PUBLISH");
-	if (bits & PROFILE_REQUEST_SUBSCRIBE)
-		sip_put_lit(w, ", SUBSCRIBE, NOTIFY");
 }
 
 // Before there is an exchange. 0, or the status to refuse with.
@@ -506,7 +398,7 @@ static void answer(struct exchange *x, const struct sip_turn *turn, const struct
 		hide_put_answer(&w, &hide);
 	else
 		hide_put_error(&w, &hide);
-	put_fields(&w, msg, answer_fields[x->method]);
+	exchange_put_answer(&w, x, msg);
 	sip_put_body(&w, SPAN_NONE, SPAN_NONE);
 	struct span text = edit_send(core, hide.to, sip_writer_text(&w));
 	if (w.is_overflowed || sip_server_respond(core->txs, turn, x->server, status, text) < 0)

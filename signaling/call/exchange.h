@@ -74,14 +74,17 @@ bool exchange_terminated(struct core *core, const struct sip_tx *tx);
 bool exchange_tables_make(struct core *core, uint32_t exchanges_max, uint32_t subscriptions_max);
 void exchange_tables_free(struct core *core);
 
-// Between exchange.c and subscription.c ----------------------------------------------------------
+// Between exchange.c, subscription.c and exchange_head.c, which writes header fields --------------
 
 struct exchange *exchange_new(struct core *core, struct sip_tx *server);
 void exchange_free(struct exchange *x);
 // What goes on of a request: header lines by method, and its body. The head is written already.
 void exchange_put_rest(struct sip_writer *w, const struct exchange *x,
 	const struct hide_params *hide);
-// Our Contact, Allow and Accept towards that side.
+// Likewise of an answer, but for what hide.h lets pass.
+void exchange_put_answer(struct sip_writer *w, const struct exchange *x,
+	const struct sip_msg *msg);
+// Our Contact and Allow towards that side.
 void exchange_put_contact(struct sip_writer *w, const struct config *config,
 	const struct subscription_side *side);
 // Sends what `w` holds as the exchange's client transaction. False: it could not be sent.
