@@ -124,6 +124,7 @@ static bool try_next(struct call *call, const struct sip_turn *turn)
 		CORE_COUNT(call->core, failovers);
 		if (renew_offer(call, env, &before) && send_invite(call, turn))
 			return true;
+		before = call->legs[CALL_LEG_B].hop.addr;
 	}
 }
 
