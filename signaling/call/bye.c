@@ -36,7 +36,7 @@ void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	if (call->invite.is_answered && call->invite.from == side) {
 		if (call->invite.server)
 			sip_server_acked(call->core->txs, turn, call->invite.server);
-		call->invite.is_answered = call->invite.is_late;
+		call->invite.is_answered = call->invite.is_active = call->invite.is_late;
 	}
 	if (call->transfer && transfer_takes_bye(call, side))
 		return;
