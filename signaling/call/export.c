@@ -194,7 +194,7 @@ static void put_call(struct draft *draft, const struct call *call, const struct 
 }
 
 // Both sides have a session, or had one that an INVITE under way may change. Without the answer to
-// a first, late offer there is none yet.
+// a first offer in our 2xx there is none yet.
 static bool is_durable(const struct call *call)
 {
 	const struct call_invite *invite = &call->invite;
@@ -202,7 +202,8 @@ static bool is_durable(const struct call *call)
 	bool is_changing = call->transfer && !call->transfer->is_refresh;
 
 	if (!call->answered_ms || is_changing ||
-		(call->state == CALL_STATE_ANSWERED && invite->is_late))
+		(call->state == CALL_STATE_ANSWERED &&
+			(invite->is_late || invite->is_converted)))
 		return false;
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		if (!call->legs[side].has_dialog || !call->legs[side].dialog.is_confirmed)
