@@ -36,5 +36,5 @@ enum body_verdict body_read_between(struct core *core, const struct core_env *en
 	struct call_body *out);
 // The session description alone, whatever else there is; empty = none.
 struct span body_sdp(const struct sip_msg *msg);
-// "Accept: ..." line with what that profile's side may send, and "multipart/mixed" with parts.
+// "Accept: ..." line with what that profile's side may send.
 void body_put_accept(struct sip_writer *w, const struct config_profile *profile);

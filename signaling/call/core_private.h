@@ -94,7 +94,7 @@ void refuse(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct refusal *refusal);
 void refuse_status(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	uint16_t status);
-// 503 with Retry-After.
+// 503 with a Retry-After of 5 to 10 s.
 void refuse_busy(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);
 // 500 with a Retry-After of 0 to 10 s: something that came before is not answered yet (RFC 3311
 // 5.2).
@@ -104,8 +104,6 @@ void refuse_type(struct core *core, const struct sip_turn *turn, struct sip_tx *
 	const struct config_profile *profile);
 // 405 with Allow.
 void refuse_method(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);
-// Retry-After line with jitter (5..10 s), valid until the next call.
-struct span refuse_retry_after(struct core *core, const struct core_env *env);
 // RFC 3261 8.2 for a request outside a dialog: true if it was refused.
 bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in);
@@ -114,8 +112,7 @@ bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_t
 bool refuse_extensions(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_msg *msg, const struct config_profile *profile);
 
-// listener.c: which of our listeners speaks to whom
-// ------------------------------------------------
+// listener.c: which of our listeners speaks to whom ----------------------------------------------
 
 struct sip_local listener_local(const struct config *config, listener_id id);
 // Index in the realm of the listener for that transport and the family of `ip`, -1 = none.
