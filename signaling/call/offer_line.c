@@ -31,7 +31,8 @@ enum line_kind line_kind_of(const struct sdp_media *m)
 	return LINE_UNKNOWN;
 }
 
-bool line_is_unspecified(const struct sdp_address *address)
+// The unspecified address of either family: held in the manner of RFC 2543.
+static bool is_unspecified(const struct sdp_address *address)
 {
 	static const struct ip v6_any = { { 0 } };
 	const struct ip v4_any = ip_from_v4(0);
@@ -43,7 +44,7 @@ bool line_is_unspecified(const struct sdp_address *address)
 // Mapped addresses (::ffff:192.0.2.1) are IPv4, whatever c= calls them.
 static bool is_v6_address(const struct sdp_address *address)
 {
-	return line_is_unspecified(address) ? address->is_ip6 : !ip_is_v4(&address->ip);
+	return is_unspecified(address) ? address->is_ip6 : !ip_is_v4(&address->ip);
 }
 
 static const struct profile_sdp *profile_of(const struct call *call, const struct core_env *env,
@@ -77,7 +78,7 @@ static bool read_remote(const struct call *call, const struct config *config, en
 		.is_inactive = m->direction == SDP_INACTIVE,
 		.is_held = m->direction != SDP_SENDRECV,
 	};
-	if (line_is_unspecified(c)) {
+	if (is_unspecified(c)) {
 		out->is_blackhole = true;
 		out->is_held = true;
 		out->rtp = (struct addr){ 0 };
@@ -185,7 +186,7 @@ static bool may_pass(const struct call *call, const struct core_env *env, enum c
 			b->unknown == PROFILE_UNANCHORED_PASS;
 
 	return is_allowed && m->port != 0 && c->is_present && !c->is_multicast &&
-		(c->is_fqdn || line_is_unspecified(c) ||
+		(c->is_fqdn || is_unspecified(c) ||
 			media_is_allowed_remote(env->config, call->media.realm[side], &c->ip));
 }
 
@@ -279,7 +280,7 @@ void line_rewrite(struct call *call, const struct core_env *env, enum call_side 
 		out->ip = local.ip;
 		out->port = local.port;
 	}
-	if (!line_is_unspecified(&m->connection))
+	if (!is_unspecified(&m->connection))
 		return;
 	// Held in the manner of RFC 2543: our address is a real one, so the direction has to say
 	// it.

@@ -16,9 +16,6 @@ enum line_kind {
 };
 enum line_kind line_kind_of(const struct sdp_media *m);
 
-// The unspecified address of either family: held in the manner of RFC 2543.
-bool line_is_unspecified(const struct sdp_address *address);
-
 // Takes line i of an offer into offer->lines[i]; a rejected one is no failure.
 enum offer_result line_take(struct call *call, const struct core_env *env, uint32_t i);
 // Applies line i of an answer. True: accepted, it goes to the offerer with a port.

@@ -35,7 +35,8 @@ void refuse_status(struct core *core, const struct sip_turn *turn, struct sip_tx
 	refuse(core, turn, tx, &refusal);
 }
 
-struct span refuse_retry_after(struct core *core, const struct core_env *env)
+// With jitter, so that they do not all come back at once. Valid until core->extra is used again.
+static struct span retry_after(struct core *core, const struct core_env *env)
 {
 	struct sip_writer w;
 
@@ -48,7 +49,7 @@ struct span refuse_retry_after(struct core *core, const struct core_env *env)
 void refuse_busy(struct core *core, const struct sip_turn *turn, struct sip_tx *tx)
 {
 	struct refusal refusal = { .status = 503,
-		.headers = refuse_retry_after(core, core_env_of(turn)) };
+		.headers = retry_after(core, core_env_of(turn)) };
 
 	refuse(core, turn, tx, &refusal);
 }
