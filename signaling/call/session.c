@@ -142,9 +142,12 @@ static void refresh(struct call_leg *leg, const struct sip_turn *turn);
 static void refuse_refresh(struct call_leg *leg, const struct sip_turn *turn,
 	const struct sip_msg *msg)
 {
+	if (!leg->session.interval_s)
+		return; // a later request of the far end has ended it
 	if (msg->status == 422 && session_raise(leg, msg)) {
 		refresh(leg, turn);
-	} else if (msg->status == 405 || msg->status == 501) {
+	} else if ((msg->status == 405 || msg->status == 501) &&
+		ability_allows(leg, SIP_METHOD_UPDATE)) {
 		leg->ability.allowed &= ~(1u << SIP_METHOD_UPDATE);
 		refresh(leg, turn);
 	} else {

@@ -226,6 +226,44 @@ static void refused_refreshes(void **state)
 	assert_int_equal(count(f, "BYE", REALM_ACCESS), 1);
 }
 
+// A far end that takes neither request is asked again later, not at once.
+static void refused_methods(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, 1, MODE_REQUIRE, 90);
+	dialog_establish(&d, f, "", ALLOWS "Session-Expires: 90;refresher=uac\r\n");
+	fixture_wait(f, 45100);
+	dialog_answer(&d, &(struct dialog_answer){ .start = "UPDATE", .status = 405 });
+	assert_int_equal(count(f, "INVITE", REALM_CORE), 1);
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 405 });
+	assert_int_equal(count(f, "INVITE", REALM_CORE), 1);
+	fixture_wait(f, 4000);
+	assert_int_equal(count(f, "INVITE", REALM_CORE), 1);
+	fixture_wait(f, 7000);
+	assert_true(count(f, "INVITE", REALM_CORE) > 1);
+	assert_int_equal(f->ended_count, 0);
+}
+
+// The caller's next request ended the session timer: what we had asked for it may be refused.
+static void refused_needless(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, 0, MODE_ACCEPT, 90);
+	dialog_establish(&d, f, "Allow: INVITE, UPDATE\r\nSession-Expires: 90;refresher=uas\r\n",
+		"");
+	fixture_wait(f, 45100);
+	assert_int_equal(count(f, "UPDATE", REALM_ACCESS), 1);
+	dialog_phone(&d, "INVITE", 2, "Allow: INVITE, UPDATE\r\n", SDP_A);
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 200,
+		.body = SDP_B });
+	dialog_phone(&d, "ACK", 2, "", "");
+	dialog_answer(&d, &(struct dialog_answer){ .start = "UPDATE", .status = 491 });
+	fixture_wait(f, 200000);
+	assert_int_equal(f->ended_count, 0);
+}
+
 static void refused_invite(void **state)
 {
 	struct fixture *f = *state;
@@ -288,6 +326,8 @@ int main(void)
 		TEST(refreshed_by_update),
 		TEST(refreshed_by_reinvite),
 		TEST(refused_refreshes),
+		TEST(refused_methods),
+		TEST(refused_needless),
 		TEST(refused_invite),
 		TEST(refused_reinvite),
 		TEST(unanswered_refresh),
