@@ -2,7 +2,7 @@
 //
 // What was sent last is not always in force. A description that was refused gives way to the one
 // before; of an offer whose lines the far end rejected those get port 0, because their ports may
-// serve somebody else by now.
+// serve somebody else by now, and those that it bundled get the port that they share.
 #include "call/core_private.h"
 
 void describe_keep(struct call *call, enum call_side side)
@@ -40,22 +40,41 @@ static bool is_open_port(const struct call *call, const struct config *config, e
 	return false;
 }
 
-// Bit i: line i shows a port of ours that is none of the call's.
-static uint32_t closed_lines(const struct call *call, const struct config *config,
-	enum call_side side)
+// What stands for a port of ours that the call has no more: that of the line's group, or 0.
+static uint16_t replacement(const struct call *call, const struct config *config,
+	enum call_side side, uint32_t i)
+{
+	const struct media_stream *stream = media_stream(&call->media, i);
+	const struct media_stream *owner = stream && stream->is_bundled ?
+		media_stream(&call->media, stream->bundle) :
+		NULL;
+
+	if (!owner || !owner->is_open)
+		return 0;
+	struct addr local = media_local(&call->media, config, i, side);
+	// Only the port is written anew.
+	return ip_eq(&local.ip, &call->core->sdp.media[i].connection.ip) ? local.port : 0;
+}
+
+// ports[i]: what line i has to show. True: that is not what it shows.
+static bool ports_in_force(const struct call *call, const struct config *config,
+	enum call_side side, uint16_t ports[SDP_MEDIA_MAX])
 {
 	const struct config_realm *realm = &config->realms[call->media.realm[side]];
 	const struct sdp_session *sdp = &call->core->sdp;
-	uint32_t closed = 0;
+	bool is_other = false;
 
 	for (uint32_t i = 0; i < sdp->media_count; i++) {
 		const struct sdp_media *m = &sdp->media[i];
 
-		if (m->port && is_ours(realm, &m->connection.ip) &&
+		ports[i] = m->port;
+		if (m->port && !media_is_foreign(&call->media, i) &&
+			is_ours(realm, &m->connection.ip) &&
 			!is_open_port(call, config, side, m->port))
-			closed |= 1u << i;
+			ports[i] = replacement(call, config, side, i);
+		is_other |= ports[i] != m->port;
 	}
-	return closed;
+	return is_other;
 }
 
 // The line with its word `index` (from 0, behind blanks) replaced by a number.
@@ -73,7 +92,8 @@ static void put_word(struct sip_writer *w, struct span line, uint32_t index, uin
 	}
 }
 
-static void put_lines(struct sip_writer *w, struct span text, uint32_t closed, uint64_t version)
+static void put_lines(struct sip_writer *w, struct span text, const struct sdp_session *sdp,
+	const uint16_t ports[SDP_MEDIA_MAX], uint64_t version)
 {
 	struct span line;
 
@@ -82,8 +102,8 @@ static void put_lines(struct sip_writer *w, struct span text, uint32_t closed, u
 
 		if (span_starts(line, SPAN_LIT("o=")))
 			put_word(w, line, 2, version);
-		else if (is_media && closed & 1u << i)
-			put_word(w, line, 1, 0);
+		else if (is_media && ports[i] != sdp->media[i].port)
+			put_word(w, line, 1, ports[i]);
 		else
 			sip_put(w, line);
 		sip_put_char(w, '\n');
@@ -94,17 +114,17 @@ static void put_lines(struct sip_writer *w, struct span text, uint32_t closed, u
 struct span describe_leg(struct call *call, const struct core_env *env, enum call_side side)
 {
 	struct call_leg *leg = &call->legs[side];
+	uint16_t ports[SDP_MEDIA_MAX];
 	struct sdp_fault fault;
 	struct sip_writer w;
 
 	if (sdp_parse(leg->sdp_sent.text, &call->core->sdp, &fault) < 0)
 		return SPAN_NONE;
-	uint32_t closed = closed_lines(call, env->config, side);
-	if (!closed)
+	if (!ports_in_force(call, env->config, side, ports))
 		return leg->sdp_sent.text;
 	// It is another description now (RFC 3264 8).
 	sip_writer_init(&w, call->core->body, sizeof(call->core->body));
-	put_lines(&w, leg->sdp_sent.text, closed, ++leg->sdp_version);
+	put_lines(&w, leg->sdp_sent.text, &call->core->sdp, ports, ++leg->sdp_version);
 	if (w.is_overflowed || !call_set_text(call, &leg->sdp_sent, sip_writer_text(&w)))
 		return SPAN_NONE;
 	return leg->sdp_sent.text;

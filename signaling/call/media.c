@@ -120,6 +120,7 @@ int media_open(struct media *media, const struct core_env *env, uint32_t index,
 	media->address[CALL_LEG_A] = stream->pair[CALL_LEG_A].media_address;
 	media->address[CALL_LEG_B] = stream->pair[CALL_LEG_B].media_address;
 	stream->is_open = true;
+	media->foreign &= ~(1u << index);
 	return 0;
 }
 
@@ -315,6 +316,7 @@ void media_close(struct media *media, const struct core_env *env, uint32_t index
 
 	if (!stream)
 		return;
+	media->foreign &= ~(1u << index);
 	if (stream->is_open) {
 		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_A]);
 		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_B]);
@@ -345,6 +347,8 @@ int media_adopt(struct media *media, const struct core_env *env, const struct me
 
 		if (err && side == CALL_LEG_B)
 			flow_pair_disown(env->flows, &found.pair[CALL_LEG_A]);
+		if (err == -ENOENT)
+			media->foreign |= 1u << adopt->index;
 		if (err)
 			return err;
 		found.remote[side] = adopt->remote[side];
@@ -353,6 +357,11 @@ int media_adopt(struct media *media, const struct core_env *env, const struct me
 	*stream = found;
 	media->shard = (int)shm_media_shard(adopt->port[CALL_LEG_A]);
 	return 0;
+}
+
+bool media_is_foreign(const struct media *media, uint32_t index)
+{
+	return media->foreign & 1u << index;
 }
 
 void media_disown(struct media *media, const struct core_env *env)

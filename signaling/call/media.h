@@ -40,6 +40,7 @@ struct media {
 	struct media_stream *streams; // [count], in it
 	uint8_t count, capacity;
 	uint8_t passed;              // lines in force whose media goes past us
+	uint32_t foreign;            // bit i: the ports of stream i are another worker's
 	int shard;                   // media shard of the whole call, -1 until the first pair
 	uint16_t realm[CALL_LEGS];   // index
 	uint16_t address[CALL_LEGS]; // media address id of the stream opened last
@@ -90,6 +91,8 @@ struct media_adopt {
 };
 // -ENOENT: not both are here, nothing was claimed. -EEXIST: the stream is open.
 int media_adopt(struct media *media, const struct core_env *env, const struct media_adopt *adopt);
+// It was not to be had by media_adopt(): its flows go on elsewhere until it is opened or closed.
+bool media_is_foreign(const struct media *media, uint32_t index);
 // The call goes elsewhere: everything becomes orphans.
 void media_disown(struct media *media, const struct core_env *env);
 
