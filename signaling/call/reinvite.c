@@ -33,8 +33,10 @@ static uint16_t relay(struct call *call, const struct sip_turn *turn, const stru
 		describe_keep(call, to);
 		enum offer_result result = offer_receive(call, core_env_of(turn), invite->from,
 			body.sdp);
-		if (result != OFFER_OK)
+		if (result != OFFER_OK) {
+			describe_restore(call, to);
 			return result == OFFER_NO_PORTS ? 503 : 488;
+		}
 	}
 	invite->client_cseq = sip_dialog_next_cseq(&leg->dialog);
 	struct leg_request request = { .side = to, .method = SIP_METHOD_INVITE,
@@ -44,6 +46,7 @@ static uint16_t relay(struct call *call, const struct sip_turn *turn, const stru
 	invite->client = leg_send(call, turn, &request);
 	if (invite->client)
 		return 0;
+	describe_restore(call, to);
 	offer_drop(call, core_env_of(turn));
 	return 503;
 }

@@ -148,6 +148,7 @@ static uint16_t ask(struct newcomer *n)
 		return 415;
 	invite->is_late = span_is_empty(n->body.sdp);
 	if (!invite->is_late) {
+		describe_keep(joined, CALL_LEG_B);
 		enum offer_result result = offer_receive(joined, env, CALL_LEG_A, n->body.sdp);
 
 		if (result != OFFER_OK)

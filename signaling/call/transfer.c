@@ -83,6 +83,7 @@ bool transfer_ask_target(struct transfer *transfer, const struct sip_turn *turn)
 	joined->invite = (struct call_invite){ .is_active = true, .is_late = true,
 		.from = CALL_LEG_A, .client_cseq = request.cseq };
 	joined->state = CALL_STATE_RINGING; // there is no other host to try
+	joined->sdp_before.text.len = 0;
 	joined->invite.client = leg_send(joined, turn, &request);
 	if (!joined->invite.client)
 		return false;
@@ -99,16 +100,12 @@ static void unbind(struct transfer *transfer)
 			calls[i]->transfer = NULL;
 }
 
-// The target's 2xx carried an offer; the answer is what was agreed, or what was in force before.
-// Nothing is when the target goes with this.
+// The target's 2xx carried an offer. The leg is at `place` now; an empty answer goes with a BYE.
 static void acknowledge_target(struct transfer *transfer, const struct sip_turn *turn,
-	bool is_answered)
+	struct leg_place place, struct span answer)
 {
-	struct call *joined = transfer->joined;
-
 	if (transfer->target_cseq)
-		leg_send_ack(joined, turn, CALL_LEG_B, transfer->target_cseq,
-			is_answered ? joined->legs[CALL_LEG_B].sdp_sent.text : SPAN_NONE);
+		leg_send_ack(place.call, turn, place.side, transfer->target_cseq, answer);
 	transfer->target_cseq = 0;
 }
 
@@ -133,7 +130,9 @@ static void give_up_refresh(struct transfer *transfer, const struct sip_turn *tu
 {
 	struct call *call = transfer->joined;
 
-	acknowledge_target(transfer, turn, true);
+	acknowledge_target(transfer, turn, (struct leg_place){ call, CALL_LEG_B },
+		call->legs[CALL_LEG_B].sdp_sent.text);
+	describe_restore(call, CALL_LEG_A);
 	offer_drop(call, core_env_of(turn));
 	call->invite.is_active = false;
 	unbind(transfer);
@@ -170,6 +169,7 @@ static uint16_t relay_offer(struct call *joined, const struct sip_turn *turn, st
 
 	if (span_is_empty(sdp))
 		return 488;
+	describe_keep(joined, CALL_LEG_A);
 	enum offer_result result = offer_receive(joined, env, CALL_LEG_B, sdp);
 	if (result != OFFER_OK)
 		return result == OFFER_NO_PORTS ? 503 : 488;
@@ -210,7 +210,8 @@ void transfer_done(struct call *joined, const struct sip_turn *turn)
 	struct call_hangup hangup = { .cause = CALL_CAUSE_TRANSFER, .code = 200 };
 
 	slab_put(joined->core->transfers, joined->transfer);
-	acknowledge_target(&transfer, turn, true);
+	acknowledge_target(&transfer, turn, (struct leg_place){ joined, CALL_LEG_B },
+		joined->legs[CALL_LEG_B].sdp_sent.text);
 	joined->code = 200;
 	if (!transfer.is_refresh && joined->state != CALL_STATE_ANSWERED) {
 		joined->state = CALL_STATE_CONNECTED;
@@ -245,18 +246,33 @@ bool transfer_takes_bye(struct call *call, enum call_side side)
 }
 
 // Back to the call that it came from, unless that is over or the far end itself has left. What it
-// may still answer is acknowledged there (answer.c).
-static void put_back(struct leg_place from, struct leg_place to)
+// may still answer is acknowledged there (answer.c). False: it stays where it is.
+static bool put_back(struct leg_place from, struct leg_place to)
 {
 	const struct call_leg *leg = &from.call->legs[from.side];
 	const struct call_invite *invite = &from.call->invite;
 
-	if (!to.call || to.call->is_finished || !leg->has_dialog || !leg->dialog.is_confirmed)
-		return;
-	if (leg_move(from, to) && invite->client && call_other(invite->from) == from.side) {
+	if (!to.call || to.call->is_finished || !leg->has_dialog || !leg->dialog.is_confirmed ||
+		!leg_move(from, to))
+		return false;
+	if (invite->client && call_other(invite->from) == from.side) {
 		to.call->invite.client_cseq = invite->client_cseq;
 		to.call->invite.is_late = invite->is_late;
 	}
+	return true;
+}
+
+// Only in its own call, with the ports that it has there, the target has an answer to its offer.
+static void put_back_target(struct transfer *transfer, const struct sip_turn *turn)
+{
+	struct leg_place from = { transfer->joined, CALL_LEG_B };
+	struct leg_place to = { transfer->consult, transfer->target };
+
+	if (transfer->is_target_moved && put_back(from, to))
+		acknowledge_target(transfer, turn, to,
+			describe_leg(to.call, core_env_of(turn), to.side));
+	else
+		acknowledge_target(transfer, turn, from, SPAN_NONE);
 }
 
 // A call that lost a leg for good has nobody to talk to.
@@ -280,19 +296,16 @@ static void fail(struct transfer *transfer, const struct sip_turn *turn)
 		code = joined->code >= 300 ? (uint16_t)joined->code : 487;
 	if (!transfer->is_refresh)
 		CORE_COUNT(joined->core, transfers_failed);
-	bool is_going_back = last.is_target_moved && last.consult &&
-		!last.consult->is_finished && joined->legs[CALL_LEG_B].dialog.is_confirmed;
-	acknowledge_target(&last, turn, is_going_back);
 	unbind(&last);
 	slab_put(joined->core->transfers, transfer);
-	if (last.is_refresh)
-		return;
-	if (last.is_moved)
+	if (last.is_moved && !last.is_refresh) {
+		describe_restore(joined, last.seat);
 		put_back((struct leg_place){ joined, last.seat },
 			(struct leg_place){ last.old, last.stays });
-	if (last.is_target_moved)
-		put_back((struct leg_place){ joined, CALL_LEG_B },
-			(struct leg_place){ last.consult, last.target });
+	}
+	put_back_target(&last, turn);
+	if (last.is_refresh)
+		return;
 	if (last.old)
 		refer_notify(&last, turn, code);
 	end_if_alone(last.old, turn);

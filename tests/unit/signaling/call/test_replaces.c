@@ -12,22 +12,27 @@ struct dialog {
 
 static struct dialog calls[2];
 
-static void establish(struct fixture *f, uint32_t i)
+static void establish_with(struct fixture *f, uint32_t i, const char *offer, const char *answer)
 {
 	char branch[16];
 	struct fixture_request invite = { .method = "INVITE", .cseq = 1, .branch = branch,
 		.call_id = calls[i].call_id, .uri = i ? "sip:122@10.1.0.1" : "sip:111@10.1.0.1",
-		.body = FIXTURE_SDP("10.1.1.5") };
+		.body = offer };
 
 	snprintf(calls[i].call_id, sizeof(calls[i].call_id), "secret-%u@10.1.1.5", i);
 	snprintf(branch, sizeof(branch), "invite%u", i);
 	fixture_forget(f);
 	fixture_phone(f, &invite);
-	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.1"));
+	fixture_carrier(f, "INVITE", 200, answer);
 	fixture_to_tag(f, "SIP/2.0 200", calls[i].tag, sizeof(calls[i].tag));
 	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = calls[i].tag,
 		.call_id = calls[i].call_id, .branch = "phoneack" };
 	fixture_phone(f, &ack);
+}
+
+static void establish(struct fixture *f, uint32_t i)
+{
+	establish_with(f, i, FIXTURE_SDP("10.1.1.5"), FIXTURE_SDP("10.2.1.1"));
 }
 
 static void answer_all(struct fixture *f, const char *start)
@@ -188,6 +193,76 @@ static void attended_refused(void **state)
 	assert_int_equal(fixture_flows(f), 0);
 }
 
+#define LINES(ip, video, text)                                                                     \
+	"v=0\r\no=- 1 1 IN IP4 " ip "\r\ns=-\r\nc=IN IP4 " ip "\r\nt=0 0\r\n"                     \
+	"a=group:BUNDLE a v\r\nm=audio 4000 RTP/AVP 8\r\na=mid:a\r\na=rtcp-mux\r\n"              \
+	"m=video " video " RTP/AVP 31\r\na=mid:v\r\na=rtcp-mux\r\n"                             \
+	"m=text " text " RTP/AVP 98\r\na=rtpmap:98 t140/1000\r\n"
+
+// The newest INVITE to the carrier in that dialog.
+static const struct fixture_message *invite_of(const struct fixture *f, const char *call_id)
+{
+	for (uint32_t i = f->sent_count; i > 0; i--)
+		if (strncmp(f->sent[i - 1].text, "INVITE sip:secret-b", 19) == 0 &&
+			strcmp(fixture_header(f->sent[i - 1].text, "Call-ID"), call_id) == 0)
+			return &f->sent[i - 1];
+	return NULL;
+}
+
+// Ports of the lines that say these media; -1 = there is none.
+static void read_ports(const char *text, int ports[3])
+{
+	static const char *const media[] = { "\r\nm=audio ", "\r\nm=video ", "\r\nm=text " };
+
+	for (uint32_t i = 0; i < 3; i++) {
+		const char *line = strstr(text, media[i]);
+
+		ports[i] = line ? atoi(line + strlen(media[i])) : -1;
+	}
+}
+
+// The one that stays refuses: the target's offer is answered by what is in force there, its bundled
+// line and its rejected one as well. A refresh of either says no more than that.
+static void attended_change_refused(void **state)
+{
+	struct fixture *f = *state;
+	char stays[128], target[128];
+	int before[3], first[3], ports[3];
+
+	f->profiles[1].flow.session_mode = PROFILE_SESSION_REQUIRE;
+	f->profiles[1].flow.session_expires_ms = 90000;
+	establish(f, 0);
+	snprintf(stays, sizeof(stays), "%s", fixture_header(fixture_last(f, "INVITE")->text,
+		"Call-ID"));
+	read_ports(fixture_last(f, "INVITE")->text, first);
+	establish_with(f, 1, LINES("10.1.1.5", "4002", "4004"), LINES("10.2.1.1", "4000", "0"));
+	snprintf(target, sizeof(target), "%s", fixture_header(fixture_last(f, "INVITE")->text,
+		"Call-ID"));
+	read_ports(fixture_last(f, "INVITE")->text, before);
+	assert_int_not_equal(before[0], before[1]);
+	fixture_forget(f);
+	refer(f);
+	fixture_carrier(f, "INVITE sip:secret-b", 200, LINES("10.2.1.7", "4000", "0"));
+	assert_non_null(invite_of(f, stays));
+	fixture_carrier(f, "INVITE sip:secret-b", 491, "");
+	const struct fixture_message *ack = fixture_last(f, "ACK");
+	assert_string_equal(fixture_header(ack->text, "Call-ID"), target);
+	read_ports(ack->text, ports);
+	assert_int_equal(ports[0], before[0]);
+	assert_int_equal(ports[1], before[0]);
+	assert_int_equal(ports[2], 0);
+	answer_all(f, "NOTIFY");
+	fixture_forget(f);
+	fixture_wait(f, 30000);
+	read_ports(invite_of(f, stays)->text, ports);
+	assert_int_equal(ports[0], first[0]);
+	read_ports(invite_of(f, target)->text, ports);
+	assert_int_equal(ports[0], before[0]);
+	assert_int_equal(ports[1], before[0]);
+	assert_int_equal(ports[2], 0);
+	assert_int_equal(fixture_calls(f), 2);
+}
+
 // Its dialog is known to the target only: the trunk's other host is not asked.
 static void attended_busy(void **state)
 {
@@ -342,6 +417,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(attended),
 		TEST(attended_refused),
+		cmocka_unit_test_setup_teardown(attended_change_refused, fixture_open_dual,
+			fixture_close),
 		TEST(attended_busy),
 		TEST(attended_elsewhere),
 		TEST(attended_nowhere),
