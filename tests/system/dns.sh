@@ -2,54 +2,8 @@
 # dns.sh - trunks by name: muga-signaling against a real name server, and against one that lies.
 #
 # On the loopback of a namespace, without media process. dnsmasq serves NAPTR, SRV and A; SIPp is the callee.
-# Prints "ok NAME" and "not ok NAME" lines; exit 0 when all are ok, 77 where the machine cannot run it.
-
-set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-MUGA_BUILD=${MUGA_BUILD:-$root/build/release}
-ns=muga-dns-$$
-dir=$(mktemp -d /tmp/muga-dns-XXXXXX)
-chmod 755 "$dir" # for the users that daemons become
-pids=()
-failed=0
-
-for program in sipp jq ip curl dnsmasq python3; do
-	command -v "$program" >/dev/null || { echo "reason: $program is not installed"; exit 77; }
-done
-[ "$(id -u)" = 0 ] || { echo "reason: network namespaces need root"; exit 77; }
-
-cleanup() {
-	[ ${#pids[@]} -gt 0 ] && { kill -9 "${pids[@]}"; wait "${pids[@]}"; } 2>/dev/null
-	ip netns del "$ns" 2>/dev/null
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-
-ip netns add "$ns" || exit 77
-ip -n "$ns" link set lo up
-
-report() { # NAME COMMAND...: ok when the command succeeds.
-	local name=$1
-	shift
-	if "$@"; then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		tail -n 5 "$dir"/*.log 2>/dev/null | cut -c1-200
-		failed=1
-	fi
-}
-
-wait_for() { # SECONDS COMMAND...
-	local tries=$(($1 * 20))
-	shift
-	until "$@"; do
-		[ $((tries -= 1)) -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
+. "$(dirname "$0")/alone_lib.sh"
+open_namespace sipp jq curl dnsmasq python3 nc
 
 start() { # NAME COMMAND...: its process id in $started
 	local name=$1
@@ -119,8 +73,7 @@ metric() { curl -s --unix-socket "$dir/run/muga.sock" http://x/v1/metrics | jq "
 
 # Where the newest ended call went.
 last_callee() {
-	"$MUGA_BUILD/tools/muga" --config "$dir/muga.yaml" show calls --ended --json |
-		jq -r '.calls[0].legs[1].signaling'
+	muga show calls --ended --json | jq -r '.calls[0].legs[1].signaling'
 }
 
 invite() { # USER: one INVITE by hand; its answers on standard output
@@ -220,4 +173,5 @@ report start_among_liars start_signaling
 report lies_lead_nowhere lies_lead_nowhere
 report all_were_told all_were_told
 report stop_among_liars stop_signaling
+[ $failed = 0 ] || show_logs
 exit $failed

@@ -2,36 +2,11 @@
 # signaling_races.sh - muga-signaling at 100 calls/s while everything around it changes: muga-media is killed
 # and started anew, log levels switch, every table is polled, and at last all is drained.
 #
-# Meant for a build with ThreadSanitizer (preset tsan), and passes with any. Prints "ok NAME" and
-# "not ok NAME" lines; exit 0 when all are ok, 77 where the machine cannot run it.
-
-set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-MUGA_BUILD=${MUGA_BUILD:-$root/build/release}
+# Meant for a build with ThreadSanitizer (preset tsan), and passes with any.
+. "$(dirname "$0")/alone_lib.sh"
 MUGA_MEDIA=${MUGA_MEDIA:-$MUGA_BUILD/media/muga-media}
 SECONDS_OF_LOAD=${SECONDS_OF_LOAD:-20}
-ns=muga-races-$$
-dir=$(mktemp -d /tmp/muga-races-XXXXXX)
-pids=()
-failed=0
-
-for program in sipp jq ip curl; do
-	command -v "$program" >/dev/null || { echo "reason: $program is not installed"; exit 77; }
-done
-[ "$(id -u)" = 0 ] || { echo "reason: network namespaces need root"; exit 77; }
-
-cleanup() {
-	[ ${#pids[@]} -gt 0 ] && kill -9 "${pids[@]}" 2>/dev/null
-	wait 2>/dev/null
-	ip netns del "$ns" 2>/dev/null
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-
-ip netns add "$ns" || exit 77
-ip -n "$ns" link set lo up
+open_namespace sipp jq curl
 cat >"$dir/muga.yaml" <<-EOT
 version: 1
 node: {id: races, workers: 2, run_dir: $dir/run}
@@ -54,27 +29,6 @@ routes:
 limits: {calls: 1000, quarantine: 1s}
 EOT
 
-report() { # NAME COMMAND...
-	local name=$1
-	shift
-	if "$@"; then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		failed=1
-	fi
-}
-
-wait_for() { # SECONDS COMMAND...
-	local tries=$(($1 * 20))
-	shift
-	until "$@"; do
-		[ $((tries -= 1)) -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-
-muga() { "$MUGA_BUILD/tools/muga" --config "$dir/muga.yaml" "$@"; }
 logged() { [ "$(grep -c " $1 " "$dir/signaling.log")" -ge "$2" ]; }
 
 start_media() {
@@ -150,7 +104,5 @@ wait "$signaling"
 report "drain ends the process" test $? = 0
 kill -9 "$caller" 2>/dev/null
 report "no sanitizer report" test -z "$(grep -E 'Sanitizer|runtime error' "$dir/signaling.log")"
-[ $failed = 0 ] || for log in signaling.log media.log polls.failed uac.err; do
-	[ -s "$dir/$log" ] && echo "--- $log" && grep -v ' call_end ' "$dir/$log" | tail -n "${LOG_LINES:-40}" | cut -c1-300
-done
+[ $failed = 0 ] || show_logs
 exit $failed

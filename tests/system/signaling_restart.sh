@@ -1,34 +1,8 @@
 #!/bin/bash
 # signaling_restart.sh - muga-signaling killed under load and started again, beside itself, with another
 # configuration, on files of another boot and where it may not read: what it does and how it says so.
-#
-# Prints "ok NAME" and "not ok NAME" lines; exit 0 when all are ok, 77 where the machine cannot run it.
-
-set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-MUGA_BUILD=${MUGA_BUILD:-$root/build/release}
-ns=muga-restart-$$
-dir=$(mktemp -d /tmp/muga-restart-XXXXXX)
-pids=()
-failed=0
-
-for program in sipp jq ip; do
-	command -v "$program" >/dev/null || { echo "reason: $program is not installed"; exit 77; }
-done
-[ "$(id -u)" = 0 ] || { echo "reason: network namespaces need root"; exit 77; }
-
-cleanup() {
-	[ ${#pids[@]} -gt 0 ] && kill -9 "${pids[@]}" 2>/dev/null
-	wait 2>/dev/null
-	ip netns del "$ns" 2>/dev/null
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-
-ip netns add "$ns" || exit 77
-ip -n "$ns" link set lo up
+. "$(dirname "$0")/alone_lib.sh"
+open_namespace sipp jq
 
 config() { # CALLS-MAX MEDIA-ADDRESS
 	cat >"$dir/muga.yaml" <<-EOT
@@ -53,27 +27,6 @@ config() { # CALLS-MAX MEDIA-ADDRESS
 	EOT
 }
 
-report() { # NAME COMMAND...
-	local name=$1
-	shift
-	if "$@"; then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		failed=1
-	fi
-}
-
-wait_for() { # SECONDS COMMAND...
-	local tries=$(($1 * 20))
-	shift
-	until "$@"; do
-		[ $((tries -= 1)) -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-
-muga() { "$MUGA_BUILD/tools/muga" --config "$dir/muga.yaml" "$@"; }
 answers() { muga show calls >/dev/null 2>&1; }
 
 start() {
@@ -170,5 +123,5 @@ kill -TERM "$signaling"
 wait "$signaling"
 report "stops with 0" test $? = 0
 report "no sanitizer report" test -z "$(grep -E 'Sanitizer|runtime error' "$dir"/*.log)"
-[ $failed = 0 ] || grep -v ' call_end ' "$dir/signaling.log" | tail -n 40 | cut -c1-300
+[ $failed = 0 ] || show_logs
 exit $failed

@@ -2,50 +2,11 @@
 # signaling_smoke.sh - muga-signaling alone, on the loopback of a namespace: no media process, no laboratory.
 #
 # 200 SIPp calls at 50/s, IPv4 and IPv6, none may fail; then what the CLI tells about them, and a clean stop.
-# Prints "ok NAME" and "not ok NAME" lines; exit 0 when all are ok, 77 where the machine cannot run it.
-
-set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-MUGA_BUILD=${MUGA_BUILD:-$root/build/release}
-ns=muga-smoke-$$
-dir=$(mktemp -d /tmp/muga-smoke-XXXXXX)
-chmod 755 "$dir" # for the user it becomes
-pids=()
-failed=0
-
-for program in sipp jq ip; do
-	command -v "$program" >/dev/null || { echo "reason: $program is not installed"; exit 77; }
-done
-[ "$(id -u)" = 0 ] || { echo "reason: network namespaces need root"; exit 77; }
-
-cleanup() {
-	[ ${#pids[@]} -gt 0 ] && kill -9 "${pids[@]}" 2>/dev/null
-	ip netns del "$ns" 2>/dev/null
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-
-ip netns add "$ns" || exit 77
-ip -n "$ns" link set lo up
+. "$(dirname "$0")/alone_lib.sh"
+open_namespace sipp jq curl
 for n in 1 2 3 4; do
 	ip -n "$ns" addr add "fd00::$n/128" dev lo nodad
 done
-
-muga() { "$MUGA_BUILD/tools/muga" --config "$dir/muga.yaml" "$@"; }
-
-# report NAME COMMAND...: ok when the command succeeds.
-report() {
-	local name=$1
-	shift
-	if "$@"; then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		failed=1
-	fi
-}
 
 # config PHONE-SIDE TRUNK-SIDE CALLER CALLEE (addresses as YAML has them)
 config() {
@@ -69,15 +30,6 @@ config() {
 	  - {match: {from_trunk: phones}, to: carrier}
 	limits: {calls: 1000, quarantine: 1s}
 	EOF
-}
-
-wait_for() { # SECONDS COMMAND...
-	local tries=$(($1 * 20))
-	shift
-	until "$@"; do
-		[ $((tries -= 1)) -gt 0 ] || return 1
-		sleep 0.05
-	done
 }
 
 start_signaling() {
@@ -182,13 +134,6 @@ round() { # NAME BORDER-A BORDER-B CALLER CALLEE MEDIA-A MEDIA-B
 	kill "$callee" 2>/dev/null
 	wait "$callee" 2>/dev/null
 	[ $failed = 0 ] || show_logs
-}
-
-show_logs() {
-	local log
-	for log in "$dir"/*.log "$dir"/*.err "$dir"/*.out; do
-		[ -s "$log" ] && echo "--- ${log##*/}" && tail -n 15 "$log" | cut -c1-300
-	done
 }
 
 round ipv4 127.0.0.1 127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.11 127.0.0.12

@@ -1,33 +1,9 @@
 #!/bin/bash
 # torture_wire.sh - muga-signaling under attack over UDP: tools/sipattack against two workers.
 #
-# No media process, no laboratory: a namespace with one address for each role. Prints "ok NAME" and
-# "not ok NAME" lines; exit 0 when all are ok, 77 where the machine cannot run it. Arguments are
-# passed on: phases, --seed N, --count N, --long.
-
-set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-MUGA_BUILD=${MUGA_BUILD:-$root/build/release}
-ns=muga-torture-$$
-dir=$(mktemp -d /tmp/muga-torture-XXXXXX)
-signaling=
-
-for program in python3 ip; do
-	command -v "$program" >/dev/null || { echo "reason: $program is not installed"; exit 77; }
-done
-[ "$(id -u)" = 0 ] || { echo "reason: network namespaces need root"; exit 77; }
-
-cleanup() {
-	[ -n "$signaling" ] && kill -9 "$signaling" 2>/dev/null
-	ip netns del "$ns" 2>/dev/null
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-
-ip netns add "$ns" || exit 77
-ip -n "$ns" link set lo up
+# A namespace with one address for each role. Arguments are passed on: phases, --seed N, --count N, --long.
+. "$(dirname "$0")/alone_lib.sh"
+open_namespace python3
 for n in 1 2 3 4 5 9; do
 	ip -n "$ns" addr add "10.77.0.$n/32" dev lo
 	ip -n "$ns" addr add "fd77::$n/128" dev lo nodad
@@ -63,11 +39,8 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-quarantine_size_mb=1}
 ip netns exec "$ns" "$MUGA_BUILD/signaling/muga-signaling" --config "$dir/muga.yaml" --foreground \
 	2>"$dir/signaling.log" &
 signaling=$!
-for _ in $(seq 200); do
-	[ -S "$dir/run/muga.sock" ] && break
-	sleep 0.05
-done
-[ -S "$dir/run/muga.sock" ] || { cat "$dir/signaling.log"; echo "not ok start"; exit 1; }
+pids+=("$signaling")
+wait_for 10 test -S "$dir/run/muga.sock" || { show_logs; echo "not ok start"; exit 1; }
 
 [ "${MUGA_LONG:-0}" = 1 ] && set -- --long "$@"
 ip netns exec "$ns" python3 "$here/tools/sipattack/main.py" --muga "$MUGA_BUILD/tools/muga" \
@@ -75,14 +48,6 @@ ip netns exec "$ns" python3 "$here/tools/sipattack/main.py" --muga "$MUGA_BUILD/
 	--messages "$root/tests/torture/sip" "$@"
 failed=$?
 kill -TERM "$signaling"
-wait "$signaling"
-status=$?
-signaling=
-if [ $status = 0 ]; then
-	echo "ok clean stop"
-else
-	echo "not ok clean stop"
-	failed=1
-fi
-[ $failed = 0 ] || grep -v ' call_end ' "$dir/signaling.log" | tail -n 60 | cut -c1-300
+report "clean stop" wait "$signaling"
+[ $failed = 0 ] || LOG_LINES=60 show_logs
 exit $failed
