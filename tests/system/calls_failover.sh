@@ -48,7 +48,6 @@ connected_calls() {
 	lab_muga show calls --json | jq '[.calls[] | select(.state == "connected")] | length'
 }
 twenty_calls() { [ "$(connected_calls)" = 20 ]; }
-no_calls() { [ "$(lab_muga show calls --json | jq '.calls | length')" = 0 ]; }
 
 kill_sockets() { lab_exec phone-b ss -K dst "$LAB_MUGA_B4" >/dev/null 2>&1; }
 killed_calls killed kill_sockets

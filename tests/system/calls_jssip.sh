@@ -53,7 +53,7 @@ lab_wait_for 10 callee_is_done uas_bye || fail "the callee's BYEs were not answe
 
 expect "connections dialled" "$(net_metric stream_dialled)" -eq 0
 lab_wait_for 10 streams_gone || fail "connections left: $(net_metric stream_connections)"
-expect "calls left" "$(lab_muga show calls --json | jq '.calls | length')" -eq 0
+expect "calls left" "$(calls_alive)" -eq 0
 
 # Nothing else of HTTP, no WebSocket without the subprotocol, none for another site's pages.
 upgrade() { # [curl option...]: the status

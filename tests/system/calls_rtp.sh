@@ -18,5 +18,4 @@ END
 
 # Nothing is left behind: no call, and after the quarantine every port is free again.
 lab_wait_for 10 ports_rested || fail "ports still in use: $(lab_muga show ports --json | tr -d ' \n')"
-calls=$(lab_muga show calls --json | jq '.calls | length')
-expect "calls left" "$calls" -eq 0
+expect "calls left" "$(calls_alive)" -eq 0

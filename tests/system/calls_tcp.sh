@@ -17,6 +17,6 @@ tcp_calls v6 "[$LAB_PEER_A6]" "[$LAB_MUGA_A6]" t1 50
 
 # Nothing is left behind.
 lab_wait_for 10 streams_gone || fail "connections left: $(net_metric stream_connections)"
-expect "calls left" "$(lab_muga show calls --json | jq '.calls | length')" -eq 0
+expect "calls left" "$(calls_alive)" -eq 0
 expect "messages without an owner" "$(net_metric lost_owner)" -eq 0
 expect "messages that a ring could not take" "$(net_metric ring_full)" -eq 0

@@ -41,7 +41,7 @@ lab_stop carrier
 start_kamailio carrier phone-b "$LAB_PHONE_B4" 5070 "sip:$LAB_PHONE_B4:5080" carrier
 wait $calls || fail "calls died with their connection"
 expect "connections opened again" "$(net_metric stream_dialled)" -ge 2
-expect "calls left" "$(lab_muga show calls --json | jq '.calls | length')" -eq 0
+expect "calls left" "$(calls_alive)" -eq 0
 
 # A client without a certificate, and one whose certificate is of another CA.
 make_ca strangers

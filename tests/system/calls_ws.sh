@@ -16,4 +16,4 @@ ws_calls plain ws 8080
 ws_calls secure wss 8443
 expect "connections accepted" "$(net_metric stream_accepted)" -eq 2
 lab_wait_for 10 streams_gone || fail "connections left: $(net_metric stream_connections)"
-expect "calls left" "$(lab_muga show calls --json | jq '.calls | length')" -eq 0
+expect "calls left" "$(calls_alive)" -eq 0

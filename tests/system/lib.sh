@@ -112,6 +112,14 @@ sip_ask() {
 	sed 's/\r*$/\r/' "$4" | lab_exec "$1" nc -u -w 1 -s "$2" -p "${5:-5099}" "$3" 5060
 }
 
+# lab_muga_get PATH: what the admin interface says.
+lab_muga_get() {
+	lab_exec muga curl -s --unix-socket "$LAB_DIR/run/muga.sock" "http://muga$1"
+}
+
+calls_alive() { lab_muga show calls --json | jq '.calls | length'; }
+no_calls() { [ "$(calls_alive)" = 0 ]; }
+
 # ports_rested: no port is in use or in quarantine.
 ports_rested() {
 	[ "$(lab_muga show ports --json | jq '[.addresses[] | .used + .resting] | add')" = 0 ]

@@ -23,13 +23,11 @@ phone() { # NAME NAMESPACE IP [URI]
 	sip_cafile $TLS_DIR/ca.pem" lab_phone "$1" "$2" "$3" "$LAB_DIR/$1.wav.padded.wav" "$4"
 }
 phone bob phone-b "$LAB_PHONE_B4"
-no_calls() { [ "$(lab_muga show calls --json | jq '.calls | length')" = 0 ]; }
-listens() { lab_exec phone-b ss -Hltn | grep -qF "$LAB_PHONE_B4:5061"; }
-lab_wait_for 10 listens || fail "bob does not listen for TLS"
+lab_wait_for 10 listens phone-b "$LAB_PHONE_B4:5061" || fail "bob does not listen for TLS"
 phone alice phone-a "$LAB_PHONE_A4" "sip:bob@$LAB_MUGA_A4:5061;transport=tls"
 lab_wait_for 20 lab_phone_is_in_call alice || fail "the call was not answered"
 sleep 5
-expect "calls" "$(lab_muga show calls --json | jq '.calls | length')" -eq 1
+expect "calls" "$(calls_alive)" -eq 1
 expect "datagrams of SIP" "$(net_metric received)" -eq 0
 expect "TLS handshakes" "$(net_metric tls_handshakes)" -eq 2
 

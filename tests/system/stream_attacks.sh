@@ -20,7 +20,7 @@ expect "garbage connections over" "$(json "$LAB_DIR/garbage.log" .done)" -eq 100
 lab_wait_for 10 streams_gone || fail "connections left: $(net_metric stream_connections)"
 expect "descriptors left behind" $(($(descriptors) - before_fds)) -le 0
 expect "kilobytes left behind" $(($(resident) - before_kb)) -le 8192
-expect "calls made by garbage" "$(lab_muga show calls --json | jq '.calls | length')" -eq 0
+expect "calls made by garbage" "$(calls_alive)" -eq 0
 
 # Slow messages: none lives longer than its deadline, whatever drips in.
 attack loris "$LAB_MUGA_A4" 5060 250 6 >"$LAB_DIR/loris.log"

@@ -5,7 +5,7 @@
 
 TLS_DIR=$LAB_DIR/tls
 
-# make_certificates NAME SAN...: NAME.pem and NAME.key, issued by ca.pem.
+# make_ca NAME: NAME.pem and NAME.key, which certificates are issued by.
 make_ca() {
 	mkdir -p "$TLS_DIR"
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
@@ -44,6 +44,7 @@ stream_tls() {
 # open_streams: the laboratory and Muga in it. STREAM_EDIT names a function that changes the
 # configuration file before Muga sees it.
 open_streams() {
+	need curl openssl
 	open_lab
 	make_ca ca
 	make_certificate muga "DNS:muga.example.com,IP:$LAB_MUGA_A4,IP:$LAB_MUGA_B4"
@@ -53,10 +54,6 @@ open_streams() {
 }
 
 net_metric() { lab_muga_get /v1/metrics | jq ".net.$1"; }
-
-lab_muga_get() {
-	lab_exec muga curl -s --unix-socket "$LAB_DIR/run/muga.sock" "http://muga$1"
-}
 
 streams_gone() { [ "$(net_metric stream_connections)" = 0 ]; }
 
@@ -117,5 +114,5 @@ listens() { lab_exec "$1" ss -Hltn | grep -qF "$2"; }
 
 # transactions_gave_up: how many requests were never answered, or could not be sent.
 transactions_gave_up() {
-	lab_muga_get /v1/metrics | jq '[.. | objects | .timeouts?, .transport_failures? | numbers] | add // 0'
+	lab_muga_get /v1/metrics | jq '.transactions | .timeouts + .transport_failures'
 }

@@ -37,12 +37,9 @@ transfer() {
 	expect "$1: sequence gaps" "$(json "$count" .in.gaps)" -eq 0
 }
 
-no_calls() { [ "$(lab_muga show calls --json | jq '.calls | length')" = 0 ]; }
 
 transfer blind
 transfer attended
 # 20 pairs of calls, each at one of two workers by its Call-ID.
-given=$(curl -s --unix-socket "$LAB_DIR/run/muga.sock" http://x/v1/metrics |
-	jq '[.. | objects | .calls_given? // empty | if type == "object" then .value else . end] | add')
-expect "calls that changed their worker" "${given:-0}" -gt 0
+expect "calls that changed their worker" "$(lab_muga_get /v1/metrics | jq .net.calls_given)" -gt 0
 lab_wait_for 15 ports_rested || fail "ports stay behind"
