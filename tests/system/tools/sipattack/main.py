@@ -16,7 +16,7 @@ import wire
 
 # Quick and indifferent to the machine's load; the others need --long.
 ALWAYS = ("torture", "truncated", "oversized", "reflection", "trunk limit", "intruders", "loops",
-          "mutated")
+          "mutated", "bodies")
 
 
 def main():
