@@ -27,6 +27,11 @@ static uint64_t stored(void)
 	return sip_transactions_metrics(tu.txs)->stored_bytes;
 }
 
+static uint64_t sent_again(void)
+{
+	return sip_transactions_metrics(tu.txs)->responses_retransmitted;
+}
+
 static const struct {
 	uint16_t status;
 	const char *reason, *lines, *body, *to_tag, *own_tag;
@@ -77,6 +82,7 @@ static void answers_are_the_same(void **state)
 		request("OPTIONS", branch, rows[i].to_tag);
 		assert_int_equal(tu.sent_count, sent + 1);
 		assert_string_equal(tu_last(), first);
+		assert_int_equal(sent_again(), i + 1);
 		assert_true(addr_eq(&tu.sent_to[sent], &tu.sent_to[sent - 1]));
 		if (!rows[i].is_whole)
 			assert_int_equal(sip_server_respond_simple(tu.txs, &tu.turn, tu.tx, 200,
@@ -182,6 +188,7 @@ static void others_are_not_answered(void **state)
 		"From: <sip:a@a>;tag=f2\r\nTo: <sip:bob@b>\r\nCall-ID: c1@a\r\n"
 		"CSeq: 7 OPTIONS\r\n\r\n");
 	assert_int_equal(tu.sent_count, sent);
+	assert_int_equal(sent_again(), 0);
 	assert_int_equal(tu.requests, 1);
 	start(SIP_METHOD_INVITE);
 	sent = tu.sent_count;
