@@ -5,10 +5,12 @@
 #define BURST_MS         100u  // of tokens
 #define CALM_INTERVALS   40u   // without a refusal: the limit goes
 #define SHED_MAX         990u  // one of a hundred always comes through, and shows what is asked
-#define DOWN_PERCENT     90u
-#define DOWN_FAR_PERCENT 70u
+#define DOWN_PERCENT     95u
+#define DOWN_FAR_PERCENT 85u
 #define FAR_FACTOR       4u    // times the target
-#define UP_PERCENT       2u
+#define UP_PERCENT       4u
+#define UP_FAST_AFTER    4u    // intervals without a wait: the rate is far too low
+#define UP_FAST_PERCENT  20u
 
 void overload_init(struct overload *overload, uint64_t now_ms)
 {
@@ -66,15 +68,26 @@ static void go_down(struct overload *overload, uint32_t admitted_rate)
 	overload->rate = rate < RATE_MIN ? RATE_MIN : (uint32_t)rate;
 	overload->is_limiting = true;
 	overload->calm = 0;
+	overload->served = 0;
+}
+
+// A limit begins with patience. It changes no faster than a change shows: what waits now was let in
+// before, and must be served first.
+static bool is_time_to_go_down(const struct overload *overload, uint64_t now_ms)
+{
+	if (!overload->is_limiting)
+		return overload->waiting >= PATIENCE;
+	return now_ms - overload->down_ms >= overload->delay_us / 1000;
 }
 
 static void go_up(struct overload *overload)
 {
 	const struct overload_use *use = &overload->use;
+	uint32_t percent = ++overload->served >= UP_FAST_AFTER ? UP_FAST_PERCENT : UP_PERCENT;
 
 	if (use->refused + use->dropped > 0 || overload->shed_permille > 0) {
 		overload->calm = 0;
-		overload->rate += overload->rate * UP_PERCENT / 100 + 1;
+		overload->rate += overload->rate * percent / 100 + 1;
 	} else if (++overload->calm >= CALM_INTERVALS) {
 		overload->is_limiting = false;
 	}
@@ -103,18 +116,17 @@ bool overload_run(struct overload *overload, uint64_t now_ms)
 		return false;
 	bool is_waiting = overload->delay_us != UINT32_MAX &&
 		overload->delay_us > OVERLOAD_TARGET_US;
-	// What waits must be served before a lower rate shows: a wait that shrinks is left to shrink.
-	bool is_shrinking = overload->delay_us < overload->delay_before_us;
 	overload->waiting = is_waiting ? overload->waiting + 1 : 0;
-	if (is_waiting && (overload->is_limiting ? !is_shrinking : overload->waiting >= PATIENCE))
+	if (is_waiting && is_time_to_go_down(overload, now_ms)) {
 		go_down(overload, (uint32_t)(overload->use.admitted * 1000ull / span_ms));
-	else if (!is_waiting && overload->is_limiting)
+		overload->down_ms = now_ms;
+	} else if (!is_waiting && overload->is_limiting) {
 		go_up(overload);
+	}
 	// Half way each time: what is asked for is known from a sample only.
 	overload->shed_permille =
 		(overload->shed_permille + shed_wanted(overload, span_ms)) / 2;
 	overload->use = (struct overload_use){ 0 };
-	overload->delay_before_us = is_waiting ? overload->delay_us : 0;
 	overload->delay_us = UINT32_MAX;
 	overload->began_ms = now_ms;
 	return true;

@@ -1,7 +1,7 @@
 // overload.h - how many new calls a worker takes when it cannot take all of them.
 //
 // The measure is how long datagrams wait in the sockets: while they do, a rate of new calls is kept
-// below which the wait vanishes, found by small steps up and larger ones down (RFC 6357 5.4). What
+// below which the wait vanishes, found by small steps (RFC 6357 5.4). What
 // comes beyond it is refused (503, Retry-After), at most as often as calls are taken, because each
 // refusal costs a tenth of a call. The rest is left to the filters of the sockets (net/shed.h),
 // which cost nearly nothing, and to the callers' repetitions. Requests of living calls are never
@@ -31,7 +31,8 @@ struct overload {
 	uint64_t began_ms;       // of the interval
 	uint32_t delay_us;       // smallest wait of the interval, UINT32_MAX = none seen
 	struct overload_use use; // of the interval
-	uint32_t delay_before_us; // of the interval before, 0 = none that was too long
+	uint64_t down_ms;        // when the rate was lowered last
+	uint32_t served;         // intervals in a row without a wait since then
 	uint32_t waiting;        // intervals in a row whose wait was too long
 	uint32_t calm;           // intervals in a row in which nothing had to be refused
 };

@@ -1,4 +1,6 @@
-// The controller against a server of a few lines: a queue that works off so much a millisecond.
+// The controller against a server of a few lines: a socket's queue that is worked off in order, calls
+// of seven messages each, of which those behind the first one queue up like everything else, and
+// are repeated half a second later when the queue was full.
 #include "net/overload.h"
 
 #include <setjmp.h>
@@ -8,45 +10,99 @@
 
 #include <cmocka.h>
 
-#define CALL_US    100u // cost of a call
+#define MESSAGES   7u   // of a call that the server reads
+#define MESSAGE_US 15u
+#define CALL_US    (MESSAGES * MESSAGE_US)
 #define REFUSAL_US 8u
-#define READ_US    2u   // of a datagram that is dropped after reading
-#define QUEUE_MAX  4000.0
+#define READ_US    2u   // of a new call that is dropped after reading
+#define QUEUE_MAX  4000u
+#define LATER_MS   500u
+#define LATER_MAX  8192u
+
+struct item {
+	uint32_t at_ms;
+	uint32_t left; // messages of its call, this one included; MESSAGES = a new call
+};
 
 // Everything in calls and microseconds of one core.
 struct server {
 	struct overload overload;
-	double queue, asked, taken, refused;
-	uint64_t now_ms;
+	struct item queue[QUEUE_MAX];
+	uint32_t head, count;
+	struct item later[LATER_MAX]; // repeated in the order in which they were lost
+	uint32_t later_head, later_count;
+	double due;           // part of a call that is not asked for yet
+	double left_us;       // of work, may be below 0
+	double asked, taken, refused;
+	uint32_t now_ms;
 };
 
+static void enqueue(struct server *s, uint32_t left)
+{
+	struct item item = { s->now_ms, left };
 
-// One millisecond: new calls come, 1,000 us of work are done in order.
+	if (s->count < QUEUE_MAX)
+		s->queue[(s->head + s->count++) % QUEUE_MAX] = item;
+	else if (left < MESSAGES && s->later_count < LATER_MAX) // new callers give up
+		s->later[(s->later_head + s->later_count++) % LATER_MAX] = item;
+}
+
+static void arrive(struct server *s, double asked_per_ms)
+{
+	s->asked += asked_per_ms;
+	s->due += asked_per_ms * (1000 - s->overload.shed_permille) / 1000;
+	for (; s->due >= 1; s->due -= 1)
+		enqueue(s, MESSAGES);
+	while (s->later_count && s->now_ms - s->later[s->later_head].at_ms >= LATER_MS) {
+		uint32_t left = s->later[s->later_head].left;
+		s->later_head = (s->later_head + 1) % LATER_MAX;
+		s->later_count--;
+		enqueue(s, left);
+	}
+}
+
+static void go_on(struct server *s, uint32_t left)
+{
+	s->left_us -= MESSAGE_US;
+	if (left == 1)
+		s->taken++;
+	else
+		enqueue(s, left - 1);
+}
+
+static void serve(struct server *s, struct overload_use *use)
+{
+	uint32_t left = s->queue[s->head].left;
+
+	s->head = (s->head + 1) % QUEUE_MAX;
+	s->count--;
+	if (left < MESSAGES) {
+		go_on(s, left);
+	} else if (use->admitted < overload_calls_left(&s->overload)) {
+		use->admitted++;
+		go_on(s, left);
+	} else if (use->refused < overload_refusals_left(&s->overload)) {
+		use->refused++;
+		s->left_us -= REFUSAL_US;
+	} else {
+		use->dropped++;
+		s->left_us -= READ_US;
+	}
+}
+
+// One millisecond: messages come, 1,000 us of work are done in order.
 static void step(struct server *s, double asked_per_ms)
 {
-	double passed = asked_per_ms * (1000 - s->overload.shed_permille) / 1000, left_us = 1000;
 	struct overload_use use = { 0 };
 
-	s->asked += asked_per_ms;
-	s->queue += passed;
-	if (s->queue > QUEUE_MAX)
-		s->queue = QUEUE_MAX;
-	// A queued new call waits until those before it are dealt with.
-	overload_note_delay(&s->overload, (uint32_t)(s->queue * CALL_US));
-	while (s->queue >= 1 && left_us > 0) {
-		s->queue -= 1;
-		if (use.admitted < overload_calls_left(&s->overload)) {
-			use.admitted++;
-			left_us -= CALL_US;
-		} else if (use.refused < overload_refusals_left(&s->overload)) {
-			use.refused++;
-			left_us -= REFUSAL_US;
-		} else {
-			use.dropped++;
-			left_us -= READ_US;
-		}
-	}
-	s->taken += use.admitted;
+	arrive(s, asked_per_ms);
+	uint32_t waited_ms = s->count ? s->now_ms - s->queue[s->head].at_ms : 0;
+	overload_note_delay(&s->overload, waited_ms * 1000);
+	s->left_us += 1000;
+	while (s->count && s->left_us > 0)
+		serve(s, &use);
+	if (s->left_us > 0)
+		s->left_us = 0; // idle
 	s->refused += use.refused;
 	overload_note_use(&s->overload, &use);
 	overload_run(&s->overload, ++s->now_ms);
@@ -67,20 +123,20 @@ static void begin(struct server *s)
 
 static void nothing_is_limited_below_the_peak(void **state)
 {
-	struct server s;
+	static struct server s;
 
 	(void)state;
 	begin(&s);
 	run(&s, 0.8, 10000);
 	assert_false(s.overload.is_limiting);
 	assert_int_equal(s.overload.shed_permille, 0);
-	assert_true(s.taken >= s.asked - 20);
+	assert_true(s.taken >= s.asked - 40);
 	assert_int_equal(overload_calls_left(&s.overload), UINT32_MAX);
 }
 
 static void goodput_under(double factor)
 {
-	struct server s;
+	static struct server s;
 
 	begin(&s);
 	run(&s, factor, 5000); // finds its rate
@@ -90,13 +146,15 @@ static void goodput_under(double factor)
 		fail_msg("%.0f times the peak: goodput %.2f", factor, s.taken / peak);
 	assert_true(s.refused <= s.taken * 1.2 + 100); // one for each, at most
 	assert_true(s.refused > 0);
-	assert_true(s.queue < QUEUE_MAX / 4);          // and nobody waits long
+	assert_true(s.count * MESSAGE_US < 10 * OVERLOAD_TARGET_US); // and nobody waits long
 }
 
 static void goodput_holds(void **state)
 {
 	(void)state;
 	goodput_under(1.2);
+	goodput_under(1.5);
+	goodput_under(2);
 	goodput_under(3);
 	goodput_under(10);
 	goodput_under(50);
@@ -106,24 +164,26 @@ static void goodput_holds(void **state)
 static void a_full_queue_is_worked_off(void **state)
 {
 	static const double factors[] = { 1.3, 2, 5 };
-	struct server s;
+	static struct server s;
 
 	(void)state;
 	for (uint32_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++) {
 		begin(&s);
-		s.queue = QUEUE_MAX;
+		for (uint32_t k = 0; k < QUEUE_MAX; k++)
+			enqueue(&s, MESSAGES);
 		run(&s, factors[i], 3000);
 		double peak = 3000 * 1000.0 / CALL_US;
-		if (s.taken < 0.75 * peak)
+		// The first second goes to what stood there already.
+		if (s.taken < 0.5 * peak)
 			fail_msg("%.1f times the peak: %.2f of it", factors[i], s.taken / peak);
 		run(&s, factors[i], 1000);
-		assert_true(s.queue * CALL_US < 10 * OVERLOAD_TARGET_US);
+		assert_true(s.count * MESSAGE_US < 10 * OVERLOAD_TARGET_US);
 	}
 }
 
 static void the_limit_goes_when_the_load_goes(void **state)
 {
-	struct server s;
+	static struct server s;
 
 	(void)state;
 	begin(&s);
@@ -133,7 +193,7 @@ static void the_limit_goes_when_the_load_goes(void **state)
 	assert_false(s.overload.is_limiting);
 	assert_int_equal(s.overload.shed_permille, 0);
 	run(&s, 0.5, 1000);
-	assert_true(s.taken >= s.asked - 2);
+	assert_true(s.taken >= s.asked - 20);
 }
 
 static void a_single_late_datagram_is_no_overload(void **state)
