@@ -117,8 +117,8 @@ static void mutate(struct sim *sim, const struct packet *packet)
 	if (sim->mutants == 0 || len == 0 || !world_is_ours(&packet->to) ||
 		!sim_chance(sim, 100))
 		return;
-	// A damaged boundary makes one part of two, and what is opaque rightly crosses with whatever
-	// is in it: the check of names would blame us. tests/fuzz damages these.
+	// A damaged boundary makes one part of two, and what is opaque rightly crosses with all
+	// that is in it: the check of names would blame us. tests/fuzz damages these.
 	if (memmem(packet->data, packet->len, "multipart/", 10))
 		return;
 	sim->mutants--;
