@@ -68,7 +68,6 @@ static void go_down(struct overload *overload, uint32_t admitted_rate)
 	overload->rate = rate < RATE_MIN ? RATE_MIN : (uint32_t)rate;
 	overload->is_limiting = true;
 	overload->calm = 0;
-	overload->served = 0;
 }
 
 // A limit begins with patience. It changes no faster than a change shows: what waits now was let in
@@ -117,6 +116,8 @@ bool overload_run(struct overload *overload, uint64_t now_ms)
 	bool is_waiting = overload->delay_us != UINT32_MAX &&
 		overload->delay_us > OVERLOAD_TARGET_US;
 	overload->waiting = is_waiting ? overload->waiting + 1 : 0;
+	if (is_waiting)
+		overload->served = 0;
 	if (is_waiting && is_time_to_go_down(overload, now_ms)) {
 		go_down(overload, (uint32_t)(overload->use.admitted * 1000ull / span_ms));
 		overload->down_ms = now_ms;

@@ -1,11 +1,10 @@
 // overload.h - how many new calls a worker takes when it cannot take all of them.
 //
 // The measure is how long datagrams wait in the sockets: while they do, a rate of new calls is kept
-// below which the wait vanishes, found by small steps (RFC 6357 5.4). What
-// comes beyond it is refused (503, Retry-After), at most as often as calls are taken, because each
-// refusal costs a tenth of a call. The rest is left to the filters of the sockets (net/shed.h),
-// which cost nearly nothing, and to the callers' repetitions. Requests of living calls are never
-// counted here.
+// below which the wait vanishes, found by small steps (RFC 6357 5.4). What comes beyond it is
+// refused (503, Retry-After), at most as often as calls are taken, because each refusal costs a
+// tenth of a call. The rest is left to the filters of the sockets (net/shed.h), which cost nearly
+// nothing, and to the callers' repetitions. Requests of living calls are never counted here.
 //
 // Pure: time and measurements are arguments. One per worker, its thread only.
 #pragma once
@@ -32,7 +31,7 @@ struct overload {
 	uint32_t delay_us;       // smallest wait of the interval, UINT32_MAX = none seen
 	struct overload_use use; // of the interval
 	uint64_t down_ms;        // when the rate was lowered last
-	uint32_t served;         // intervals in a row without a wait since then
+	uint32_t served;         // intervals in a row without a wait
 	uint32_t waiting;        // intervals in a row whose wait was too long
 	uint32_t calm;           // intervals in a row in which nothing had to be refused
 };
