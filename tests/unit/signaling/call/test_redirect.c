@@ -55,6 +55,23 @@ static void followed(void **state)
 	assert_int_equal(metric_read(&core_metrics(f->core)->redirects_refused), 1);
 }
 
+// What the one who went elsewhere said of media is no answer of the one who is called in his place.
+static void forgets_media(void **state)
+{
+	struct fixture *f = *state;
+
+	f->profiles[1].flow.redirect = PROFILE_REDIRECT_FOLLOW;
+	begin(f);
+	fixture_carrier(f, "INVITE", 183, FIXTURE_SDP("10.2.1.1"));
+	assert_non_null(fixture_last(f, "SIP/2.0 183"));
+	redirect(f, 302, "Contact: <sip:144@secret.example>\r\n");
+	assert_non_null(fixture_last(f, "INVITE sip:+49144@10.2.1.1"));
+	fixture_carrier(f, "INVITE sip:+49144", 200, "");
+	assert_null(fixture_last(f, "SIP/2.0 200"));
+	assert_non_null(fixture_last(f, "SIP/2.0 488"));
+	assert_non_null(fixture_last(f, "BYE "));
+}
+
 // Round and round: each user once, and not without end.
 static void endless(void **state)
 {
@@ -112,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(followed),
+		TEST(forgets_media),
 		TEST(endless),
 		TEST(passed),
 		TEST(refused),

@@ -1,6 +1,6 @@
 // The controller against a server of a few lines: a socket's queue that is worked off in order,
-// calls of seven messages each, of which those behind the first one queue up like everything else, and
-// are repeated half a second later when the queue was full.
+// calls of seven messages each, of which those behind the first one queue up like everything else,
+// and are repeated half a second later when the queue was full.
 #include "net/overload.h"
 
 #include <setjmp.h>
