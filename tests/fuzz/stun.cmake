@@ -1,0 +1,1 @@
+muga_fuzz(stun muga_proto)
