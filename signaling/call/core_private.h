@@ -68,6 +68,21 @@ struct slab *resolve_table_new(uint32_t count_max);
 // Frees the calls that were settled.
 void core_reap(struct core *core);
 
+// core_request.c, core_response.c: what the transactions tell, see struct sip_tu_ops --------------
+
+// The call whose dialog the far end names by our tag, with the side. NULL: none.
+struct call *core_find_call(struct core *core, struct span tag, const struct sip_msg *msg,
+	enum call_side *side);
+void core_on_request(void *context, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in);
+void core_on_ack(void *context, const struct sip_turn *turn, const struct sip_received *in);
+void core_on_cancel(void *context, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in);
+void core_on_response(void *context, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in);
+void core_on_stray_response(void *context, const struct sip_turn *turn,
+	const struct sip_received *in);
+
 // leg_table.c: the leg that a token of ours names ------------------------------------------------
 
 // Makes tag and Contact of a leg in `shard` that will carry `token`, and puts it into the table.
@@ -167,7 +182,7 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 
 // The flows of messages ---------------------------------------------------------------------------
 
-// invite.c: the first INVITE, until it is on its way; also to the next host.
+// invite*.c: the first INVITE, until it is on its way; also to the next host.
 void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in);
 // An INVITE of our own to where the route leads, without an offer: leg B of a call that has no
