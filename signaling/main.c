@@ -18,7 +18,7 @@
 #include <urcu/urcu-qsbr.h>
 
 #define EXIT_FAILED      1 // start-up failed; the last log line says why
-#define EXIT_USAGE       2
+#define EXIT_USAGE       2 // wrong command line or configuration: a restart does not help
 #define ERRORS_MAX       32u
 #define RING_BYTES       (512u << 10) // about 500 messages of 1 kB between two workers
 #define SOCKET_NAME      "muga.sock"
@@ -53,7 +53,7 @@ static void print_help(FILE *out)
 	      "  --user NAME      give up root for this user once everything is open\n"
 	      "  --version, --help\n"
 	      "SIGTERM and SIGINT stop it; living calls keep their media (see 'muga drain').\n"
-	      "exit: 0 stopped cleanly, 1 start-up failed, 2 wrong usage\n",
+	      "exit: 0 stopped cleanly, 1 start-up failed, 2 wrong usage or configuration\n",
 		out);
 }
 
@@ -319,7 +319,9 @@ int main(int argc, char **argv)
 	int rc = options_parse(argc, argv, &options);
 	if (rc >= 0)
 		return rc;
-	if (load_config(options.config_path, &daemon.config) < 0 || dirs_make(daemon.config) < 0)
+	if (load_config(options.config_path, &daemon.config) < 0)
+		return EXIT_USAGE;
+	if (dirs_make(daemon.config) < 0)
 		return EXIT_FAILED;
 	if (!options.is_foreground)
 		process_background(); // before any thread exists

@@ -28,7 +28,7 @@ struct worker_shared {
 	struct dispatch *dispatch;   // constant after start
 	struct trunk_table *trunks;  // constant after start; its counts: any worker, atomics
 	struct source_table *sources; // constant after start; its counts: any worker, atomics
-	struct worker_tls *tls;      // constant after start
+	struct worker_tls *tls;      // writer: control (RCU), readers: workers
 	struct hash_key key;         // constant after start
 	struct sip_keys keys;        // made of it; constant after start
 	uint32_t workers;            // constant after start

@@ -119,6 +119,8 @@ static void core_take_message(struct worker *worker, const struct dispatch_messa
 		.listener = message->hop.listener,
 		.source = message->hop.addr,
 		.connection = message->hop.connection,
+		.is_dialled = message->hop.is_dialled,
+		.peer_trunk = message->hop.peer_trunk,
 		.data = message->data,
 	};
 	core_receive(worker->core, &worker->env, &in);

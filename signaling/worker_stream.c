@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <urcu/urcu-qsbr.h>
 
 _Static_assert((int)STREAM_QUEUE_FULL == (int)CORE_SEND_QUEUE_FULL, "one order");
 _Static_assert((int)STREAM_CONNECT_FAILED == (int)CORE_SEND_CONNECT_FAILED, "one order");
@@ -44,11 +45,58 @@ static void on_failed(void *user, uint32_t from, uint64_t ticket, enum stream_fa
 		metric_add(&worker->metrics.stream_failures_lost, 1);
 }
 
-static struct tls_context *tls_of(void *user, const struct sip_hop *hop)
+static const struct config_trunk *trunk_of(const struct worker *worker, uint32_t number)
+{
+	const struct config *config = worker->env.config;
+
+	return number > 0 && config != NULL && number <= config->trunk_count ?
+		&config->trunks[number - 1] : NULL;
+}
+
+static struct stream_rules rules_of(void *user, const struct sip_hop *hop)
 {
 	struct worker *worker = user;
+	const struct worker_tls *tls = rcu_dereference(worker->shared->tls);
+	const struct config_trunk *trunk = trunk_of(worker, hop->tls_trunk);
+	struct stream_rules rules = { .tls = worker_tls_server(tls, hop->listener) };
 
-	return worker_tls_client(worker->shared->tls, hop);
+	if (!hop->is_dialled)
+		return rules;
+	rules.tls = worker_tls_client(tls, hop);
+	if (trunk != NULL && trunk->connection.path != NULL)
+		rules.path = span_str(trunk->connection.path);
+	if (trunk != NULL)
+		rules.keepalive_ms = trunk->connection.keepalive_ms;
+	return rules;
+}
+
+struct peer_search {
+	const struct config *config;
+	uint32_t realm;
+	uint16_t found; // 1 + index
+};
+
+static bool on_name(void *context, struct span name)
+{
+	struct peer_search *search = context;
+
+	search->found =
+		(uint16_t)(config_find_tls_name(search->config, search->realm, name) + 1);
+	return search->found == 0;
+}
+
+// Whom we dialled is who we meant once its certificate did; a client is the trunk that has one of
+// its names.
+static uint16_t peer_of(void *user, const struct sip_hop *hop, const struct tls_session *tls)
+{
+	struct worker *worker = user;
+	struct peer_search search = { .config = worker->env.config, .realm = hop->listener >> 8 };
+
+	if (hop->is_dialled)
+		return tls_session_is_proved(tls) ? hop->tls_trunk : 0;
+	if (search.config != NULL)
+		tls_session_each_name(tls, on_name, &search);
+	return search.found;
 }
 
 static int listener_open(struct worker *worker, listener_id id,
@@ -58,7 +106,6 @@ static int listener_open(struct worker *worker, listener_id id,
 		.id = id,
 		.transport = (enum sip_transport)listener->transport,
 		.addr = listener->addr,
-		.tls = worker_tls_server(worker->shared->tls, id),
 		.origins = listener->origins,
 		.origin_count = listener->origin_count,
 	};
@@ -88,7 +135,7 @@ int worker_streams_open(struct worker *worker, const struct config *config, uint
 		.sources = worker->shared->sources,
 		.metrics = &worker->metrics,
 		.handler = { .user = worker, .on_message = on_message, .on_failed = on_failed,
-			.tls_of = tls_of },
+			.rules_of = rules_of, .peer_of = peer_of },
 		.now_ms = now_ms,
 	};
 	int rc = streams_new(&params, &worker->streams);
@@ -182,17 +229,20 @@ static void send_there(struct worker *worker, uint32_t to, const struct dispatch
 		on_failed(worker, message->from, message->ticket, STREAM_QUEUE_FULL);
 }
 
-// The name that a trunk's certificate shows is the operator's to say.
+// The name that a trunk's certificate shows is the operator's to say. A trunk that called us, and
+// is to be called back, is called by the name that it has.
 static struct span tls_name_of(const struct worker *worker, const struct sip_hop *hop)
 {
-	const struct config *config = worker->env.config;
-	const struct config_trunk *trunk;
+	const struct config_trunk *trunk = trunk_of(worker, hop->tls_trunk);
 
-	if (hop->tls_trunk == 0 || config == NULL || hop->tls_trunk > config->trunk_count)
+	if (trunk != NULL && trunk->has_tls && trunk->tls.name != NULL)
+		return span_str(trunk->tls.name);
+	if (trunk == NULL || hop->tls_name.len > 0)
 		return hop->tls_name;
-	trunk = &config->trunks[hop->tls_trunk - 1];
-	return trunk->has_tls && trunk->tls.name != NULL ? span_str(trunk->tls.name) :
-							   hop->tls_name;
+	for (uint32_t i = 0; i < trunk->host_count; i++)
+		if (trunk->hosts[i].name == NULL && addr_eq(&trunk->hosts[i].addr, &hop->addr))
+			return SPAN_NONE;
+	return trunk->hosts[0].name != NULL ? span_str(trunk->hosts[0].name) : SPAN_NONE;
 }
 
 // To the connection if it lives, else to whoever may open another one: two rings at most.

@@ -1,10 +1,14 @@
 #include "worker_tls.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "call/env.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define DAY_S  86400
+#define WARN_S (30 * DAY_S) // renewed certificates come earlier than that
 
 struct listener_tls {
 	struct tls_context *server;
@@ -12,6 +16,7 @@ struct listener_tls {
 };
 
 struct worker_tls {
+	int64_t expires; // seconds since 1970, of the certificate that runs out first
 	struct listener_tls listeners[CONFIG_REALMS_MAX][CONFIG_LISTENERS_MAX];
 	uint32_t trunk_count;
 	struct tls_context *trunks[]; // [trunk_count], NULL = the listener's rules
@@ -22,19 +27,36 @@ static bool is_secure(const struct config_listener *listener)
 	return listener->transport == CONFIG_TLS || listener->transport == CONFIG_WSS;
 }
 
-static int context_new(const struct tls_settings *settings, const char *kind, const char *name,
+// Whose rules they are, for the log.
+struct owner {
+	struct worker_tls *tls;
+	const char *kind, *name;
+};
+
+static int context_new(const struct tls_settings *settings, const struct owner *owner,
 	struct tls_context **out)
 {
 	char error[TLS_ERROR_MAX], quoted[LOG_QUOTE_MAX];
 	int rc = tls_context_new(settings, out, error);
 
-	if (rc < 0)
-		LOG_ERROR(NET, "tls_failed", "%s=%s error=%s", kind, name,
+	if (rc < 0) {
+		LOG_ERROR(NET, "tls_failed", "%s=%s error=%s", owner->kind, owner->name,
 			log_quote(span_str(error), quoted));
-	return rc;
+		return rc;
+	}
+	int64_t expires = tls_context_expiry(*out);
+	int64_t left = expires - (int64_t)clock_unix_ms() / 1000;
+	if (expires < owner->tls->expires)
+		owner->tls->expires = expires;
+	if (left < WARN_S)
+		LOG_WARN(NET, "certificate_expires", "%s=%s file=%s days=%lld", owner->kind,
+			owner->name, log_quote(span_str(settings->cert), quoted),
+			(long long)left / DAY_S);
+	return 0;
 }
 
-static int listener_open(struct listener_tls *out, const struct config_listener *listener)
+static int listener_open(struct worker_tls *tls, struct listener_tls *out,
+	const struct config_listener *listener)
 {
 	static const enum tls_verify verifies[] = { TLS_VERIFY_NONE, TLS_VERIFY_REQUEST,
 		TLS_VERIFY_REQUIRE };
@@ -46,19 +68,21 @@ static int listener_open(struct listener_tls *out, const struct config_listener 
 		.verify = verifies[listener->tls.verify],
 	};
 	char name[ADDR_TEXT_MAX];
+	struct owner owner = { tls, "listener", name };
 	int rc;
 
 	addr_format(&listener->addr, name);
-	rc = context_new(&settings, "listener", name, &out->server);
+	rc = context_new(&settings, &owner, &out->server);
 	if (rc < 0)
 		return rc;
 	// Towards peers without rules of their own we show what we show to clients.
 	settings.is_server = false;
 	settings.verify = TLS_VERIFY_NAME;
-	return context_new(&settings, "listener", name, &out->client);
+	return context_new(&settings, &owner, &out->client);
 }
 
-static int trunk_open(struct tls_context **out, const struct config_trunk *trunk)
+static int trunk_open(struct worker_tls *tls, struct tls_context **out,
+	const struct config_trunk *trunk)
 {
 	static const enum tls_verify verifies[] = { TLS_VERIFY_NONE, TLS_VERIFY_CHAIN,
 		TLS_VERIFY_NAME };
@@ -69,7 +93,9 @@ static int trunk_open(struct tls_context **out, const struct config_trunk *trunk
 		.verify = verifies[trunk->tls.verify],
 	};
 
-	return trunk->has_tls ? context_new(&settings, "trunk", trunk->name, out) : 0;
+	struct owner owner = { tls, "trunk", trunk->name };
+
+	return trunk->has_tls ? context_new(&settings, &owner, out) : 0;
 }
 
 static int all_open(struct worker_tls *tls, const struct config *config)
@@ -80,10 +106,11 @@ static int all_open(struct worker_tls *tls, const struct config *config)
 		const struct config_realm *realm = &config->realms[r];
 		for (uint32_t i = 0; i < realm->listener_count && rc == 0; i++)
 			if (is_secure(&realm->listeners[i]))
-				rc = listener_open(&tls->listeners[r][i], &realm->listeners[i]);
+				rc = listener_open(tls, &tls->listeners[r][i],
+					&realm->listeners[i]);
 	}
 	for (uint32_t i = 0; i < config->trunk_count && rc == 0; i++)
-		rc = trunk_open(&tls->trunks[i], &config->trunks[i]);
+		rc = trunk_open(tls, &tls->trunks[i], &config->trunks[i]);
 	return rc;
 }
 
@@ -96,6 +123,7 @@ int worker_tls_new(const struct config *config, struct worker_tls **out)
 	if (tls == NULL)
 		return -ENOMEM;
 	tls->trunk_count = config->trunk_count;
+	tls->expires = INT64_MAX;
 	rc = all_open(tls, config);
 	if (rc < 0) {
 		worker_tls_free(tls);
@@ -141,4 +169,9 @@ struct tls_context *worker_tls_client(const struct worker_tls *tls, const struct
 	if (trunk > 0 && trunk <= tls->trunk_count && tls->trunks[trunk - 1] != NULL)
 		return tls->trunks[trunk - 1];
 	return listener_at(tls, hop->listener)->client;
+}
+
+int64_t worker_tls_expiry(const struct worker_tls *tls)
+{
+	return tls->expires;
 }

@@ -27,8 +27,9 @@
 #define CONFIG_ORIGINS_MAX 16   // browsers' origins per listener
 #define CONFIG_EMERGENCY_MAX 32 // emergency numbers per realm
 #define CONFIG_HOSTS_MAX     8  // per trunk
-#define CONFIG_MATCH_MAX     16 // address prefixes per trunk
+#define CONFIG_MATCH_MAX     16 // address prefixes per trunk, and names in certificates
 #define CONFIG_DNS_MAX       4  // name servers
+#define CONFIG_PATH_MAX      200 // characters of a WebSocket path
 
 // In the order of enum sip_transport (signaling/sip/transport.h).
 enum config_transport { CONFIG_UDP, CONFIG_TCP, CONFIG_TLS, CONFIG_WS, CONFIG_WSS };
@@ -97,18 +98,30 @@ struct config_host {
 	bool is_secure;                     // sips:
 };
 
+// Connections to a peer.
+struct config_trunk_connection {
+	const char *path;                   // of the WebSocket's request, begins with '/'
+	uint32_t keepalive_ms;              // between our pings, 0 = none (RFC 5626)
+	bool has_stun;                      // hosts reached by UDP are asked by STUN
+	bool is_kept;                       // opened at start, and again when they break
+};
+
 struct config_trunk {
 	const char *name;
 	uint32_t realm;                     // index
 	uint32_t profile;                   // index; the realm's where the file names none
 	struct config_host hosts[CONFIG_HOSTS_MAX]; // tried in this order
 	uint32_t host_count;
-	// sources that are this trunk; empty = its hosts, which are addresses then
+	// sources that are this trunk; without these and tls_san its hosts, addresses then
 	struct ip_prefix match[CONFIG_MATCH_MAX];
 	uint32_t match_count;
+	// names in certificates that are this trunk (RFC 5922), compared without case
+	const char *tls_san[CONFIG_MATCH_MAX];
+	uint32_t tls_san_count;
 	uint32_t calls_max;                 // concurrent calls, 0 = no limit
 	bool has_tls;                       // tls is given; else connections follow the listener's
 	struct config_tls tls;              // of connections that we open to the peer
+	struct config_trunk_connection connection;
 };
 
 struct config_route {
@@ -211,5 +224,12 @@ int config_find_trunk(const struct config *config, struct span name);
 // The trunk of `realm` whose match prefixes (or, without any, whose hosts) cover `source`; the
 // longest prefix wins, then the first in the file. Index, or -1. Only after config_load().
 int config_find_source(const struct config *config, uint32_t realm, const struct ip *source);
+// The trunk of `realm` whose match.tls_san has that name, in any case. Index, or -1. Likewise.
+int config_find_tls_name(const struct config *config, uint32_t realm, struct span name);
+// Whether nothing but its hosts' addresses tells the trunk's messages.
+static inline bool config_is_by_hosts(const struct config_trunk *trunk)
+{
+	return trunk->match_count == 0 && trunk->tls_san_count == 0;
+}
 // The media address ids of the shared segment follow the configuration: realm by realm, in order.
 uint32_t config_media_address_count(const struct config *config);

@@ -3,10 +3,12 @@
 
 #define SIP_PORT   5060u
 #define SIPS_PORT  5061u
+#define WS_PORT    80u
+#define WSS_PORT   443u
 #define DOMAIN_MAX 253u // characters of a name in DNS, without the last dot
 #define LABEL_MAX  63u
 
-static const char *const transport_names[] = { "udp", "tcp", "tls" };
+static const char *const transport_names[] = { "udp", "tcp", "tls", "ws", "wss" };
 
 // A host as it is read, and what it was read from.
 struct host_text {
@@ -34,7 +36,7 @@ static bool is_label(struct span label)
 }
 
 // RFC 3261 25.1 hostname: the last label begins with a letter, so that no wrong address is a name.
-static bool is_name(struct span text)
+bool config_is_name(struct span text)
 {
 	struct span label = SPAN_NONE;
 
@@ -96,8 +98,8 @@ static bool take_params(struct host_text *t)
 		}
 		if (!take_transport(t, word)) {
 			config_fail(t->loader, t->node,
-				"expected the transport udp, tcp or tls, found \"" SPAN_FMT "\"",
-				SPAN_ARG(word));
+				"expected the transport udp, tcp, tls, ws or wss, "
+				"found \"" SPAN_FMT "\"", SPAN_ARG(word));
 			return false;
 		}
 	}
@@ -107,7 +109,8 @@ static bool take_params(struct host_text *t)
 		config_fail(t->loader, t->node, "sips: does not go over UDP (RFC 3261 26.2.2)");
 		return false;
 	}
-	t->out.transport = CONFIG_TLS; // sips: over TCP is TLS
+	// sips: over TCP is TLS, over WebSocket the secure one (RFC 7118 5.4).
+	t->out.transport = t->out.transport >= CONFIG_WS ? CONFIG_WSS : CONFIG_TLS;
 	return true;
 }
 
@@ -123,7 +126,7 @@ static bool take_name(struct host_text *t, const struct config_item *item)
 	}
 	if (name.len > 1 && name.ptr[name.len - 1] == '.')
 		name.len--;
-	if (!is_name(name) ||
+	if (!config_is_name(name) ||
 		(colon >= 0 && (span_parse_u32(port, 65535, &number) != 0 || number == 0))) {
 		config_fail_expected(t->loader, t->node, item->expected);
 		return false;
@@ -135,10 +138,11 @@ static bool take_name(struct host_text *t, const struct config_item *item)
 
 static bool take_place(struct host_text *t, const struct config_item *item)
 {
-	bool is_tls = t->out.is_secure ||
-		(t->out.has_transport && t->out.transport == CONFIG_TLS);
+	static const uint16_t ports[] = { SIP_PORT, SIP_PORT, SIPS_PORT, WS_PORT, WSS_PORT };
+	enum config_transport transport = t->out.has_transport ? t->out.transport :
+		t->out.is_secure ? CONFIG_TLS : CONFIG_UDP;
 
-	if (addr_parse(t->host, is_tls ? SIPS_PORT : SIP_PORT, &t->out.addr) != 0)
+	if (addr_parse(t->host, ports[transport], &t->out.addr) != 0)
 		return take_name(t, item);
 	if (ip_is_special(&t->out.addr.ip) && !ip_is_loopback(&t->out.addr.ip)) {
 		config_fail_expected(t->loader, t->node,
@@ -181,7 +185,8 @@ static bool has_listener(const struct config_realm *realm, const struct config_h
 {
 	for (uint32_t i = 0; i < realm->listener_count; i++) {
 		const struct config_listener *listener = &realm->listeners[i];
-		enum config_transport wanted = host->is_secure ? CONFIG_TLS : host->transport;
+		enum config_transport wanted =
+			host->has_transport ? host->transport : CONFIG_TLS;
 
 		if ((host->has_transport || host->is_secure) && listener->transport != wanted)
 			continue;
@@ -230,12 +235,12 @@ static void check_host(struct config_loader *loader, const struct node *node,
 	else if (realm->listener_count > 0 && !has_listener(realm, host))
 		config_fail(loader, node,
 			"the host %s is reached by %s, but the realm '%s' has no such SIP address",
-			text, host->is_secure ? "tls" : transport_names[host->transport],
+			text, host->has_transport ? transport_names[host->transport] : "tls",
 			realm->name);
 	else if (!host->name && is_own_address(loader->config, &host->addr))
 		config_fail(loader, node, "the host %s is this node itself: calls would loop",
 			text);
-	else if (host->name && trunk->match_count == 0)
+	else if (host->name && config_is_by_hosts(trunk))
 		config_fail(loader, node,
 			"the host %s is a name: expected 'match', which says whose calls are this "
 			"trunk's",

@@ -156,7 +156,10 @@ static const struct config_item trunk_match_items[] = {
 	  .value = config_take_match_ip,
 	  .expected = "an address prefix like 192.0.2.0/24 without host bits",
 	  .help = "sources that are this trunk; default: its hosts, where they are addresses" },
-	{ .key = "tls_san", .type = CONFIG_TYPE_LATER },
+	{ .key = "tls_san", .type = CONFIG_TYPE_LIST, .min = 1, .max = CONFIG_MATCH_MAX,
+	  .is_live = true, .value = config_take_tls_san, .expected = "a name like sip.example.com",
+	  .help = "names in certificates of clients that are this trunk, wherever they come from; "
+		"a listener of the realm must verify them" },
 	{ .key = NULL },
 };
 
@@ -182,6 +185,8 @@ static const struct config_item trunk_items[] = {
 	  .help = "limits of the trunk" },
 	{ .key = "tls", .type = CONFIG_TYPE_MAP, .items = config_trunk_tls_items,
 	  .help = "TLS connections that we open to the peer" },
+	{ .key = "connection", .type = CONFIG_TYPE_MAP, .items = config_trunk_connection_items,
+	  .help = "connections to the peer: WebSocket, keep-alive" },
 	{ .key = "register", .type = CONFIG_TYPE_LATER },
 	{ .key = "probe", .type = CONFIG_TYPE_LATER },
 	{ .key = "profile", .type = CONFIG_TYPE_VALUE, AT(config_trunk, profile), .is_live = true,

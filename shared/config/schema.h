@@ -122,7 +122,15 @@ config_value_fn config_take_profile; // uint32_t index
 
 // host.c: where a trunk is.
 config_value_fn config_take_host;
+// Whether it is a name of DNS, of at most 253 characters.
+bool config_is_name(struct span text);
 void config_check_hosts(struct config_loader *loader, const struct node *node,
+	const struct config_trunk *trunk);
+
+// trunk_connection.c
+extern const struct config_item config_trunk_connection_items[];
+config_value_fn config_take_path; // const char *
+void config_check_trunk_connection(struct config_loader *loader, const struct node *node,
 	const struct config_trunk *trunk);
 
 // dns.c
@@ -148,6 +156,6 @@ void config_check_trunk_tls(struct config_loader *loader, const struct node *nod
 
 config_begin_fn config_begin_trunk, config_begin_route;
 config_finish_fn config_finish_trunk;
-config_value_fn config_take_trunk_realm, config_take_match_ip,
+config_value_fn config_take_trunk_realm, config_take_match_ip, config_take_tls_san,
 	config_take_pattern, config_take_user, config_take_route_realm, config_take_route_from,
 	config_take_route_to;

@@ -1,4 +1,5 @@
-// source.h - which trunk a source address belongs to, by an index over all match prefixes.
+// source.h - which trunk a source address or a name in a certificate belongs to, by an index over
+// all that trunks match by.
 //
 // Built once per configuration, immutable afterwards; any thread reads it.
 #pragma once

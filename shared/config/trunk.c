@@ -104,11 +104,61 @@ void config_take_match_ip(struct config_loader *loader, const struct node *node,
 	trunk->match[trunk->match_count++] = prefix;
 }
 
+static const struct config_trunk *name_owner(const struct config *config,
+	const struct config_trunk *asking, struct span name)
+{
+	for (uint32_t t = 0; t < config->trunk_count; t++) {
+		const struct config_trunk *trunk = &config->trunks[t];
+		for (uint32_t i = 0; trunk->realm == asking->realm && i < trunk->tls_san_count; i++)
+			if (span_ieq(span_str(trunk->tls_san[i]), name))
+				return trunk;
+	}
+	return NULL;
+}
+
+void config_take_tls_san(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_trunk *trunk = target;
+	struct span text;
+
+	if (!config_scalar(loader, node, &text))
+		return;
+	if (!config_is_name(text)) {
+		config_fail_expected(loader, node, item->expected);
+		return;
+	}
+	const struct config_trunk *owner = name_owner(loader->config, trunk, text);
+	if (owner) {
+		config_fail(loader, node,
+			"the name already belongs to the trunk '%s' of this realm", owner->name);
+		return;
+	}
+	trunk->tls_san[trunk->tls_san_count] = config_copy(loader, node, text);
+	trunk->tls_san_count += trunk->tls_san[trunk->tls_san_count] != NULL;
+}
+
+// Nobody shows a certificate unasked.
+static void check_tls_san(struct config_loader *loader, const struct node *node,
+	const struct config_trunk *trunk)
+{
+	const struct config_realm *realm = &loader->config->realms[trunk->realm];
+
+	for (uint32_t i = 0; i < realm->listener_count; i++)
+		if (realm->listeners[i].tls.verify != CONFIG_CLIENT_NONE)
+			return;
+	if (trunk->tls_san_count && realm->listener_count)
+		config_fail(loader, node, "'tls_san' needs a tls or wss listener of the realm '%s' "
+			"with 'verify: require' or 'request'", realm->name);
+}
+
 void config_finish_trunk(struct config_loader *loader, const struct node *node, void *target)
 {
 	struct config_trunk *trunk = target;
 
 	config_check_trunk_tls(loader, node, trunk);
+	check_tls_san(loader, node, trunk);
+	config_check_trunk_connection(loader, node, trunk);
 	config_check_hosts(loader, node, trunk);
 }
 

@@ -25,6 +25,8 @@ struct core_message {
 	listener_id listener;      // tells the transport
 	struct addr source;
 	sip_connection connection; // 0 = a datagram
+	bool is_dialled;           // the connection was opened by us
+	uint16_t peer_trunk;       // that the certificate named, 1 + index; 0 = none did
 	struct span data;          // borrowed during the call
 };
 

@@ -13,7 +13,7 @@ static bool refuse_stranger(struct core *core, const struct sip_turn *turn,
 	if (!in->msg->is_request ||
 		sip_token_verify(&core->keys, SIP_TOKEN_TAG, in->msg->to.tag, &token))
 		return false;
-	if (trunk_find(core_env_of(turn)->config, in->hop.listener >> 8, &in->hop.addr.ip) >= 0)
+	if (trunk_find(core_env_of(turn)->config, &in->hop) >= 0)
 		return false;
 	// The ACK of that 403 comes here too.
 	if (in->msg->method != SIP_METHOD_ACK) {
@@ -30,8 +30,7 @@ static void receive_faulty(struct core *core, const struct sip_turn *turn,
 		return;
 	CORE_COUNT(core, parse_faults);
 	if (fault->status == 0 || !fault->can_answer ||
-		trunk_find(core_env_of(turn)->config, in->hop.listener >> 8, &in->hop.addr.ip) <
-			0) {
+		trunk_find(core_env_of(turn)->config, &in->hop) < 0) {
 		CORE_COUNT(core, parse_dropped);
 		return;
 	}
@@ -52,12 +51,13 @@ static bool is_misled(struct core *core, const struct core_message *message)
 		sip_callid_shard(&core->keys, core->msg.call_id);
 }
 
-// Whoever came through a NAT or by a WebSocket can be answered, not dialled.
+// Whoever came through a NAT or by a WebSocket can be answered, not dialled; whom we dialled can be
+// dialled again.
 static bool is_bound(const struct core_env *env, const struct core_message *message)
 {
 	enum sip_transport transport = listener_local(env->config, message->listener).transport;
 
-	return message->connection &&
+	return message->connection && !message->is_dialled &&
 		(transport == SIP_TRANSPORT_WS || transport == SIP_TRANSPORT_WSS ||
 			env->config->realms[message->listener >> 8].latching == CONFIG_LATCH_LEARN);
 }
@@ -94,7 +94,8 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
 	struct sip_received in = { .msg = &core->msg,
 		.hop = { .listener = message->listener, .addr = message->source,
-			.connection = message->connection } };
+			.connection = message->connection, .is_dialled = message->is_dialled,
+			.tls_trunk = message->peer_trunk, .peer_trunk = message->peer_trunk } };
 	struct sip_fault fault;
 
 	core->env = env;

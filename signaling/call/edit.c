@@ -18,7 +18,7 @@ const struct config_profile *edit_peer(struct core *core, const struct core_env 
 		call = call_lookup(core, token.value, &side);
 	if (call)
 		return config_profile(config, call->legs[side].profile);
-	int trunk = trunk_find(config, realm, &in->hop.addr.ip);
+	int trunk = trunk_find(config, &in->hop);
 	return config_profile(config,
 		trunk >= 0 ? config->trunks[trunk].profile : config->realms[realm].profile);
 }

@@ -245,7 +245,7 @@ static bool resume(struct way *way)
 {
 	struct exchange *x = way->x;
 	uint32_t realm = x->hop.listener >> 8;
-	int trunk = trunk_find(way->env->config, realm, &x->hop.addr.ip);
+	int trunk = trunk_find(way->env->config, &x->hop);
 	struct sip_fault fault;
 
 	way->msg = &x->core->held_msg;
@@ -343,7 +343,7 @@ bool exchange_receive(struct core *core, const struct sip_turn *turn, struct sip
 {
 	struct way way = { .turn = turn, .env = core_env_of(turn), .msg = in->msg };
 	uint32_t realm = in->hop.listener >> 8;
-	int trunk = trunk_find(way.env->config, realm, &in->hop.addr.ip);
+	int trunk = trunk_find(way.env->config, &in->hop);
 	uint16_t status = refusal_of(way.env, in->msg);
 
 	if (trunk < 0 || !(core->peer->headers.requests & request_bit(in->msg->method)))

@@ -103,7 +103,7 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 		.in = in, .realm = in->hop.listener >> 8 };
 	char from[CALL_PARTY_MAX], to[CALL_PARTY_MAX];
 
-	s.from_trunk = trunk_find(s.env->config, s.realm, &in->hop.addr.ip);
+	s.from_trunk = trunk_find(s.env->config, &in->hop);
 	if (s.from_trunk < 0) {
 		CORE_COUNT(core, refused_source);
 		invite_refuse(&s, 403, SPAN_NONE);

@@ -244,7 +244,7 @@ bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_t
 		return true;
 	}
 	const struct config *config = core_env_of(turn)->config;
-	int trunk = trunk_find(config, in->hop.listener >> 8, &in->hop.addr.ip);
+	int trunk = trunk_find(config, &in->hop);
 	return refuse_extensions(core, turn, tx, msg,
 		config_profile(config, trunk < 0 ? 0 : config->trunks[trunk].profile));
 }

@@ -98,7 +98,7 @@ static uint16_t check(struct newcomer *n)
 	const struct config *config = core_env_of(n->turn)->config;
 	const struct sip_header *header = sip_msg_header(n->in->msg, SIP_HEADER_REPLACES);
 	uint32_t realm = n->in->hop.listener >> 8;
-	int trunk = trunk_find(config, realm, &n->in->hop.addr.ip);
+	int trunk = trunk_find(config, &n->in->hop);
 
 	if (trunk < 0)
 		return 403;

@@ -141,6 +141,9 @@ void target_put_host(struct sip_writer *w, const struct config_host *host, bool 
 		sip_put_char(w, ':');
 		sip_put_u64(w, host->addr.port);
 	}
+	// Of a WebSocket the scheme does not say all (RFC 7118 5.2).
+	if (host->has_transport && host->transport >= CONFIG_WS)
+		sip_put_lit(w, ";transport=ws");
 	if (!host->has_transport || host->is_secure || is_secure)
 		return;
 	if (host->transport == CONFIG_TCP)
@@ -356,6 +359,13 @@ static bool follow_name(struct call *call, const struct core_env *env, enum call
 	return is_known || !next->ticket;
 }
 
+static bool is_websocket(const struct core_env *env, const struct call_leg *leg)
+{
+	enum sip_transport transport = listener_local(env->config, leg->hop.listener).transport;
+
+	return transport == SIP_TRANSPORT_WS || transport == SIP_TRANSPORT_WSS;
+}
+
 bool target_of_dialog(struct call *call, const struct core_env *env, enum call_side side,
 	struct sip_hop *hop)
 {
@@ -367,8 +377,9 @@ bool target_of_dialog(struct call *call, const struct core_env *env, enum call_s
 
 	*hop = leg->hop;
 	// Behind a NAT its Contact is not the far end's: everything goes back to where its messages
-	// come from (RFC 3581 in spirit). A browser cannot be dialled at all (RFC 7118 5).
-	if (realm->latching == CONFIG_LATCH_LEARN || leg->hop.is_bound ||
+	// come from (RFC 3581 in spirit). A browser cannot be dialled at all, and a WebSocket is
+	// called by what the configuration says, not by a Contact (RFC 7118 5).
+	if (realm->latching == CONFIG_LATCH_LEARN || leg->hop.is_bound || is_websocket(env, leg) ||
 		sip_dialog_next_hop(&leg->dialog, &uri) < 0 || sip_place_of_uri(&uri, &place) < 0)
 		return true;
 	// A dialog keeps its transport unless it is told otherwise.

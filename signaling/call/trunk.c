@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "sip/transport.h"
 
 #include <stdlib.h>
 
@@ -25,17 +26,21 @@ static int trunk_match_bits(const struct config_trunk *trunk, const struct ip *s
 	for (uint32_t i = 0; i < trunk->match_count; i++)
 		if (ip_prefix_has(&trunk->match[i], source) && trunk->match[i].bits > best)
 			best = trunk->match[i].bits;
-	for (uint32_t i = 0; trunk->match_count == 0 && i < trunk->host_count; i++)
+	for (uint32_t i = 0; config_is_by_hosts(trunk) && i < trunk->host_count; i++)
 		if (ip_eq(&trunk->hosts[i].addr.ip, source))
 			best = 128;
 	return best;
 }
 
-int trunk_find(const struct config *config, uint32_t realm, const struct ip *source)
+int trunk_find(const struct config *config, const struct sip_hop *from)
 {
+	const struct ip *source = &from->addr.ip;
+	uint32_t realm = from->listener >> 8, peer = from->peer_trunk;
 	int best = -1;
 	int found = -1;
 
+	if (peer > 0 && peer <= config->trunk_count && config->trunks[peer - 1].realm == realm)
+		return (int)peer - 1;
 	// A configuration that was not loaded from a file, but made by hand, has no index.
 	if (config->sources)
 		return config_find_source(config, realm, source);

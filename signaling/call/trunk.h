@@ -12,10 +12,12 @@
 #define TRUNK_SLOTS 8192u // power of two, twice CONFIG_TRUNKS_MAX: removed names keep their slot
 #define TRUNK_NONE  UINT32_MAX
 
-// The trunk of `realm` whose match prefixes (or, without any, whose hosts) cover `source`; the
-// longest prefix wins, then the first in the file. Index, or -1. A few hash lookups, however many
-// trunks there are.
-int trunk_find(const struct config *config, uint32_t realm, const struct ip *source);
+// The trunk that a message came from: the one that the far end's certificate named
+// (hop.peer_trunk), else the trunk of the realm whose match prefixes (or, where nothing else tells,
+// whose hosts) cover the source; the longest prefix wins, then the first in the file. Index, or -1.
+// A few hash lookups, however many trunks there are.
+struct sip_hop;
+int trunk_find(const struct config *config, const struct sip_hop *from);
 
 struct trunk_table;
 

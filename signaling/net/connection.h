@@ -75,6 +75,15 @@ struct connection {
 	bool is_over;              // what is queued is sent, then it is closed
 	bool is_cut;               // a part of a WebSocket frame found no room in the queue
 	bool is_receiving;         // ws_receive() is at work: what is to be sent waits
+	uint32_t owed;             // requests that came and have no final answer yet
+	uint32_t keepalive_ms;     // between our pings, 0 = none
+	uint32_t pings;            // ever sent
+	uint64_t ping_ms;          // when the next one is due, 0 = never
+	uint64_t pinged_ms;        // since when a pong is awaited, 0 = none is
+	uint64_t pongs_seen;       // of ws_pongs()
+	uint64_t watch_ticket;     // who wants to hear of its end, 0 = nobody
+	uint32_t watch_from;       // worker that does
+	uint64_t ended_ms;         // since when the far end says no more, 0 = it may
 	uint8_t over_reason;       // enum close_reason (stream_private.h) of that end
 	const char *over_detail;   // static, for the log
 	struct streams *streams;

@@ -90,18 +90,18 @@ static void fail(struct record_set *set)
 {
 	struct resolver *resolver = set->resolver;
 	struct dns_answer *answer = &resolver->answer;
-	bool is_fresh_enough = set->learned_ms && set->count > 0 &&
-		resolver->now_ms - set->learned_ms <
-			RESOLVER_STALE_MS + resolver->options.ttl_max_ms;
+	bool is_fresh_enough = set->count > 0 && resolver->now_ms < set->stale_until_ms;
 
 	metric_add(&resolver->metrics->dns_failed, 1);
-	if (is_fresh_enough) {
-		metric_add(&resolver->metrics->dns_stale, 1);
-	} else {
+	set->expires_ms = resolver->now_ms + resolver->options.ttl_min_ms;
+	if (!is_fresh_enough) {
 		answer->count = 0;
 		record_set_fill(set, answer);
+		return;
 	}
-	set->expires_ms = resolver->now_ms + resolver->options.ttl_min_ms;
+	metric_add(&resolver->metrics->dns_stale, 1);
+	if (set->expires_ms > set->stale_until_ms)
+		set->expires_ms = set->stale_until_ms;
 }
 
 static void learn(struct record_set *set, struct span packet)
@@ -117,8 +117,8 @@ static void learn(struct record_set *set, struct span packet)
 		return;
 	}
 	metric_add(&resolver->metrics->dns_answered, 1);
-	set->learned_ms = resolver->now_ms;
 	set->expires_ms = resolver->now_ms + lifetime_ms(resolver, answer);
+	set->stale_until_ms = set->expires_ms + RESOLVER_STALE_MS;
 }
 
 static void on_answer(void *context, int status, int timeouts, unsigned char *bytes, int len)
@@ -200,6 +200,9 @@ static bool lookup(void *context, enum sip_record_type type, struct span name,
 		wait_for(location, set);
 		return false;
 	}
+	// Too old, and nobody said anything newer in time.
+	if (resolver->now_ms >= set->stale_until_ms)
+		return true;
 	*out = (struct sip_records){ set->records, set->count };
 	return true;
 }

@@ -24,7 +24,7 @@ struct record_set {
 	bool is_known;                    // was filled once
 	bool is_asked;                    // c-ares holds it: it must stay
 	uint64_t expires_ms;
-	uint64_t learned_ms;              // from a server, 0 = never
+	uint64_t stale_until_ms;          // stands in for failures until then, 0 = never learned
 	enum sip_record_type type;
 	uint32_t len;
 	char name[];                      // lower case, NUL-terminated

@@ -103,7 +103,7 @@ static struct stream_listener *listener_new(const struct stream_listen *listen)
 	if (listener == NULL)
 		return NULL;
 	*listener = (struct stream_listener){ .kind = POLL_LISTENER, .id = listen->id,
-		.transport = listen->transport, .tls = listen->tls };
+		.transport = listen->transport };
 	CHECK(listen->origin_count <= WS_ORIGINS_MAX);
 	for (uint32_t i = 0; i < listen->origin_count; i++) {
 		char *copy = strdup(listen->origins[i]);
@@ -161,6 +161,13 @@ int streams_fd(const struct streams *streams)
 	return streams->epoll;
 }
 
+struct stream_rules connection_rules(const struct connection *connection)
+{
+	const struct stream_handler *handler = &connection->streams->params.handler;
+
+	return handler->rules_of(handler->user, &connection->hop);
+}
+
 bool stream_may_log(struct streams *streams)
 {
 	uint64_t second = streams->now_ms / 1000;
@@ -196,6 +203,7 @@ struct connection *connection_add(struct streams *streams, const struct sip_hop 
 		return NULL;
 	}
 	connection->streams = streams;
+	connection->hop.is_dialled = is_outbound;
 	connection->fd = fd;
 	connection->is_write_polled = is_outbound;
 	connection->transport = stream_listener_of(streams, hop->listener)->transport;
@@ -212,7 +220,8 @@ static void log_close(const struct connection *connection, enum close_reason rea
 	char text[ADDR_TEXT_MAX], quoted[LOG_QUOTE_MAX];
 	// A connection that we wanted and did not get is the operator's business.
 	bool is_trouble = (connection->is_outbound && connection->state != CONNECTION_OPEN) ||
-		reason == CLOSE_TLS || reason == CLOSE_BUFFERS || reason == CLOSE_STALLED;
+		reason == CLOSE_TLS || reason == CLOSE_BUFFERS || reason == CLOSE_STALLED ||
+		reason == CLOSE_NO_PONG;
 
 	if (!log_is_on(LOG_NET, is_trouble ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, 0) ||
 		!stream_may_log(connection->streams))
@@ -246,7 +255,10 @@ void connection_close(struct connection *connection, enum close_reason reason, c
 
 	if (connection->state == CONNECTION_CLOSED)
 		return;
-	bool is_lost = !is_opening && (reason == CLOSE_ERROR || reason == CLOSE_PEER);
+	bool is_lost = !is_opening &&
+		(reason == CLOSE_ERROR || reason == CLOSE_PEER || reason == CLOSE_NO_PONG);
+	enum stream_failure failure =
+		is_opening && connection->is_outbound ? STREAM_CONNECT_FAILED : STREAM_CLOSED;
 	connection_note_acked(connection);
 	log_close(connection, reason, detail);
 	metric_add((_Atomic uint64_t *)(void *)((char *)metrics + reasons[reason].metric), 1);
@@ -262,8 +274,10 @@ void connection_close(struct connection *connection, enum close_reason reason, c
 	connection_hide(streams->table, connection);
 	if (is_lost)
 		connection_resend(connection);
-	connection_fail_queued(connection,
-		is_opening && connection->is_outbound ? STREAM_CONNECT_FAILED : STREAM_CLOSED);
+	connection_fail_queued(connection, failure);
+	if (connection->watch_ticket != 0)
+		streams->params.handler.on_failed(streams->params.handler.user,
+			connection->watch_from, connection->watch_ticket, failure);
 	connection_give_bytes(connection, connection->bytes);
 	source_close(streams->params.sources, &connection->hop.addr.ip, connection->is_outbound);
 	connection->next_closed = streams->closed;
@@ -277,6 +291,34 @@ void connection_finish(struct connection *connection, enum close_reason reason, 
 	connection->over_detail = detail;
 	connection->partial_ms = 0;
 	connection_touch(connection);
+}
+
+void connection_poll(struct connection *connection)
+{
+	struct epoll_event event = { .events = (connection->ended_ms == 0 ? EPOLLIN : 0) |
+			(connection->is_write_polled ? EPOLLOUT : 0),
+		.data.ptr = connection };
+
+	epoll_ctl(connection->streams->epoll, EPOLL_CTL_MOD, connection->fd, &event);
+}
+
+// Who closes one direction only may still listen (RFC 3261 18.4 expects answers on the connection
+// of the request). A second sign of the end, which the kernel gives unasked, means both. What we
+// owe on a connection that we opened goes by the next one.
+void connection_ended(struct connection *connection)
+{
+	bool is_owed = connection->owed > 0 || connection->out.head != NULL;
+
+	if (connection->is_outbound || connection->ws != NULL || connection->ended_ms != 0 ||
+		connection->state != CONNECTION_OPEN || !is_owed) {
+		connection_close(connection, CLOSE_PEER, NULL);
+		return;
+	}
+	metric_add(&connection->streams->params.metrics->stream_half_closed, 1);
+	connection->ended_ms = connection->streams->now_ms;
+	connection->partial_ms = 0;
+	connection_poll(connection);
+	connection_arm(connection);
 }
 
 // Not before the turn after: somebody up the stack may still hold it.
@@ -388,8 +430,13 @@ void streams_send(struct streams *streams, const struct stream_send *send)
 		if (!connection_is_usable(connection))
 			connection = stream_dial(streams, &send->hop);
 	}
-	if (connection_is_usable(connection)) {
+	if (connection_is_usable(connection) && send->data.len > 0) {
 		connection_send(connection, send);
+		return;
+	}
+	if (connection_is_usable(connection)) {
+		connection->watch_ticket = send->ticket;
+		connection->watch_from = send->from;
 		return;
 	}
 	metric_add(&streams->params.metrics->stream_gone, 1);

@@ -13,6 +13,15 @@
 // In the order of enum core_send_failure (call/core.h).
 enum stream_failure { STREAM_QUEUE_FULL, STREAM_CONNECT_FAILED, STREAM_CLOSED };
 
+// How we speak to a far end.
+struct stream_rules {
+	// Of TLS and WSS: the contexts of whom we dial or of our listener; NULL = refuse to. A
+	// session keeps what it needs of it.
+	struct tls_context *tls;
+	struct span path;      // of the WebSocket that we ask for; for the turn, empty = "/"
+	uint32_t keepalive_ms; // between our pings, 0 = none (RFC 5626 4.4.1)
+};
+
 // Called inside streams_run(), streams_send() and streams_flush(). They may call streams_send() and
 // streams_flush(), but not streams_run().
 struct stream_handler {
@@ -21,8 +30,10 @@ struct stream_handler {
 	void (*on_message)(void *user, const struct sip_hop *from, struct span message);
 	// A message with a ticket did not leave. `from` is what stream_send said.
 	void (*on_failed)(void *user, uint32_t from, uint64_t ticket, enum stream_failure failure);
-	// The rules of a TLS connection that is dialled; NULL = refuse to.
-	struct tls_context *(*tls_of)(void *user, const struct sip_hop *hop);
+	// Of a connection to or, unless hop->is_dialled, from there.
+	struct stream_rules (*rules_of)(void *user, const struct sip_hop *hop);
+	// Whose certificate was shown there: what hop.peer_trunk becomes. NULL: nobody asks.
+	uint16_t (*peer_of)(void *user, const struct sip_hop *hop, const struct tls_session *tls);
 };
 
 struct stream_params {
@@ -50,7 +61,6 @@ struct stream_listen {
 	uint32_t id;               // realm << 8 | index
 	enum sip_transport transport;
 	struct addr addr;
-	struct tls_context *tls;   // of TLS and WSS, borrowed
 	// Of WS and WSS, copied: see struct ws_params. None = any.
 	const char *const *origins;
 	uint32_t origin_count;     // 0..WS_ORIGINS_MAX
@@ -69,7 +79,8 @@ uint64_t streams_next_ms(const struct streams *streams);
 
 struct stream_send {
 	struct sip_hop hop;
-	struct span data;   // copied
+	// Copied. Empty: only the connection is wanted, the ticket hears of its end.
+	struct span data;
 	uint64_t ticket;    // 0 = nobody wants to know
 	uint32_t from;      // worker whose ticket it is
 	bool is_again;      // was lost with a connection before: not a third time

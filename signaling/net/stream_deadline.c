@@ -9,6 +9,8 @@ struct deadline {
 	enum close_reason reason;
 };
 
+#define PING CLOSE_REASON_COUNT // no end: something is to be sent
+
 static void deadline_limit(struct deadline *deadline, uint64_t since_ms, uint64_t ms,
 	enum close_reason reason)
 {
@@ -33,6 +35,12 @@ static struct deadline connection_deadline(const struct connection *connection)
 				CLOSE_HANDSHAKE_TIMEOUT);
 		return deadline;
 	}
+	if (connection->pinged_ms != 0)
+		deadline_limit(&deadline, connection->pinged_ms, STREAM_PONG_MS, CLOSE_NO_PONG);
+	else if (connection->ping_ms != 0)
+		deadline_limit(&deadline, connection->ping_ms, 0, PING);
+	if (connection->ended_ms != 0)
+		deadline_limit(&deadline, connection->ended_ms, params->message_ms, CLOSE_PEER);
 	if (connection->partial_ms != 0)
 		deadline_limit(&deadline, connection->partial_ms, params->message_ms, CLOSE_SLOW);
 	if (!connection->has_spoken && !connection->is_outbound)
@@ -51,6 +59,10 @@ static void on_deadline(struct timer *timer, void *context)
 	struct streams *streams = context;
 	struct deadline deadline = connection_deadline(connection);
 
+	if (deadline.at_ms <= streams->now_ms && deadline.reason == PING) {
+		connection_ping(connection);
+		deadline = connection_deadline(connection);
+	}
 	if (deadline.at_ms <= streams->now_ms)
 		connection_close(connection, deadline.reason, NULL);
 	else if (deadline.at_ms != UINT64_MAX)

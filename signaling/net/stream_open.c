@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 static void log_refused(struct streams *streams, const struct sip_hop *hop, const char *event,
 	const char *why)
@@ -93,11 +92,7 @@ static void connection_go_on(struct connection *connection)
 
 static bool connection_open_tls(struct connection *connection)
 {
-	struct streams *streams = connection->streams;
-	const struct stream_handler *handler = &streams->params.handler;
-	struct tls_context *context = connection->is_outbound ?
-		handler->tls_of(handler->user, &connection->hop) :
-		stream_listener_of(streams, connection->hop.listener)->tls;
+	struct tls_context *context = connection_rules(connection).tls;
 
 	if (context != NULL)
 		connection->tls = tls_session_new(context, connection->hop.tls_name,
@@ -108,12 +103,12 @@ static bool connection_open_tls(struct connection *connection)
 void connection_connected(struct connection *connection)
 {
 	bool is_secure = sip_transport_is_secure(connection->transport);
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = connection };
+	bool was_write_polled = connection->is_write_polled;
 
-	if (connection->is_write_polled)
-		epoll_ctl(connection->streams->epoll, EPOLL_CTL_MOD, connection->fd, &event);
 	connection->is_write_polled = false;
 	connection->state = is_secure ? CONNECTION_TLS : CONNECTION_UPGRADE;
+	if (was_write_polled)
+		connection_poll(connection);
 	connection_arm(connection);
 	if (!is_secure)
 		connection_go_on(connection);
@@ -123,8 +118,12 @@ void connection_connected(struct connection *connection)
 
 static void tls_opened(struct connection *connection)
 {
+	const struct stream_handler *handler = &connection->streams->params.handler;
 	char text[ADDR_TEXT_MAX], what[80];
 
+	if (handler->peer_of != NULL)
+		connection->hop.peer_trunk =
+			handler->peer_of(handler->user, &connection->hop, connection->tls);
 	metric_add(&connection->streams->params.metrics->tls_handshakes, 1);
 	if (log_is_on(LOG_NET, LOG_LEVEL_DEBUG, 0) && stream_may_log(connection->streams)) {
 		addr_format(&connection->hop.addr, text);
@@ -160,6 +159,8 @@ void connection_opened(struct connection *connection)
 {
 	connection->state = CONNECTION_OPEN;
 	connection->active_ms = connection->streams->now_ms;
+	if (connection->is_outbound)
+		connection_keep_alive(connection, connection_rules(connection).keepalive_ms);
 	connection_arm(connection);
 	connection_touch(connection);
 	connection_send_waiting(connection);

@@ -22,7 +22,6 @@ struct stream_listener {
 	uint32_t id;
 	enum sip_transport transport;
 	struct addr addr;
-	struct tls_context *tls;
 	bool is_paused;        // no descriptor was left
 	uint32_t origin_count;
 	struct span origins[WS_ORIGINS_MAX]; // owned
@@ -66,6 +65,7 @@ static inline bool connection_is_usable(const struct connection *connection)
 // Strangers fill no log: true for the first lines of each second.
 bool stream_may_log(struct streams *streams);
 const struct stream_listener *stream_listener_of(const struct streams *streams, uint32_t id);
+struct stream_rules connection_rules(const struct connection *connection);
 
 // stream_deadline.c -------------------------------------------------------------------------------
 // Sets the timer to the next deadline after one of the connection's times changed.
@@ -79,10 +79,23 @@ void connection_connected(struct connection *connection); // TCP is up
 bool connection_handshake(struct connection *connection);
 void connection_opened(struct connection *connection);    // messages may leave
 
+// Tells the kernel what it waits for, after one of its reasons changed.
+void connection_poll(struct connection *connection);
+// The far end says no more, and gets what it is owed.
+void connection_ended(struct connection *connection);
+
 // stream_read.c -----------------------------------------------------------------------------------
 void connection_receive(struct connection *connection); // readable
+void connection_spoke(struct connection *connection);   // a message, ping or pong came
 // One message, or another frame, that came by ws.h or by the framer.
 void connection_take_frame(struct connection *connection, const struct sip_frame *frame);
+
+// stream_keepalive.c ------------------------------------------------------------------------------
+// Once it is open; 0 = no pings.
+void connection_keep_alive(struct connection *connection, uint32_t interval_ms);
+void connection_ping(struct connection *connection);
+void connection_ponged(struct connection *connection);
+#define STREAM_PONG_MS 10000u // RFC 5626 4.4.1
 
 // stream_write.c ----------------------------------------------------------------------------------
 void connection_send(struct connection *connection, const struct stream_send *send);

@@ -71,7 +71,7 @@ static bool rx_append(struct connection *connection, struct span data)
 
 // Something whole came: deadlines begin anew. A keep-alive counts in the portion of the turn like a
 // message: thousands of them fit into one read.
-static void connection_spoke(struct connection *connection)
+void connection_spoke(struct connection *connection)
 {
 	struct streams *streams = connection->streams;
 
@@ -82,10 +82,19 @@ static void connection_spoke(struct connection *connection)
 		streams->messages_left--;
 }
 
+// Whether the far end waits for an answer to it.
+static bool is_question(struct span message)
+{
+	return !span_starts(message, SPAN_LIT("SIP/2.0 ")) &&
+		!span_starts(message, SPAN_LIT("ACK "));
+}
+
 static void take_message(struct connection *connection, struct span message)
 {
 	struct streams *streams = connection->streams;
 	const struct stream_handler *handler = &streams->params.handler;
+
+	connection->owed += is_question(message);
 
 	metric_add(&streams->params.metrics->stream_messages, 1);
 	handler->on_message(handler->user, &connection->hop, message);
@@ -109,6 +118,7 @@ void connection_take_frame(struct connection *connection, const struct sip_frame
 		return;
 	case SIP_FRAME_PONG:
 		connection_spoke(connection);
+		connection_ponged(connection);
 		return;
 	case SIP_FRAME_REFUSE:
 		connection_refuse(connection, frame);
@@ -176,13 +186,13 @@ static void take_tls(struct connection *connection, struct span data)
 		connection_close(connection, CLOSE_TLS, "out of memory");
 		return;
 	}
-	while (connection_is_usable(connection) && len > 0) {
+	while (connection_is_usable(connection) && connection->ended_ms == 0 && len > 0) {
 		enum tls_state state = tls_session_read(connection->tls, streams->plain,
 			sizeof(streams->plain), &len);
 		if (len > 0)
 			take_plain(connection, span_make(streams->plain, len));
 		else if (state == TLS_CLOSED)
-			connection_close(connection, CLOSE_PEER, NULL);
+			connection_ended(connection);
 		else if (state == TLS_FAILED)
 			connection_close(connection, CLOSE_TLS, tls_session_why(connection->tls));
 	}
@@ -204,7 +214,7 @@ void connection_receive(struct connection *connection)
 	if (n == -EAGAIN)
 		return;
 	if (n == 0) {
-		connection_close(connection, CLOSE_PEER, NULL);
+		connection_ended(connection);
 		return;
 	}
 	if (n < 0) {

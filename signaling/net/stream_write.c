@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -175,13 +174,21 @@ void connection_send_waiting(struct connection *connection)
 			chunk_append(&connection->out, chunk);
 			continue;
 		}
+		// Its frame takes the room from here on: it is not counted twice.
+		connection_give_bytes(connection, chunk_bytes(chunk->len));
 		rc = send_framed(connection, chunk);
 		if (rc < 0)
 			tell_failed(connection, chunk, STREAM_CLOSED);
-		chunk_free(connection, chunk);
+		free(chunk);
 		if (rc < 0)
 			connection_close(connection, CLOSE_WEBSOCKET, strerror(-rc));
 	}
+}
+
+static bool is_final_answer(struct span message)
+{
+	return message.len > 8 && span_starts(message, SPAN_LIT("SIP/2.0 ")) &&
+		message.ptr[8] != '1';
 }
 
 void connection_send(struct connection *connection, const struct stream_send *send)
@@ -201,6 +208,8 @@ void connection_send(struct connection *connection, const struct stream_send *se
 	chunk->is_again = send->is_again;
 	metric_add(&streams->params.metrics->stream_sent, 1);
 	connection->active_ms = streams->now_ms;
+	if (connection->owed > 0 && is_final_answer(send->data))
+		connection->owed--;
 	chunk_append(&connection->waiting, chunk);
 	if (connection->state == CONNECTION_OPEN) {
 		connection_send_waiting(connection);
@@ -212,13 +221,10 @@ void connection_send(struct connection *connection, const struct stream_send *se
 
 static void poll_for(struct connection *connection, bool is_writing)
 {
-	struct epoll_event event = { .events = EPOLLIN | (is_writing ? EPOLLOUT : 0),
-		.data.ptr = connection };
-
 	if (connection->is_write_polled == is_writing)
 		return;
 	connection->is_write_polled = is_writing;
-	epoll_ctl(connection->streams->epoll, EPOLL_CTL_MOD, connection->fd, &event);
+	connection_poll(connection);
 }
 
 // What a write returned. True: go on writing.
@@ -333,4 +339,6 @@ void connection_pump(struct connection *connection)
 	poll_for(connection, false);
 	if (connection->is_over)
 		connection_close(connection, connection->over_reason, connection->over_detail);
+	else if (connection->ended_ms != 0 && connection->owed == 0)
+		connection_close(connection, CLOSE_PEER, NULL);
 }

@@ -4,6 +4,9 @@
 #include <stdio.h>
 
 #define MESSAGE_MAX SIP_MESSAGE_MAX
+#define HOST_MAX    (SIP_TLS_NAME_MAX + sizeof(":65535"))
+
+_Static_assert(HOST_MAX >= ADDR_TEXT_MAX, "an address fits as well");
 
 static void on_open(void *user)
 {
@@ -23,6 +26,20 @@ static void on_message(void *user, struct span message)
 	connection_take_frame(connection, &frame);
 }
 
+// A keep-alive like any other, and like any other a part of the turn's portion.
+static void on_control(void *user)
+{
+	struct connection *connection = user;
+
+	connection_spoke(connection);
+	if (ws_pongs(connection->ws) == connection->pongs_seen) {
+		metric_add(&connection->streams->params.metrics->stream_keepalives, 1);
+		return;
+	}
+	connection->pongs_seen = ws_pongs(connection->ws);
+	connection_ponged(connection);
+}
+
 static void on_output(void *user, struct span bytes)
 {
 	struct connection *connection = user;
@@ -33,23 +50,37 @@ static void on_output(void *user, struct span bytes)
 	connection->is_cut = !connection_put(connection, bytes);
 }
 
+// Whom we ask for: the name that we called or the address, with a port that is not the usual one.
+static struct span host_of(const struct connection *connection, char buf[HOST_MAX])
+{
+	const struct addr *addr = &connection->hop.addr;
+	struct span name = connection->hop.tls_name;
+	bool is_usual = addr->port == (connection->transport == SIP_TRANSPORT_WSS ? 443 : 80);
+	int len;
+
+	if (name.len == 0)
+		return span_make(buf, addr_format(addr, buf));
+	if (is_usual)
+		return name;
+	len = snprintf(buf, HOST_MAX, SPAN_FMT ":%u", SPAN_ARG(name), addr->port);
+	return span_make(buf, (uint32_t)len);
+}
+
 bool connection_open_ws(struct connection *connection)
 {
 	const struct stream_listener *listener =
 		stream_listener_of(connection->streams, connection->hop.listener);
-	char host[ADDR_TEXT_MAX];
+	char host[HOST_MAX];
 	struct ws_params params = {
 		.handler = { .user = connection, .on_open = on_open, .on_message = on_message,
-			.on_output = on_output },
+			.on_control = on_control, .on_output = on_output },
 		.message_max = MESSAGE_MAX,
-		.host = connection->hop.tls_name,
-		.path = SPAN_LIT("/"),
+		.host = host_of(connection, host),
+		.path = connection->is_outbound ? connection_rules(connection).path : SPAN_NONE,
 		.origins = listener->origins,
 		.origin_count = listener->origin_count,
 	};
 
-	if (params.host.len == 0)
-		params.host = span_make(host, addr_format(&connection->hop.addr, host));
 	connection->ws = connection->is_outbound ? ws_new_client(&params) : ws_new_server(&params);
 	return connection->ws != NULL;
 }

@@ -19,6 +19,11 @@ struct tls_session {
 	char name[];       // of whom we call
 };
 
+SSL *tls_session_ssl(const struct tls_session *session)
+{
+	return session->ssl;
+}
+
 static bool set_peer(struct tls_session *session)
 {
 	SSL_set_connect_state(session->ssl);

@@ -6,11 +6,10 @@
 
 #include "base/addr.h"
 #include "base/span.h"
+#include "tls/tls_files.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define TLS_ERROR_MAX 200u
 
 enum tls_verify {
 	TLS_VERIFY_NONE,
@@ -30,9 +29,13 @@ struct tls_settings {
 
 struct tls_context;
 
-// 0, or -EINVAL with a sentence in error[TLS_ERROR_MAX] that names the file and what is wrong.
+// 0, -ENOMEM, or -EINVAL with a sentence in error[TLS_ERROR_MAX] as tls_files_load(). Its strings
+// are not used afterwards.
 int tls_context_new(const struct tls_settings *settings, struct tls_context **out, char *error);
+// Sessions that were made of it go on.
 void tls_context_free(struct tls_context *context);
+// When our certificate runs out, seconds since 1970; INT64_MAX: it has none.
+int64_t tls_context_expiry(const struct tls_context *context);
 
 enum tls_state {
 	TLS_HANDSHAKE, // goes on when more comes
@@ -68,5 +71,15 @@ void tls_session_sent(struct tls_session *session, uint32_t bytes); // so much o
 
 // Static text or of the session; "" while all is well.
 const char *tls_session_why(const struct tls_session *session);
+// Who the far end is, once open (tls_peer.c) ------------------------------------------------------
+
+// Whether it showed a certificate of a CA that we trust.
+bool tls_session_is_proved(const struct tls_session *session);
+// Whether that has the name, or if that is empty the address (RFC 5922 7.1).
+bool tls_session_shows(const struct tls_session *session, struct span name, const struct ip *ip);
+// Calls for each domain that it proved to be, until fn returns false.
+typedef bool (*tls_name_fn)(void *context, struct span name);
+void tls_session_each_name(const struct tls_session *session, tls_name_fn fn, void *context);
+
 // "TLSv1.3 TLS_AES_256_GCM_SHA384", for the log.
 void tls_session_describe(const struct tls_session *session, char *buf, uint32_t cap);

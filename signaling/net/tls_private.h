@@ -5,7 +5,9 @@
 
 #include <openssl/ssl.h>
 
+SSL *tls_session_ssl(const struct tls_session *session);
+
 struct tls_context {
-	struct tls_settings settings; // its strings are not used after tls_context_new()
+	struct tls_settings settings; // but for its strings
 	SSL_CTX *ssl;
 };

@@ -169,9 +169,12 @@ static void on_msg(
 	wslay_event_context_ptr wslay, const struct wslay_event_on_msg_recv_arg *arg, void *user)
 {
 	struct ws *ws = user;
-	if (arg->opcode == WSLAY_PONG)
-		ws->pongs++;
-	if (wslay_is_ctrl_frame(arg->opcode) || !wslay_event_get_read_enabled(wslay))
+	bool is_control = wslay_is_ctrl_frame(arg->opcode);
+
+	ws->pongs += arg->opcode == WSLAY_PONG;
+	if (is_control && ws->params.handler.on_control)
+		ws->params.handler.on_control(ws->params.handler.user);
+	if (is_control || !wslay_event_get_read_enabled(wslay))
 		return;
 	ws->params.handler.on_message(ws->params.handler.user, span_make(ws->buf, ws->len));
 	ws->fragments = 0;

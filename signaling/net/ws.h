@@ -34,6 +34,8 @@ struct ws_handler {
 	// One whole message, text or binary, borrowed until the handler returns. sip_frame_single()
 	// tells what it is.
 	void (*on_message)(void *user, struct span message);
+	// A ping, a pong or a close frame came; NULL: nobody wants to know.
+	void (*on_control)(void *user);
 	// Send these bytes after those of the calls before; borrowed until the handler returns.
 	void (*on_output)(void *user, struct span bytes);
 };

@@ -48,8 +48,8 @@ struct sip_hop server_hop(struct sip_transactions *txs, const struct sip_turn *t
 		txs->params.ops->local(txs->params.context, turn, in->hop.listener);
 	struct sip_hop hop = in->hop;
 	hop.addr = sip_reply_target(in->msg, &in->hop.addr, local.transport);
-	hop.is_bound |= local.transport == SIP_TRANSPORT_WS ||
-		local.transport == SIP_TRANSPORT_WSS;
+	hop.is_bound |= !hop.is_dialled && (local.transport == SIP_TRANSPORT_WS ||
+		local.transport == SIP_TRANSPORT_WSS);
 	return hop;
 }
 

@@ -64,9 +64,13 @@ struct sip_hop {
 	// is found or opened, unless is_bound.
 	sip_connection connection;
 	bool is_bound;             // this connection or none: the far end cannot be dialled
+	bool is_dialled;           // coming in: we opened the connection, and can again
 	// Going out by TLS: whose settings hold for a connection that is dialled, 1 + index of the
 	// trunk; 0 = the listener's.
 	uint16_t tls_trunk;
+	// Coming in by TLS: whose name the far end's certificate showed, 1 + index of the trunk;
+	// 0 = nobody's, its address tells.
+	uint16_t peer_trunk;
 	// Going out by TLS: the name that the certificate must show (RFC 5922), at most
 	// SIP_TLS_NAME_MAX bytes; empty = the address itself. A trunk's `tls.name` replaces it.
 	struct span tls_name;

@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct span origins[] = { SPAN_LIT("https://a.example") };
 	struct end end = { 0 };
-	struct ws_params params = { .handler = { &end, on_open, on_message, on_output },
+	struct ws_params params = { .handler = { &end, on_open, on_message, NULL, on_output },
 		.message_max = MESSAGE_MAX,
 		.origins = origins,
 		.origin_count = 1,

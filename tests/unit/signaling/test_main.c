@@ -69,7 +69,8 @@ static void options(void **state)
 		{ { NULL }, 2, "usage: muga-signaling" },
 		{ { "--nonsense" }, 2, "usage: muga-signaling" },
 		{ { "--config", "/dev/null", "more" }, 2, "usage: muga-signaling" },
-		{ { "--config", "/nonexistent" }, 1, "/nonexistent: No such file or directory" },
+		{ { "--config", "/nonexistent" }, 2, "/nonexistent: No such file or directory" },
+		{ { "--config", "/dev/null" }, 2, "/dev/null:1:1: " },
 	};
 	struct program p;
 
@@ -90,7 +91,7 @@ static void a_mistake_is_named(void **state)
 
 	(void)state;
 	write_config("none");
-	assert_int_equal(program_run(&p, PROGRAM, args), 1);
+	assert_int_equal(program_run(&p, PROGRAM, args), 2);
 	assert_non_null(strstr(p.text, "muga.yaml:8:18: limits.calls: expected a number"));
 	path_of("run", path);
 	assert_int_equal(stat(path, &run), -1); // nothing was touched

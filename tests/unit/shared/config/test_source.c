@@ -106,6 +106,36 @@ static void equals_search(void **state)
 	assert_in_range(found, 1000, 29000); // both answers were asked for
 }
 
+// By name as well, apart from the addresses; hosts do not count beside names.
+static void names(void **state)
+{
+	static struct config_trunk trunks[] = {
+		{ .realm = 1, .tls_san = { "a.test", "b.test" }, .tls_san_count = 2 },
+		{ .realm = 2, .tls_san = { "a.test" }, .tls_san_count = 1 },
+		{ .realm = 1, .tls_san = { "C.test" }, .tls_san_count = 1, .host_count = 1 },
+	};
+	static const struct {
+		uint32_t realm;
+		const char *name;
+		int trunk;
+	} cases[] = {
+		{ 1, "a.test", 0 }, { 1, "B.TEST", 0 }, { 2, "a.test", 1 }, { 2, "b.test", -1 },
+		{ 1, "c.test", 2 }, { 1, "test", -1 }, { 1, "", -1 }, { 0, "a.test", -1 },
+	};
+	struct config config = { .realm_count = 3, .trunk_count = 3, .trunks = trunks };
+	struct arena arena;
+
+	(void)state;
+	trunks[2].hosts[0].addr.ip = ip_from_v4(0x0a000001);
+	arena_init(&arena, 1u << 20);
+	assert_int_equal(config_build_sources(&config, &arena), 0);
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(config_find_tls_name(&config, cases[i].realm,
+			span_str(cases[i].name)), cases[i].trunk);
+	assert_int_equal(config_find_source(&config, 1, &trunks[2].hosts[0].addr.ip), -1);
+	arena_fini(&arena);
+}
+
 static void no_trunks_and_no_room(void **state)
 {
 	struct config config = { .realm_count = 1 };
@@ -127,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equals_search),
+		cmocka_unit_test(names),
 		cmocka_unit_test(no_trunks_and_no_room),
 	};
 

@@ -85,6 +85,39 @@ static void test_match(void **state)
 	loader_close(&f);
 }
 
+// Whoever shows one of the names is the trunk; a client is asked for them by a listener only.
+static void test_tls_san(void **state)
+{
+	static const struct {
+		uint32_t verify;
+		bool is_good;
+	} cases[] = { { CONFIG_CLIENT_NONE, false }, { CONFIG_CLIENT_REQUEST, true },
+		{ CONFIG_CLIENT_REQUIRE, true } };
+	struct node node = scalar_of("");
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct config_loader *loader = open_with_trunks();
+		f.config.realms[0].listeners[0].tls.verify = cases[i].verify;
+		assert_null(take(&f, "trunks.match.tls_san", "sip.example.com", &trunks[0]));
+		assert_null(take(&f, "trunks.match.tls_san", "sip2.example.com", &trunks[0]));
+		assert_int_equal(trunks[0].tls_san_count, 2);
+		assert_string_equal(trunks[0].tls_san[1], "sip2.example.com");
+		expect_message("no name", take(&f, "trunks.match.tls_san", "192.0.2.1",
+			&trunks[0]), "expected a name like sip.example.com");
+		expect_message("wildcard", take(&f, "trunks.match.tls_san", "*.example.com",
+			&trunks[0]), "expected a name like sip.example.com");
+		// In another realm the same name may be somebody else's.
+		assert_null(take(&f, "trunks.match.tls_san", "sip.example.com", &trunks[1]));
+		trunks[1].realm = 0;
+		expect_message("twice", take(&f, "trunks.match.tls_san", "SIP.example.com",
+			&trunks[1]), "already belongs to the trunk 'carrier' of this realm");
+		uint32_t before = loader->error_count;
+		config_finish_trunk(loader, &node, &trunks[0]);
+		assert_int_equal(loader->error_count, before + !cases[i].is_good);
+		loader_close(&f);
+	}
+}
+
 static void test_patterns(void **state)
 {
 	static const struct {
@@ -152,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_tls_san),
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_begin),
 	};

@@ -1,5 +1,7 @@
 #include "call/trunk.h"
 
+#include "sip/transport.h"
+
 #include "base/check.h"
 
 #include <setjmp.h>
@@ -50,7 +52,16 @@ static void found_by_source(void **state)
 		struct ip ip;
 
 		assert_int_equal(ip_parse(span_str(cases[i].source), &ip), 0);
-		assert_int_equal(trunk_find(&config, cases[i].realm, &ip), cases[i].trunk);
+		struct sip_hop hop = { .listener = cases[i].realm << 8, .addr.ip = ip };
+		assert_int_equal(trunk_find(&config, &hop), cases[i].trunk);
+		// A certificate says more than an address, but not of another realm.
+		for (uint16_t peer = 1; peer <= config.trunk_count + 1; peer++) {
+			bool is_here = peer <= config.trunk_count &&
+				trunks[peer - 1].realm == cases[i].realm;
+			hop.peer_trunk = peer;
+			assert_int_equal(trunk_find(&config, &hop),
+				is_here ? peer - 1 : cases[i].trunk);
+		}
 	}
 }
 

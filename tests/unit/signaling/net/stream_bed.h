@@ -31,6 +31,7 @@ struct end {
 	struct streams *streams;
 	struct net_metrics metrics;
 	struct tls_context *server, *client;
+	struct stream_rules rules;   // of whom it dials, but for TLS
 	uint32_t messages;           // that came
 	char text[70000];            // the last one
 	struct sip_hop from;         // of the last one
@@ -84,10 +85,13 @@ static inline void bed_on_failed(void *user, uint32_t from, uint64_t ticket,
 	end->reasons[end->failures++] = failure;
 }
 
-static inline struct tls_context *bed_tls_of(void *user, const struct sip_hop *hop)
+static inline struct stream_rules bed_rules_of(void *user, const struct sip_hop *hop)
 {
-	(void)hop;
-	return ((struct end *)user)->client;
+	struct end *end = user;
+	struct stream_rules rules = end->rules;
+
+	rules.tls = hop->is_dialled ? end->client : end->server;
+	return rules;
 }
 
 static inline void end_open(struct bed *bed, uint32_t at)
@@ -104,7 +108,7 @@ static inline void end_open(struct bed *bed, uint32_t at)
 		.idle_ms = BED_IDLE_MS,
 		.sources = bed->sources,
 		.metrics = &end->metrics,
-		.handler = { end, bed_on_message, bed_on_failed, bed_tls_of },
+		.handler = { end, bed_on_message, bed_on_failed, bed_rules_of, NULL },
 		.now_ms = bed->now_ms,
 	};
 	struct tls_settings server = { .is_server = true,
@@ -118,17 +122,17 @@ static inline void end_open(struct bed *bed, uint32_t at)
 	assert_int_equal(streams_new(&params, &end->streams), 0);
 	for (uint32_t i = 0; i < SIP_TRANSPORT_COUNT; i++) {
 		struct stream_listen listen = { .id = i, .transport = i,
-			.addr = { .ip = ip_from_v4(0x7f000001) }, .tls = end->server };
+			.addr = { .ip = ip_from_v4(0x7f000001) } };
 		if (i != SIP_TRANSPORT_UDP)
 			assert_int_equal(streams_listen(end->streams, &listen), 0);
 	}
 }
 
-static inline struct bed *bed_open(void)
+static inline struct bed *bed_open_limited(uint64_t bytes_per_source_max)
 {
 	struct bed *bed = calloc(1, sizeof(*bed));
 	struct source_limits limits = { .connections_max = 100, .connections_per_source_max = 8,
-		.bytes_max = 8 << 20, .bytes_per_source_max = 4 << 20 };
+		.bytes_max = 8 << 20, .bytes_per_source_max = bytes_per_source_max };
 	struct hash_key key = { { 5, 6 } };
 	assert_non_null(bed);
 	bed->now_ms = BED_START_MS;
@@ -138,6 +142,11 @@ static inline struct bed *bed_open(void)
 	for (uint32_t i = 0; i < 2; i++)
 		end_open(bed, i);
 	return bed;
+}
+
+static inline struct bed *bed_open(void)
+{
+	return bed_open_limited(4 << 20);
 }
 
 // What is over has left nothing behind, whatever happened before.

@@ -61,6 +61,10 @@ static void only_new_calls(void **state)
 		{ "INVITE sip:112@192.0.2.1" REST, true },
 		{ "INVITE sip:112;phone-context=+49@192.0.2.1" REST, true },
 		{ "INVITE sip:%31%31%32@192.0.2.1" REST, true }, // for the parser to see
+		{ "INVITE sip:1%312@192.0.2.1" REST, true },
+		{ "INVITE sip:11%32@192.0.2.1" REST, true },
+		{ "INVITE sip:11011%30@192.0.2.1" REST, true }, // the last of the longest
+		{ "INVITE sip:123456%31@192.0.2.1" REST, false }, // longer than any number
 		{ "INVITE sip:+4930999@192.0.2.1" REST, false }, // not on the list yet
 		{ "INVITE sip:999@192.0.2.1" REST, true },
 		{ "INVITE sip:110110@192.0.2.1" REST, true },

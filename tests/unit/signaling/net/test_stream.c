@@ -70,8 +70,8 @@ static void test_byte_by_byte(void **state)
 	assert_string_equal(bed->ends[0].text, BED_MESSAGE);
 	stranger_say(fd, SPAN_LIT(BED_MESSAGE BED_MESSAGE BED_MESSAGE "OPTI"));
 	bed_until(bed, &bed->ends[0].messages, 4);
-	close(fd);
-	bed_until_metric(bed, &bed->ends[0].metrics.stream_closed_peer, 1);
+	tcp_abort(fd);
+	bed_until_metric(bed, &bed->ends[0].metrics.stream_closed_error, 1);
 	bed_close(bed);
 }
 
@@ -205,8 +205,8 @@ static void test_connection_that_is_gone(void **state)
 	stranger_say(fd, SPAN_LIT(BED_MESSAGE));
 	bed_until(bed, &server->messages, 1);
 	struct sip_hop back = server->from;
-	close(fd);
-	bed_until_metric(bed, &server->metrics.stream_closed_peer, 1);
+	tcp_abort(fd);
+	bed_until_metric(bed, &server->metrics.stream_closed_error, 1);
 	assert_false(streams_has(server->streams, back.connection));
 	back.is_bound = true;
 	bed_send(server, &back, SPAN_LIT(BED_MESSAGE), 100);
@@ -237,6 +237,49 @@ static void test_dialled_again(void **state)
 	bed_until(bed, &server->messages, 2);
 	assert_int_equal(metric_read(&client->metrics.stream_dialled), 2);
 	assert_int_equal(client->failures, 0);
+	bed_close(bed);
+}
+
+// Who has said all it had to say still listens for what it asked, and only for that it is kept.
+static void test_half_close(void **state)
+{
+	static const char *const ends[] = { "SIP/2.0 200 OK\r\n\r\n", NULL };
+	struct bed *bed = bed_open();
+	struct end *server = &bed->ends[0];
+	const _Atomic uint64_t *connections = &server->metrics.stream_connections;
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		int fd = stranger_open(bed, SIP_TRANSPORT_TCP);
+		stranger_say(fd, SPAN_LIT(BED_MESSAGE));
+		assert_int_equal(shutdown(fd, SHUT_WR), 0);
+		bed_until_metric(bed, &server->metrics.stream_half_closed, i + 1);
+		bed_send(server, &server->from, SPAN_LIT("SIP/2.0 100 Trying\r\n\r\n"), 0);
+		assert_string_equal(stranger_hear(bed, fd), "SIP/2.0 100 Trying\r\n\r\n");
+		bed_settle(bed);
+		assert_int_equal(metric_read(connections), 1);
+		if (ends[i] != NULL) {
+			bed_send(server, &server->from, span_str(ends[i]), 0);
+			assert_string_equal(stranger_hear(bed, fd), ends[i]);
+		} else { // nobody answers: not for ever
+			bed->now_ms += BED_MESSAGE_MS;
+		}
+		assert_string_equal(stranger_hear(bed, fd), "");
+		bed_until_metric(bed, connections, 0);
+		close(fd);
+	}
+	// An ACK asks for nothing, nor does one who said nothing.
+	for (uint32_t i = 0; i < 2; i++) {
+		int fd = stranger_open(bed, SIP_TRANSPORT_TCP);
+		if (i == 0)
+			stranger_say(fd, SPAN_LIT("ACK sip:a@b SIP/2.0\r\nCall-ID: x\r\n"
+				"Content-Length: 0\r\n\r\n"));
+		assert_int_equal(shutdown(fd, SHUT_WR), 0);
+		assert_string_equal(stranger_hear(bed, fd), "");
+		close(fd);
+	}
+	assert_int_equal(server->messages, 3);
+	assert_int_equal(metric_read(&server->metrics.stream_half_closed), 2);
+	assert_int_equal(metric_read(&server->metrics.stream_closed_peer), 4);
 	bed_close(bed);
 }
 
@@ -396,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_names_share_nothing),
 		cmocka_unit_test(test_connection_that_is_gone),
 		cmocka_unit_test(test_dialled_again),
+		cmocka_unit_test(test_half_close),
 		cmocka_unit_test(test_resent),
 		cmocka_unit_test(test_resent_once),
 		cmocka_unit_test(test_origin),

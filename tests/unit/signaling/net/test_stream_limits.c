@@ -102,7 +102,7 @@ static void test_connections_of_a_source(void **state)
 	// Those that are in are served, and a place that is given up can be had again.
 	stranger_say(fds[0], SPAN_LIT(BED_MESSAGE));
 	bed_until(bed, &server->messages, 1);
-	close(fds[0]);
+	tcp_abort(fds[0]);
 	bed_until_metric(bed, &server->metrics.stream_connections, 7);
 	fds[0] = stranger_open(bed, SIP_TRANSPORT_TCP);
 	bed_until_metric(bed, &server->metrics.stream_accepted, 9);
@@ -110,6 +110,25 @@ static void test_connections_of_a_source(void **state)
 		close(fds[i]);
 	bed_until_metric(bed, &server->metrics.stream_connections, 0);
 	assert_int_equal(source_connections(bed->sources), 0);
+	bed_close(bed);
+}
+
+// A message waits until the WebSocket is open, then in its frame: never in both at once.
+static void test_websocket_message_counts_once(void **state)
+{
+	static char text[60000];
+	struct bed *bed = bed_open_limited(sizeof(text) + 2000);
+	struct end *client = &bed->ends[1];
+	struct sip_hop hop = bed_target(bed, SIP_TRANSPORT_WS);
+	(void)state;
+	int len = snprintf(text, sizeof(text), SIP_OPTIONS "Content-Length: 59000\r\n\r\n");
+	memset(text + len, 'x', 59000);
+	for (uint32_t i = 1; i <= 3; i++) {
+		bed_send(client, &hop, span_make(text, (uint32_t)len + 59000), 100);
+		bed_until(bed, &bed->ends[0].messages, i);
+	}
+	assert_int_equal(client->failures, 0);
+	assert_int_equal(metric_read(&client->metrics.stream_dialled), 1);
 	bed_close(bed);
 }
 
@@ -347,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_slow_loris),
 		cmocka_unit_test(test_connections_of_a_source),
+		cmocka_unit_test(test_websocket_message_counts_once),
 		cmocka_unit_test(test_bytes_of_a_source),
 		cmocka_unit_test(test_far_end_that_does_not_read),
 		cmocka_unit_test(test_answers_while_reading),

@@ -14,6 +14,7 @@ struct end {
 	struct ws *ws;
 	bool is_open;
 	uint32_t messages;
+	uint32_t controls;
 	char *last; // the last message
 	uint32_t last_len;
 	bool does_echo, does_close; // from inside on_message
@@ -41,6 +42,11 @@ static void on_message(void *user, struct span message)
 		assert_int_equal(ws_close(end->ws, WS_CODE_GOING_AWAY), WS_GOES_ON);
 }
 
+static void on_control(void *user)
+{
+	((struct end *)user)->controls++;
+}
+
 static void on_output(void *user, struct span bytes)
 {
 	struct end *end = user;
@@ -54,7 +60,7 @@ static struct ws_params params_of(struct end *end)
 	end->last = malloc(MESSAGE_MAX + 1);
 	end->out = malloc(OUT_MAX);
 	return (struct ws_params){
-		.handler = { end, on_open, on_message, on_output },
+		.handler = { end, on_open, on_message, on_control, on_output },
 		.message_max = MESSAGE_MAX,
 		.host = SPAN_LIT("h"),
 	};
@@ -195,6 +201,8 @@ static void test_ping(void **state)
 	carry(&server, &client, 1);
 	assert_int_equal(ws_pongs(client.ws), 1);
 	assert_int_equal(client.messages + server.messages, 0);
+	assert_int_equal(client.controls, 2);
+	assert_int_equal(server.controls, 2);
 }
 
 static void test_close(void **state)
