@@ -10,6 +10,7 @@
 #include "burst.h"
 #include "header_cache.h"
 #include "nexthop.h"
+#include "base/histogram.h"
 #include "shm/event.h"
 #include "shm/flow_table.h"
 
@@ -67,6 +68,8 @@ struct lane {
 	uint16_t ip_id;                       // next IPv4 identification, any value
 	uint8_t shard_lane[SHM_MEDIA_SHARDS]; // lane of each media shard
 	struct lane_port ports[LANE_PORTS_MAX];
+	struct histogram *latency; // media's file, by media address (shm/latency.h)
+	struct histogram *bursts;  // likewise, of all
 	uint32_t event_count;
 	struct lane_event events[LANE_EVENTS_MAX];
 	struct lane_counters counters;

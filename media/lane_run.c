@@ -2,11 +2,14 @@
 
 #include "ethdev.h"
 #include "lane_hints.h"
+#include "latency.h"
 #include "telemetry.h"
 
 #include "base/clock.h"
 #include "base/metric.h"
+#include "shm/latency.h"
 
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <rte_pause.h>
 #include <sys/prctl.h>
@@ -47,6 +50,8 @@ static const struct lane_attachment *follow(struct lane_runner *runner)
 	if (next) {
 		lane->view = next->view;
 		lane->states = next->states;
+		lane->latency = shm_lane_latency(next->media, lane->id);
+		lane->bursts = shm_lane_bursts(next->media, lane->id);
 		lane->headers = next->headers;
 		lane->headers_max = next->headers_max;
 		epoch_online(epoch_slot_of(runner, next), next->global_epoch, next->instance);
@@ -90,11 +95,15 @@ static void work(struct lane_runner *runner, struct rte_mbuf **mbufs, uint32_t c
 	const struct lane_rx *rx)
 {
 	struct burst *burst = &runner->burst;
+	uint64_t begin = rte_rdtsc();
 
 	burst_init(burst, mbufs, count, clock_mono_ns());
 	burst->rx_port = rx ? rx->port : mbufs[0]->port;
 	burst->is_handed_over = !rx;
 	forward_burst(&runner->lane, burst);
+	uint64_t cycles = rte_rdtsc() - begin;
+	latency_note(&runner->lane, burst, cycles);
+	metric_add(&runner->loop.cycles_busy, cycles);
 	settle(runner, rx && rx->is_kernel_copied);
 }
 

@@ -44,6 +44,7 @@ struct lane_tx {
 	X(turns)          /* of the loop */                                                        \
 	X(turns_empty)    /* of these, without a packet */                                         \
 	X(sleeps)         /* of at most LANE_SLEEP_LONG_NS each */                                 \
+	X(cycles_busy)    /* in bursts, until sent; the rest is spinning, chores and sleep */      \
 	X(handovers_in)   /* packets taken from other lanes */                                     \
 	X(hints)          /* from signaling */                                                     \
 	X(hints_overflow) /* hints were lost: every header rebuilt */                              \

@@ -5,6 +5,7 @@
 #include "base/metric.h"
 
 #include "ethdev.h"
+#include "latency.h"
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <string.h>
@@ -74,9 +75,11 @@ static uint32_t turn_forward(struct loop *loop)
 	static _Atomic uint64_t epoch = 1;
 	struct rte_mbuf *mbufs[BURST];
 	uint16_t count = rte_eth_rx_burst(loop->port, 0, mbufs, BURST);
+	uint64_t begin = rte_rdtsc();
 
 	burst_init(&burst, mbufs, count, clock_mono_ns());
 	forward_burst(&loop->tables->lane, &burst);
+	latency_note(&loop->tables->lane, &burst, rte_rdtsc() - begin);
 	burst_finish(&loop->tables->lane, &burst);
 	loop->tables->lane.event_count = 0;
 	epoch_quiescent(&slot, &epoch);

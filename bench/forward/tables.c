@@ -60,6 +60,8 @@ void tables_init(struct tables *tables)
 	struct flow_view view = { tables->index, tables->cfg, TABLES_ADDRESSES, TABLES_FLOWS_MAX };
 	lane_init(&tables->lane, 0, &view, tables->states);
 	tables->lane.addresses = &tables->addresses;
+	tables->lane.latency = tables->latency;
+	tables->lane.bursts = &tables->bursts;
 	tables->lane.nexthops = tables->nexthops;
 	tables->lane.headers = tables->headers;
 	tables->lane.headers_max = TABLES_FLOWS_MAX;

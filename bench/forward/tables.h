@@ -18,6 +18,8 @@ struct tables {
 	struct flow_cfg *cfg;
 	struct flow_state *states;
 	struct ready_header *headers;
+	struct histogram latency[TABLES_ADDRESSES];
+	struct histogram bursts;
 	const char *pages; // what the memory is made of, for the report
 };
 

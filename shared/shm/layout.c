@@ -2,6 +2,7 @@
 #include "shm/layout.h"
 
 #include "base/check.h"
+#include "base/histogram.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,6 +57,8 @@ void shm_media_layout(const struct shm_geometry *g, struct shm_media_layout *out
 
 	place(&end, sizeof(struct shm_media));
 	out->states = place(&end, (size_t)g->flows * sizeof(struct flow_state));
+	out->latency = place(&end,
+		(size_t)g->lanes * (g->addresses + 1) * sizeof(struct histogram));
 	out->rings = place(&end, rings * sizeof(struct hint_ring));
 	out->cursors = place(&end, rings * sizeof(struct hint_cursor));
 	out->bytes = end;

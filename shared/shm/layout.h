@@ -37,6 +37,7 @@ struct shm_media {
 	struct epoch_slot slots[SHM_LANE_MAX];
 	struct shm_counters counters;
 	alignas(64) _Atomic uint8_t shard_lanes[SHM_MEDIA_SHARDS]; // lane + 1; 0 = not known yet
+	_Atomic uint64_t clock_hz; // of the cycles in the histograms; 0 = no process yet
 };
 
 // Offsets from the start of the file, each a multiple of 4096.
@@ -55,6 +56,7 @@ struct shm_signaling_layout {
 
 struct shm_media_layout {
 	size_t states;	// struct flow_state[flows]
+	size_t latency; // struct histogram[lanes * (addresses + 1)]: latency.h
 	size_t rings;	// struct hint_ring[SHM_WORKER_MAX * lanes]
 	size_t cursors; // struct hint_cursor[SHM_WORKER_MAX * lanes]
 	size_t bytes;

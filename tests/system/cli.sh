@@ -41,7 +41,7 @@ for thing in calls trunks; do
 	verb 3 down-json-$thing show $thing --json
 	[ ! -s "$LAB_DIR/down-json-$thing.out" ] || fail "show $thing --json prints without an answer"
 done
-for thing in media ports; do
+for thing in cores flows media ports; do
 	verb 1 down-$thing show $thing
 	grep -q 'signaling.seg: there is none' "$LAB_DIR/down-$thing.err" || fail "show $thing: no reason"
 done
@@ -85,6 +85,8 @@ sleep 2
 # What the verbs say about the same calls agrees.
 json_verb 0 calls show calls
 json_verb 0 media show media
+json_verb 0 flows show flows
+json_verb 0 cores show cores
 json_verb 0 ports show ports
 json_verb 0 trunks show trunks
 json_verb 0 dump shmdump
@@ -101,10 +103,13 @@ expect "ports in use of top" "$(value top .ports.used)" -eq "$flows"
 expect "records in the file" "$(value dump .signaling.flows_live)" -eq "$flows"
 expect "bad records" "$(value dump '.signaling.flows_bad + .signaling.flows_unreadable')" -eq 0
 expect "tokens of calls without media" "$(jq -n --slurpfile c "$LAB_DIR/calls.out" \
-	--slurpfile m "$LAB_DIR/media.out" \
+	--slurpfile m "$LAB_DIR/flows.out" \
 	'([$c[0].calls[].token] - [$m[0].flows[].call]) | length')" -eq 0
-expect "RTP flows that carry nothing" "$(value media '[.flows[] | select(.kind == "rtp" and
+expect "RTP flows that carry nothing" "$(value flows '[.flows[] | select(.kind == "rtp" and
 	(.stats == null or .stats.packets == 0 or .stats.forwarded == 0))] | length')" -eq 0
+expect "addresses that held no packet" "$(value media '[.addresses[] | select(.sent > 0 and .held_p50_ns <= 0)] | length')" -eq 0
+expect "packets held" "$(value media '[.addresses[].sent] | add')" -gt 0
+expect "lanes at work" "$(value cores '[.lanes[] | select(.busy > 0 and .burst_p99_ns > 0)] | length')" -gt 0
 expect "packets forwarded" "$(value top '[.lanes[].forwarded_per_s] | add | floor')" -gt 0
 expect "writers alive" "$(value dump '[.signaling, .media] | all(.writer_is_alive)')" = true
 expect "version" "$(value version .muga_signaling)" = "$(value version .muga)"
@@ -115,7 +120,9 @@ expect "calls of a limit" "$(value some-calls '.is_truncated, (.calls | length)'
 verb 0 calls-text show calls
 expect "lines of calls" "$(wc -l <"$LAB_DIR/calls-text.out")" -eq $((CALLS + 1))
 verb 0 media-text show media
-expect "lines of flows" "$(grep -c '^[0-9a-f]\{16\}[ab] ' "$LAB_DIR/media-text.out")" -eq "$flows"
+verb 0 cores-text show cores
+verb 0 flows-text show flows
+expect "lines of flows" "$(grep -c '^[0-9a-f]\{16\}[ab] ' "$LAB_DIR/flows-text.out")" -eq "$flows"
 verb 0 ports-text show ports
 expect "lines of addresses" "$(wc -l <"$LAB_DIR/ports-text.out")" -eq 5
 verb 0 trunks-text show trunks
@@ -136,6 +143,7 @@ lab_stop muga-media KILL
 lab_stop muga-signaling KILL
 verb 3 dead-calls show calls
 json_verb 0 dead-media show media
+json_verb 0 dead-flows show flows
 json_verb 0 dead-ports show ports
 json_verb 0 dead-dump shmdump
 expect "writers alive" "$(value dead-dump '[.signaling, .media] | any(.writer_is_alive)')" = false
@@ -147,7 +155,7 @@ echo "ok dead"
 # hostile NAME: the files in $LAB_DIR/NAME end no verb by a signal and spoil no JSON.
 hostile() {
 	local word status
-	for word in "show media" "show ports" "shmdump" "top --interval 10"; do
+	for word in "show media" "show flows" "--interval 10 show cores" "show ports" "shmdump" "top --interval 10"; do
 		# shellcheck disable=SC2086 # words are arguments
 		lab_muga --shm-dir "$LAB_DIR/$1" $word --json >"$LAB_DIR/$1.out" 2>"$LAB_DIR/$1.log"
 		status=$?

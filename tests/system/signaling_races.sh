@@ -39,7 +39,7 @@ start_media() {
 
 poll_all() { # what operators look at, again and again; each answer must be JSON
 	while [ ! -e "$dir/stop" ]; do
-		for words in "show calls" "show calls --ended" "show trunks" "show ports" "show media"; do
+		for words in "show calls" "show calls --ended" "show trunks" "show ports" "show media" "show flows"; do
 			# shellcheck disable=SC2086
 			muga $words --json | jq -e . >/dev/null || echo "$words" >>"$dir/polls.failed"
 		done

@@ -66,7 +66,7 @@ ended_well() { # every call ended by BYE, both legs named
 
 tables_print() {
 	muga show calls | grep -q 'no calls' && muga show trunks | grep -q carrier &&
-		muga show ports | grep -q access && muga show media | grep -q 'no flows' &&
+		muga show ports | grep -q access && muga show flows | grep -q 'no flows' &&
 		muga shmdump | grep -q 'signaling.seg' &&
 		muga shmdump --json | jq -e '.signaling.writer_is_alive' >/dev/null
 }

@@ -20,7 +20,7 @@ struct cli {
 	bool is_json;
 	bool is_ended;        // show calls --ended
 	uint32_t limit;       // most calls asked for
-	uint32_t interval_ms; // top
+	uint32_t interval_ms; // top, show cores
 	uint32_t count;       // top: screens, 0 = until interrupted
 	char run_dir[PATH_MAX];
 	char shm_dir[PATH_MAX];
@@ -52,6 +52,8 @@ int check_run(const struct cli *cli);
 int show_run(const struct cli *cli);
 int show_calls_run(const struct cli *cli);
 int show_trunks_run(const struct cli *cli);
+int show_cores_run(const struct cli *cli);
+int show_flows_run(const struct cli *cli);
 int show_media_run(const struct cli *cli);
 int show_ports_run(const struct cli *cli);
 int top_run(const struct cli *cli);

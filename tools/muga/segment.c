@@ -185,3 +185,24 @@ uint64_t segment_counter(const struct segment *segment, uint32_t lane, uint32_t 
 		return 0;
 	return load64(&shm_lane_counters(&segment->media, lane)[i]);
 }
+
+void segment_latency(const struct segment *segment, uint32_t lane, uint32_t id,
+	struct histogram_counts *sum)
+{
+	if (!segment->has_media || lane >= segment->media.geometry.lanes ||
+		id >= segment->media.geometry.addresses)
+		return;
+	histogram_sum(sum, &shm_lane_latency(&segment->media, lane)[id]);
+}
+
+void segment_bursts(const struct segment *segment, uint32_t lane, struct histogram_counts *sum)
+{
+	if (segment->has_media && lane < segment->media.geometry.lanes)
+		histogram_sum(sum, shm_lane_bursts(&segment->media, lane));
+}
+
+double segment_ns(const struct segment *segment, uint64_t cycles)
+{
+	uint64_t hz = segment->has_media ? shm_latency_hz(&segment->media) : 0;
+	return hz > 0 ? (double)cycles * 1e9 / (double)hz : 0;
+}

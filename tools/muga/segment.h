@@ -6,6 +6,7 @@
 
 #include "shm/flow_table.h"
 #include "shm/lane_counters.h"
+#include "shm/latency.h"
 #include "shm/segment.h"
 
 struct segment {
@@ -60,3 +61,11 @@ uint32_t segment_counter_count(const struct segment *segment);
 uint32_t segment_lane_count(const struct segment *segment);
 void segment_counter_name(const struct segment *segment, uint32_t i, char out[SHM_NAME_MAX]);
 uint64_t segment_counter(const struct segment *segment, uint32_t lane, uint32_t i);
+
+// Adds what one lane counted: packets that came to that address, by how long they were held; its
+// bursts, by how long each took. Nothing without a media file.
+void segment_latency(const struct segment *segment, uint32_t lane, uint32_t id,
+	struct histogram_counts *sum);
+void segment_bursts(const struct segment *segment, uint32_t lane, struct histogram_counts *sum);
+// Cycles of the lanes' clock as ns; 0 while its rate is not known.
+double segment_ns(const struct segment *segment, uint64_t cycles);

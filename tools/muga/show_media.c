@@ -1,85 +1,57 @@
-// show_media.c - muga show media: every flow and what it carries, then what the lanes counted. Read
-// straight from the segment files, so it works while either process is dead.
+// show_media.c - muga show media: what the forwarder has carried for each media address and how
+// long it held it, then what each lane counted. Read straight from the segment files, so it works
+// while either process is dead.
 #include "cli.h"
 
 #include "muga/segment.h"
 #include "muga/table.h"
-#include "muga/units.h"
 
 #include <stdio.h>
 
-static const char *kind_name(uint8_t kind)
+#define NS_PER_US 1000.0
+
+static json_t *name_json(const char *name)
 {
-	static const char *const names[] = { "rtp", "rtcp", "opaque" };
-	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
+	json_t *value = json_string(name); // NULL: not UTF-8
+	return value != NULL ? value : json_null();
 }
 
-static const char *phase_name(uint8_t phase)
+static void add_address(struct table *table, const struct segment *segment, uint32_t id)
 {
-	static const char *const names[] = { "none", "probation", "locked" };
-	return phase < sizeof(names) / sizeof(names[0]) ? names[phase] : "?";
-}
-
-static void end_point(const struct ip *ip, uint16_t port, char out[ADDR_TEXT_MAX])
-{
-	struct addr addr = { .ip = *ip, .port = port };
-	if (ip_is_unset(ip))
-		snprintf(out, ADDR_TEXT_MAX, "-");
-	else
-		addr_format(&addr, out);
-}
-
-static double loss_of(const struct segment_stats *stats)
-{
-	return stats->expected > 0 ? (double)stats->lost / (double)stats->expected : 0;
-}
-
-static void peer_format(const struct segment *segment, const struct flow_cfg *cfg,
-	char out[ADDR_TEXT_MAX])
-{
+	struct histogram_counts held = { 0 };
 	struct shm_address address;
-	if (cfg->peer_incarnation == 0 || !segment_address(segment, cfg->peer_address, &address))
-		snprintf(out, ADDR_TEXT_MAX, "-");
-	else
-		end_point(&address.ip, cfg->peer_port, out);
-}
-
-static void add_stats(struct table *table, const struct segment_flow *flow)
-{
-	const struct segment_stats *s = &flow->stats;
-	char buf[ADDR_TEXT_MAX];
-	if (!flow->has_stats) {
-		for (int i = 0; i < 8; i++)
-			table_add(table, "-");
+	char ip[ADDR_TEXT_MAX];
+	if (!segment_address(segment, id, &address))
 		return;
+	for (uint32_t lane = 0; lane < segment_lane_count(segment); lane++)
+		segment_latency(segment, lane, id, &held);
+	ip_format(&address.ip, ip);
+	table_add(table, "%s", address.realm);
+	table_add(table, "%s", ip);
+	table_add(table, "%llu", (unsigned long long)held.total);
+	static const uint32_t parts[] = { 500, 990, 999, 1000 };
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		double ns = segment_ns(segment, histogram_quantile(&held, parts[i]));
+		table_add(table, held.total > 0 ? "%.1f" : "-", ns / NS_PER_US);
 	}
-	end_point(&s->latch.ip, s->latch.port, buf);
-	table_add(table, "%s", buf);
-	table_add(table, "%s", phase_name(s->latch.phase));
-	table_add(table, "%s", units_count(s->packets + s->rtcp_packets, buf));
-	table_add(table, "%s", units_count(s->forwarded, buf));
-	table_add(table, "%s", units_count(s->dropped, buf));
-	table_add(table, "%.1f%%", loss_of(s) * 100);
-	table_add(table, "%.1f", s->jitter_ms);
-	table_add(table, "%s", s->packets > 0 ? units_duration(s->age_ms, buf) : "-");
 }
 
-static void add_flow(struct table *table, const struct segment *segment,
-	const struct segment_flow *flow)
+static json_t *address_json(const struct segment *segment, uint32_t id)
 {
-	char buf[ADDR_TEXT_MAX];
-	const struct flow_cfg *cfg = &flow->cfg;
-	table_add(table, "%016llx%c", (unsigned long long)cfg->call_token,
-		cfg->call_leg == 0 ? 'a' : 'b');
-	table_add(table, "%s", flow->address.realm);
-	table_add(table, "%s", kind_name(cfg->kind));
-	end_point(&flow->address.ip, cfg->port, buf);
-	table_add(table, "%s", buf);
-	peer_format(segment, cfg, buf);
-	table_add(table, "%s", buf);
-	end_point(&cfg->remote_ip, cfg->remote_port, buf);
-	table_add(table, "%s", buf);
-	add_stats(table, flow);
+	struct histogram_counts held = { 0 };
+	struct shm_address address;
+	char ip[ADDR_TEXT_MAX];
+	if (!segment_address(segment, id, &address))
+		return json_null();
+	for (uint32_t lane = 0; lane < segment_lane_count(segment); lane++)
+		segment_latency(segment, lane, id, &held);
+	ip_format(&address.ip, ip);
+	return json_pack("{s:o, s:s, s:I, s:f, s:f, s:f, s:f}", "realm", name_json(address.realm),
+		"address", ip, "sent", (json_int_t)held.total, "held_p50_ns",
+		segment_ns(segment, histogram_quantile(&held, 500)), "held_p99_ns",
+		segment_ns(segment, histogram_quantile(&held, 990)), "held_p999_ns",
+		segment_ns(segment, histogram_quantile(&held, 999)), "held_max_ns",
+		segment_ns(segment, held.max));
 }
 
 static void print_lanes(const struct segment *segment)
@@ -107,50 +79,13 @@ static void print_lanes(const struct segment *segment)
 
 static void print_text(const struct segment *segment)
 {
-	struct table *table = table_new("CALL|REALM|KIND|LOCAL|PEER|SIGNALED|SOURCE|LATCH|>PACKETS|"
-		">SENT ON|>DROPPED|>LOSS|>JITTER MS|>LAST");
-	struct segment_flow flow;
-	uint32_t cursor = 0;
-	while (table != NULL && segment_next(segment, &cursor, &flow))
-		add_flow(table, segment, &flow);
-	table_print(table, "no flows", stdout);
+	struct table *table =
+		table_new("REALM|ADDRESS|>SENT ON|>HELD P50 US|>P99|>P99.9|>MAX");
+	for (uint32_t id = 0; table != NULL && id < segment_address_count(segment); id++)
+		add_address(table, segment, id);
+	table_print(table, "no media addresses", stdout);
 	table_free(table);
 	print_lanes(segment);
-}
-
-static json_t *stats_json(const struct segment_flow *flow)
-{
-	const struct segment_stats *s = &flow->stats;
-	char source[ADDR_TEXT_MAX];
-	if (!flow->has_stats)
-		return json_null();
-	end_point(&s->latch.ip, s->latch.port, source);
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I}",
-		"source", source, "latch", phase_name(s->latch.phase),
-		"packets", (json_int_t)s->packets, "octets", (json_int_t)s->octets,
-		"forwarded", (json_int_t)s->forwarded,
-		"rtcp_packets", (json_int_t)s->rtcp_packets,
-		"dropped", (json_int_t)s->dropped, "lost", (json_int_t)s->lost,
-		"loss", loss_of(s), "jitter_ms", s->jitter_ms, "age_ms", (json_int_t)s->age_ms,
-		"ssrc", (json_int_t)s->ssrc, "payload_type", (json_int_t)s->payload_type);
-}
-
-static json_t *flow_json(const struct segment *segment, const struct segment_flow *flow)
-{
-	const struct flow_cfg *cfg = &flow->cfg;
-	char token[24], local[ADDR_TEXT_MAX], peer[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX];
-	snprintf(token, sizeof(token), "%016llx", (unsigned long long)cfg->call_token);
-	end_point(&flow->address.ip, cfg->port, local);
-	peer_format(segment, cfg, peer);
-	end_point(&cfg->remote_ip, cfg->remote_port, remote);
-	// Names come from the file: json_pack() would refuse what is not UTF-8.
-	json_t *realm = json_string(flow->address.realm);
-	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:o}", "call", token,
-		"leg", cfg->call_leg == 0 ? "a" : "b", "realm",
-		realm != NULL ? realm : json_null(), "kind", kind_name(cfg->kind), "local", local,
-		"peer", peer, "signaled", remote, "incarnation", (json_int_t)cfg->incarnation,
-		"generation", (int)cfg->generation, "worker", (json_int_t)cfg->owner, "stats",
-		stats_json(flow));
 }
 
 static json_t *lanes_json(const struct segment *segment)
@@ -171,12 +106,10 @@ static json_t *lanes_json(const struct segment *segment)
 
 static int print_json(const struct segment *segment)
 {
-	json_t *flows = json_array();
-	struct segment_flow flow;
-	uint32_t cursor = 0;
-	while (segment_next(segment, &cursor, &flow))
-		json_array_append_new(flows, flow_json(segment, &flow));
-	return cli_print_json(json_pack("{s:o, s:o}", "flows", flows, "lanes",
+	json_t *addresses = json_array();
+	for (uint32_t id = 0; id < segment_address_count(segment); id++)
+		json_array_append_new(addresses, address_json(segment, id));
+	return cli_print_json(json_pack("{s:o, s:o}", "addresses", addresses, "lanes",
 		lanes_json(segment)));
 }
 

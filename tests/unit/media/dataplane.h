@@ -11,6 +11,7 @@
 #include "lane_run.h"
 #include "nexthop_table.h"
 #include "port.h"
+#include "shm/latency.h"
 #include "shm/shard_lanes.h"
 #include "sum.h"
 

@@ -20,13 +20,15 @@ static void test_words(void **state)
 		const char *out, *err; // beginnings
 	} cases[] = {
 		{ "ports", CLI_OK, "REALM   ADDRESS  ", "" },
-		{ "media", CLI_OK, "CALL               REALM ", "" },
+		{ "flows", CLI_OK, "CALL               REALM ", "" },
+		{ "media", CLI_OK, "REALM   ADDRESS  ", "" },
+		{ "cores", CLI_OK, "LANE  BUSY  ", "" },
 		// Nobody answers at files_cli()'s run directory.
 		{ "calls", CLI_UNREACHABLE, "", "muga: no answer at /nonexistent/muga.sock (" },
 		{ "trunks", CLI_UNREACHABLE, "", "muga: no answer at /nonexistent/muga.sock (" },
-		{ "call", CLI_USAGE, "", "muga: usage: muga show calls [--ended] | media" },
-		{ "PORTS", CLI_USAGE, "", "muga: usage: muga show calls [--ended] | media" },
-		{ "", CLI_USAGE, "", "muga: usage: muga show calls [--ended] | media" },
+		{ "call", CLI_USAGE, "", "muga: usage: muga show calls [--ended] | cores" },
+		{ "PORTS", CLI_USAGE, "", "muga: usage: muga show calls [--ended] | cores" },
+		{ "", CLI_USAGE, "", "muga: usage: muga show calls [--ended] | cores" },
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
