@@ -13,7 +13,7 @@ muga_program() {
 	muga-signaling) echo "$MUGA_BUILD/signaling/muga-signaling" ;;
 	muga-media) echo "$MUGA_BUILD/media/muga-media" ;;
 	wavmatch) echo "$MUGA_BUILD/tools/wavmatch/wavmatch" ;;
-	sipcall | rtp-count | rtp-spray) echo "$MUGA_BUILD/tests/system/$1" ;;
+	sipcall | sipflow | rtp-count | rtp-spray) echo "$MUGA_BUILD/tests/system/$1" ;;
 	esac
 }
 

@@ -74,9 +74,12 @@ json_verb 1 check-missing check "$LAB_DIR/missing.yaml"
 echo "ok usage and check"
 
 lab_start_muga || fail "Muga did not start"
+# The calls stand until the pipe is closed, however long the verbs take.
+mkfifo "$LAB_DIR/hold"
 call_through talk peer-a $LAB_PEER_A4 phone-b $LAB_PHONE_B4 $LAB_MUGA_A4 --calls $CALLS --rate 20 \
-	--hold 12000 &
+	--until-eof <"$LAB_DIR/hold" &
 caller=$!
+exec 9>"$LAB_DIR/hold"
 calls_are_up() { [ "$(lab_muga show calls --json | jq '[.calls[] | select(.codec != "" and
 	.codec != null)] | length')" = $CALLS ]; }
 lab_wait_for 10 calls_are_up || fail "the calls are not up"
@@ -132,6 +135,7 @@ grep -q "^flows_live  *$flows\$" "$LAB_DIR/dump-text.out" || fail "shmdump count
 verb 0 top-text top --count 2 --interval 100
 expect "screens" "$(grep -c "^calls    $CALLS active" "$LAB_DIR/top-text.out")" -eq 2
 ! grep -q '[^[:print:]]' "$LAB_DIR"/*-text.out || fail "a table holds control characters"
+exec 9>&-
 wait $caller || fail "sipcall ended with $?"
 json_verb 0 ended show calls --ended
 expect "ended calls" "$(value ended '[.calls[] | select(.cause == "bye" and .code == 200 and

@@ -148,10 +148,17 @@ media_kill() { # SIGNAL
 	while is_running "$media_pid"; do sleep 0.02; done
 }
 
-# pair NAME PACKETS RATE A-OWN A-PEER B-OWN B-PEER: JSON lines into $DIR/NAME.
-pair() {
+# pair NAME PACKETS RATE A-OWN A-PEER B-OWN B-PEER: JSON lines into $DIR/NAME. pair_start leaves it running as
+# $pair_pid, which SIGTERM ends early.
+pair_start() {
 	"$MUGA_BUILD/tests/system/rtp-pair" "/run/netns/$ID-a" "$4" "$5" "/run/netns/$ID-b" "$6" "$7" \
-		"$2" "$3" >"$DIR/$1"
+		"$2" "$3" >"$DIR/$1" &
+	pair_pid=$!
+	pids+=("$pair_pid")
+}
+pair() {
+	pair_start "$@"
+	wait "$pair_pid"
 }
 
 figure() { # FILE DIRECTION FIELD

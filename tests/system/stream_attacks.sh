@@ -1,4 +1,5 @@
 # stream_attacks.sh - strangers on TCP and TLS while calls run by UDP: no call suffers, nothing stays.
+# run: alone
 . "$(dirname "$0")/lib.sh"
 . "$here/stream_lib.sh"
 need sipp jq openssl python3

@@ -2,6 +2,7 @@
 # torture_wire.sh - muga-signaling under attack over UDP: tools/sipattack against two workers.
 #
 # A namespace with one address for each role. Arguments are passed on: phases, --seed N, --count N, --long.
+# run: first
 . "$(dirname "$0")/alone_lib.sh"
 open_namespace python3
 for n in 1 2 3 4 5 9; do

@@ -4,7 +4,8 @@
 //   rtp-pair NETNS-A OWN-A PEER-A NETNS-B OWN-B PEER-B PACKETS RATE
 //
 // NETNS is a path like /run/netns/x, OWN and PEER are IP:PORT (IPv6 in brackets). Each side sends
-// PACKETS G.711 packets to its PEER, RATE a second, and counts what arrives by sequence number.
+// PACKETS G.711 packets to its PEER (fewer if SIGTERM comes), RATE a second, and counts what
+// arrives by sequence number.
 // Prints one line of JSON for each direction; gap_max_ms is the longest silence between two
 // packets. Exits 0 always: the caller judges the numbers. RTP checks: payload, source (must be
 // PEER), UDP errors (ICMP) are counted.
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +34,14 @@ struct side {
 	uint8_t *seen; // by sequence number
 	uint64_t last_ns, gap_max_ns;
 };
+
+static volatile sig_atomic_t is_enough;
+
+static void stop(int signal_number)
+{
+	(void)signal_number;
+	is_enough = 1;
+}
 
 static int side_open(char **argv, struct side *out)
 {
@@ -165,9 +175,10 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
+	signal(SIGTERM, stop);
 	start_ns = clock_mono_ns();
 	step_ns = NS_PER_S / (uint64_t)atoi(argv[8]);
-	for (int i = 0; i < atoi(argv[7]); i++) {
+	for (int i = 0; i < atoi(argv[7]) && !is_enough; i++) {
 		side_send(&sides[0]);
 		side_send(&sides[1]);
 		wait_until(sides, start_ns + (uint64_t)(i + 1) * step_ns);

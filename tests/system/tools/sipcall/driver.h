@@ -5,7 +5,7 @@
 // border.
 #pragma once
 
-#include "sip_text.h"
+#include "../sip_text.h"
 #include "stream.h"
 
 #include <stdio.h>

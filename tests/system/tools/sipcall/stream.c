@@ -1,6 +1,6 @@
 #include "stream.h"
 
-#include "sip_text.h"
+#include "../sip_text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-// sip_text.h - the little SIP that the call driver speaks: header look-up and message text.
+// sip_text.h - the little SIP that sipcall and sipflow speak: header look-up and message text.
 //
 // Deliberately shares nothing with signaling/sip: an independent reading of RFC 3261 is the better
 // test.
