@@ -41,6 +41,7 @@ static void on_tick(uv_timer_t *timer)
 	struct control *control = timer->data;
 	shm_heartbeat(control->signaling, clock_mono_ns());
 	media_link_run(&control->media, control->workers, control->shared->workers);
+	control_tls_watch(control, clock_mono_ms());
 	drain_run(control, clock_mono_ms());
 }
 
@@ -48,7 +49,9 @@ static void on_signal(uv_signal_t *handle, int signum)
 {
 	struct control *control = handle->data;
 	if (signum == SIGHUP) {
-		LOG_WARN(MAIN, "reload_refused", "reason=\"this version takes a new configuration "
+		char error[TLS_ERROR_MAX];
+		control_tls_reload(control, error);
+		LOG_INFO(MAIN, "reload", "taken=certificates reason=\"a new configuration is taken "
 			"by restart only, which living calls survive\"");
 		return;
 	}

@@ -29,6 +29,9 @@ struct control {
 	uv_timer_t tick;
 	uv_signal_t signals[3];
 	uint64_t drain_until_ms;   // 0 = not draining
+	uint64_t tls_check_ms;     // when certificates are looked at again
+	int64_t tls_days_told;     // of the first one that runs out, as last logged
+	_Atomic uint64_t tls_reloads, tls_reload_failures; // writer: main, admin, readers: admin
 	bool is_stopping;
 };
 
@@ -50,6 +53,16 @@ void media_link_open(struct media_link *link, const char *dir);
 // Each tick: attaches a file that appeared or was replaced and hands it to the workers.
 void media_link_run(struct media_link *link, struct worker **workers, uint32_t count);
 void media_link_close(struct media_link *link); // after the workers have gone
+
+// control_tls.c -----------------------------------------------------------------------------------
+
+// Reads all files of TLS anew; on any error the old ones stay. 0, -ENOMEM, or -EINVAL with a
+// sentence in error[TLS_ERROR_MAX]; logged and counted here. Main or admin thread, offline for RCU.
+int control_tls_reload(struct control *control, char *error);
+// Until the first of our certificates runs out, negative if it has; INT64_MAX: there is none.
+int64_t control_tls_days_left(struct control *control);
+// Each tick: says once a day that a certificate runs out within 30 days.
+void control_tls_watch(struct control *control, uint64_t now_ms);
 
 // control_admin.c ---------------------------------------------------------------------------------
 

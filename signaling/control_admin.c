@@ -288,6 +288,28 @@ static int worker_add(struct worker *worker, struct metrics_json *sum)
 	return rc == 0 ? flows_add(worker, &sum->flows) : rc;
 }
 
+static json_t *tls_json(struct control *control)
+{
+	int64_t days = control_tls_days_left(control);
+	json_t *left = days == INT64_MAX ? json_null() : json_integer(days);
+	uint64_t reloads = atomic_load_explicit(&control->tls_reloads, memory_order_relaxed);
+	uint64_t failures =
+		atomic_load_explicit(&control->tls_reload_failures, memory_order_relaxed);
+
+	return json_pack("{s:o, s:I, s:I}", "days_left", left, "reloads", (json_int_t)reloads,
+		"reload_failures", (json_int_t)failures);
+}
+
+static int admin_tls_reload(void *context, json_t **out)
+{
+	char error[TLS_ERROR_MAX] = "";
+	int rc = control_tls_reload(context, error);
+
+	*out = rc == 0 ? tls_json(context) :
+		json_pack("{s:s+}", "error", "the old certificates stay in use: ", error);
+	return *out != NULL ? rc : -ENOMEM;
+}
+
 static int admin_metrics(void *context, json_t **out)
 {
 	struct control *control = context;
@@ -297,9 +319,10 @@ static int admin_metrics(void *context, json_t **out)
 	for (uint32_t i = 0; i < control->shared->workers && rc == 0; i++)
 		rc = worker_add(control->workers[i], &sum);
 	if (rc == 0) {
-		*out = json_pack("{s:I, s:O, s:O, s:O, s:o}", "workers",
+		*out = json_pack("{s:I, s:O, s:O, s:O, s:o, s:o}", "workers",
 			(json_int_t)control->shared->workers, "net", sum.net, "core", sum.core,
-			"transactions", sum.transactions, "flows", counters_json(&sum.flows));
+			"transactions", sum.transactions, "flows", counters_json(&sum.flows),
+			"tls", tls_json(control));
 		rc = *out != NULL ? 0 : -ENOMEM;
 	}
 	json_decref(sum.net);
@@ -337,6 +360,7 @@ const struct admin_ops control_admin_ops = {
 	.trunks = admin_trunks,
 	.metrics = admin_metrics,
 	.drain = admin_drain,
+	.tls_reload = admin_tls_reload,
 	.thread_begin = admin_thread_begin,
 	.thread_end = admin_thread_end,
 };

@@ -187,7 +187,8 @@ static int connections_prepare(struct daemon *daemon)
 	daemon->shared.sources = source_table_new(&limits, &daemon->shared.key);
 	if (daemon->shared.sources == NULL)
 		return -ENOMEM;
-	return worker_tls_new(daemon->config, &daemon->shared.tls);
+	char error[TLS_ERROR_MAX];
+	return worker_tls_new(daemon->config, &daemon->shared.tls, error);
 }
 
 static int workers_open(struct daemon *daemon)

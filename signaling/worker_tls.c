@@ -31,17 +31,18 @@ static bool is_secure(const struct config_listener *listener)
 struct owner {
 	struct worker_tls *tls;
 	const char *kind, *name;
+	char *error; // [TLS_ERROR_MAX]
 };
 
 static int context_new(const struct tls_settings *settings, const struct owner *owner,
 	struct tls_context **out)
 {
-	char error[TLS_ERROR_MAX], quoted[LOG_QUOTE_MAX];
-	int rc = tls_context_new(settings, out, error);
+	char quoted[LOG_QUOTE_MAX];
+	int rc = tls_context_new(settings, out, owner->error);
 
 	if (rc < 0) {
 		LOG_ERROR(NET, "tls_failed", "%s=%s error=%s", owner->kind, owner->name,
-			log_quote(span_str(error), quoted));
+			log_quote(span_str(owner->error), quoted));
 		return rc;
 	}
 	int64_t expires = tls_context_expiry(*out);
@@ -56,7 +57,7 @@ static int context_new(const struct tls_settings *settings, const struct owner *
 }
 
 static int listener_open(struct worker_tls *tls, struct listener_tls *out,
-	const struct config_listener *listener)
+	const struct config_listener *listener, char *error)
 {
 	static const enum tls_verify verifies[] = { TLS_VERIFY_NONE, TLS_VERIFY_REQUEST,
 		TLS_VERIFY_REQUIRE };
@@ -68,7 +69,7 @@ static int listener_open(struct worker_tls *tls, struct listener_tls *out,
 		.verify = verifies[listener->tls.verify],
 	};
 	char name[ADDR_TEXT_MAX];
-	struct owner owner = { tls, "listener", name };
+	struct owner owner = { tls, "listener", name, error };
 	int rc;
 
 	addr_format(&listener->addr, name);
@@ -82,7 +83,7 @@ static int listener_open(struct worker_tls *tls, struct listener_tls *out,
 }
 
 static int trunk_open(struct worker_tls *tls, struct tls_context **out,
-	const struct config_trunk *trunk)
+	const struct config_trunk *trunk, char *error)
 {
 	static const enum tls_verify verifies[] = { TLS_VERIFY_NONE, TLS_VERIFY_CHAIN,
 		TLS_VERIFY_NAME };
@@ -93,12 +94,12 @@ static int trunk_open(struct worker_tls *tls, struct tls_context **out,
 		.verify = verifies[trunk->tls.verify],
 	};
 
-	struct owner owner = { tls, "trunk", trunk->name };
+	struct owner owner = { tls, "trunk", trunk->name, error };
 
 	return trunk->has_tls ? context_new(&settings, &owner, out) : 0;
 }
 
-static int all_open(struct worker_tls *tls, const struct config *config)
+static int all_open(struct worker_tls *tls, const struct config *config, char *error)
 {
 	int rc = 0;
 
@@ -107,14 +108,14 @@ static int all_open(struct worker_tls *tls, const struct config *config)
 		for (uint32_t i = 0; i < realm->listener_count && rc == 0; i++)
 			if (is_secure(&realm->listeners[i]))
 				rc = listener_open(tls, &tls->listeners[r][i],
-					&realm->listeners[i]);
+					&realm->listeners[i], error);
 	}
 	for (uint32_t i = 0; i < config->trunk_count && rc == 0; i++)
-		rc = trunk_open(tls, &tls->trunks[i], &config->trunks[i]);
+		rc = trunk_open(tls, &tls->trunks[i], &config->trunks[i], error);
 	return rc;
 }
 
-int worker_tls_new(const struct config *config, struct worker_tls **out)
+int worker_tls_new(const struct config *config, struct worker_tls **out, char *error)
 {
 	struct worker_tls *tls =
 		calloc(1, sizeof(*tls) + config->trunk_count * sizeof(tls->trunks[0]));
@@ -124,7 +125,7 @@ int worker_tls_new(const struct config *config, struct worker_tls **out)
 		return -ENOMEM;
 	tls->trunk_count = config->trunk_count;
 	tls->expires = INT64_MAX;
-	rc = all_open(tls, config);
+	rc = all_open(tls, config, error);
 	if (rc < 0) {
 		worker_tls_free(tls);
 		return rc;

@@ -11,8 +11,8 @@
 struct worker_tls;
 
 // 0, -ENOMEM, or -EINVAL: a file is missing, cannot be read or does not fit; logged here, as is a
-// certificate that runs out within 30 days.
-int worker_tls_new(const struct config *config, struct worker_tls **out);
+// certificate that runs out within 30 days. error[TLS_ERROR_MAX] says it too.
+int worker_tls_new(const struct config *config, struct worker_tls **out, char *error);
 void worker_tls_free(struct worker_tls *tls);
 
 // What clients of a listener meet; NULL: it speaks no TLS.

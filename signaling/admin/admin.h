@@ -22,6 +22,8 @@ struct admin_ops {
 	int (*trunks)(void *context, json_t **out);
 	int (*metrics)(void *context, json_t **out);
 	int (*drain)(void *context, json_t **out);
+	// -EINVAL with {"error": why} in *out: nothing has changed (409).
+	int (*tls_reload)(void *context, json_t **out);
 	void (*thread_begin)(void *context); // once, before the first request; may be NULL
 	void (*thread_end)(void *context);   // may be NULL
 };

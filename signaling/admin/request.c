@@ -89,6 +89,14 @@ static unsigned int post_drain(const struct admin_ops *ops, void *context,
 	return finish(ops->drain(context, out), out);
 }
 
+static unsigned int post_tls_reload(const struct admin_ops *ops, void *context,
+	const struct admin_request *request, json_t **out)
+{
+	(void)request;
+	int rc = ops->tls_reload(context, out);
+	return rc == -EINVAL && *out != NULL ? 409 : finish(rc, out);
+}
+
 static int level_parse(const char *name, enum log_level *out)
 {
 	static const char *const names[] = {
@@ -191,6 +199,7 @@ static const struct endpoint endpoints[] = {
 	{ "GET", "/v1/version", get_version },
 	{ "POST", "/v1/log/level", post_log_level },
 	{ "POST", "/v1/drain", post_drain },
+	{ "POST", "/v1/tls/reload", post_tls_reload },
 };
 
 unsigned int admin_answer(const struct admin_ops *ops, void *context,

@@ -24,6 +24,8 @@ static const struct verb verbs[] = {
 		config_run },
 	{ "log", "SUBSYSTEM|all LEVEL", "set log levels while running; 'log call TOKEN|off' opens "
 		"one call", log_run },
+	{ "reload", "tls", "take renewed certificates, keys and CA files; living connections stay",
+		reload_run },
 	{ "drain", "", "hang up every call, then stop muga-signaling", drain_run },
 	{ "version", "", "of this tool and of the running muga-signaling", version_run },
 };

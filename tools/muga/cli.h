@@ -60,6 +60,7 @@ int top_run(const struct cli *cli);
 int shmdump_run(const struct cli *cli);
 int config_run(const struct cli *cli);
 int drain_run(const struct cli *cli);
+int reload_run(const struct cli *cli);
 int log_run(const struct cli *cli);
 int version_run(const struct cli *cli);
 

@@ -1,4 +1,4 @@
-// remote.c - the small verbs that only talk to muga-signaling: version, drain, log.
+// remote.c - the small verbs that only talk to muga-signaling: version, drain, reload, log.
 #include "cli.h"
 
 #include <stdio.h>
@@ -36,6 +36,27 @@ int drain_run(const struct cli *cli)
 		return cli_print_json(answer);
 	json_decref(answer);
 	puts("draining: every call is hung up, then muga-signaling stops");
+	return CLI_OK;
+}
+
+int reload_run(const struct cli *cli)
+{
+	struct client_request request = { .path = "/v1/tls/reload", .body = "{}" };
+	json_t *answer;
+	if (cli->word_count != 1 || strcmp(cli->words[0], "tls") != 0)
+		return cli_fail(CLI_USAGE, "usage: muga reload tls");
+	int rc = client_ask(cli, &request, &answer);
+	if (rc != CLI_OK)
+		return rc;
+	if (cli->is_json)
+		return cli_print_json(answer);
+	const json_t *days = json_object_get(answer, "days_left");
+	if (json_is_integer(days))
+		printf("new connections use the new files; the first certificate expires in "
+			"%lld days\n", (long long)json_integer_value(days));
+	else
+		puts("there is no certificate of ours");
+	json_decref(answer);
 	return CLI_OK;
 }
 

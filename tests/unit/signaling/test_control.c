@@ -16,6 +16,7 @@
 static struct shm_map signaling, media;
 static struct worker_shared shared;
 static struct control control;
+static struct config config;
 
 static int set_up(void **state)
 {
@@ -25,6 +26,10 @@ static int set_up(void **state)
 	memset(&control, 0, sizeof(control));
 	memset(&shared, 0, sizeof(shared));
 	control.shared = &shared;
+	shared.config = &config;
+	char error[TLS_ERROR_MAX];
+	if (worker_tls_new(&config, &shared.tls, error) != 0)
+		return -1;
 	control.signaling = &signaling;
 	media_link_open(&control.media, "/nonexistent");
 	return shm_anonymous(&geometry, &signaling, &media);
@@ -34,6 +39,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	media_link_close(&control.media);
+	worker_tls_free(shared.tls);
 	shm_close(&signaling);
 	shm_close(&media);
 	return 0;
@@ -85,6 +91,7 @@ static void outlives_a_hangup(void **state)
 	(void)state;
 	run_with(numbers);
 	assert_true(clock_mono_ms() - begun_ms >= 400);
+	assert_int_equal(atomic_load(&control.tls_reloads), 2); // each takes renewed certificates
 }
 
 static void keeps_the_heart_beating(void **state)

@@ -130,7 +130,8 @@ static int set_up(void **state)
 	config = (struct config){ .trunks = trunks, .trunk_count = 2, .realm_count = 1 };
 	config.realms[0].name = "core";
 	atomic_store(&shared.is_draining, false);
-	return 0;
+	char error[TLS_ERROR_MAX];
+	return worker_tls_new(&config, &shared.tls, error);
 }
 
 static json_int_t number(const json_t *object, const char *key)

@@ -180,6 +180,7 @@ static struct config config = {
 		.message_ms = 1000, .idle_ms = 60000 },
 };
 static struct worker_shared shared;
+static char tls_error[TLS_ERROR_MAX];
 static struct worker *workers[WORKERS];
 static struct shm_map signaling, media;
 static struct udp_socket client[2]; // IPv4, IPv6
@@ -231,7 +232,7 @@ static int set_up(void **state)
 	shared.dispatch = dispatch_new(&dispatch);
 	shared.trunks = trunk_table_new();
 	shared.sources = source_table_new(&limits, &shared.key);
-	assert_int_equal(worker_tls_new(&config, &shared.tls), 0);
+	assert_int_equal(worker_tls_new(&config, &shared.tls, tls_error), 0);
 	for (uint32_t i = 0; i < WORKERS; i++) {
 		struct worker_params params = { .shared = &shared, .index = i,
 			.signaling = &signaling, .media = &media };

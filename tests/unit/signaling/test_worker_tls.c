@@ -17,6 +17,7 @@
 static struct certs certs;
 static struct config config;
 static struct config_trunk trunks[2];
+static char tls_error[TLS_ERROR_MAX];
 
 static int set_up(void **state)
 {
@@ -52,7 +53,7 @@ static void test_whose_rules(void **state)
 	struct worker_tls *tls;
 	struct sip_hop hop = { .listener = listener_make(0, 1) };
 	(void)state;
-	assert_int_equal(worker_tls_new(&config, &tls), 0);
+	assert_int_equal(worker_tls_new(&config, &tls, tls_error), 0);
 	assert_non_null(worker_tls_server(tls, listener_make(0, 1)));
 	assert_non_null(worker_tls_server(tls, listener_make(1, 0)));
 	assert_null(worker_tls_server(tls, listener_make(0, 0)));
@@ -82,14 +83,16 @@ static void test_bad_file(void **state)
 	trunks[0].has_tls = true;
 	trunks[0].name = "a";
 	trunks[0].tls.ca = "/nowhere/ca.pem";
-	assert_int_equal(worker_tls_new(&config, &tls), -EINVAL);
+	assert_int_equal(worker_tls_new(&config, &tls, tls_error), -EINVAL);
 	assert_null(tls);
+	assert_string_equal(tls_error,
+		"certificates of /nowhere/ca.pem: No such file or directory");
 	trunks[0] = (struct config_trunk){ 0 };
 	const char *key = config.realms[1].listeners[0].tls.key;
 	config.realms[1].listeners[0].tls.key = certs_path(&certs, "ca.key");
-	assert_int_equal(worker_tls_new(&config, &tls), -EINVAL);
+	assert_int_equal(worker_tls_new(&config, &tls, tls_error), -EINVAL);
 	config.realms[1].listeners[0].tls.key = key;
-	assert_int_equal(worker_tls_new(&config, &tls), 0);
+	assert_int_equal(worker_tls_new(&config, &tls, tls_error), 0);
 	worker_tls_free(tls);
 }
 

@@ -36,6 +36,7 @@ static const struct admin_ops ops = {
 	.trunks = fake_plain,
 	.metrics = fake_plain,
 	.drain = fake_plain,
+	.tls_reload = fake_plain,
 };
 
 static char path[100];

@@ -41,6 +41,7 @@ static const struct admin_ops ops = {
 	.trunks = fake_plain,
 	.metrics = fake_plain,
 	.drain = fake_plain,
+	.tls_reload = fake_plain,
 };
 
 struct row {
@@ -64,6 +65,8 @@ static const struct row rows[] = {
 	{ "GET", "/v1/version", NULL, "", 200, 0 },
 	{ "POST", "/v1/drain", NULL, "", 200, 1 },
 	{ "GET", "/v1/drain", NULL, "", 405, 0 },
+	{ "POST", "/v1/tls/reload", NULL, "{}", 200, 1 },
+	{ "GET", "/v1/tls/reload", NULL, "", 405, 0 },
 	{ "POST", "/v1/calls", NULL, "", 405, 0 },
 	{ "DELETE", "/v1/calls", NULL, "", 405, 0 },
 	{ "GET", "/", NULL, "", 404, 0 },

@@ -1,6 +1,8 @@
 // muga check: mistakes with their place, as text and as JSON, and the exit status.
 #include "capture.h"
 
+#include "unit/signaling/net/certs.h"
+
 #define GOOD                                                                                       \
 	"version: 1\nrealms: {a: {sip: [{udp: 192.0.2.1}], media: {addresses: [192.0.2.8]}}}\n"
 
@@ -45,6 +47,50 @@ static void test_good(void **state)
 	assert_true(json_is_true(json_at(value, "is_valid")));
 	assert_int_equal(json_array_size(json_at(value, "mistakes")), 0);
 	json_decref(value);
+}
+
+// The files of TLS are opened: what would keep muga-signaling from starting is a mistake, what runs
+// out within 30 days a warning.
+static void test_certificates(void **state)
+{
+	static const struct {
+		const char *cert, *key, *message;
+		bool is_good, is_warned;
+	} cases[] = {
+		{ "long", "long", NULL, true, false },
+		{ "short", "short", "expires in 2", true, true },
+		{ "old", "old", "has expired", true, true },
+		{ "long", "short", "key values mismatch", false, false },
+		{ "none", "long", "none.pem: No such file or directory", false, false },
+	};
+	struct certs certs;
+	char text[1024];
+	(void)state;
+	certs_open(&certs);
+	X509_free(certs_issue(&certs, "long", NULL, 31));
+	X509_free(certs_issue(&certs, "short", NULL, 29));
+	X509_free(certs_issue(&certs, "old", NULL, -1));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "version: 1\nrealms: {a: {sip: [{tls: 192.0.2.1, "
+			"cert: %s/%s.pem, key: %s/%s.key}], media: {addresses: [192.0.2.8]}}}\n"
+			"trunks: {t: {realm: a, hosts: [\"sips:192.0.2.9\"], "
+			"tls: {ca: %s/ca.pem}}}\n", certs.dir, cases[i].cert, certs.dir,
+			cases[i].key, certs.dir);
+		struct cli cli = check_cli(text);
+		int status = cases[i].is_good ? CLI_OK : CLI_FAILED;
+		assert_int_equal(capture_verb(check_run, &cli), status);
+		assert_int_equal(strstr(captured.out, ": good: ") != NULL, cases[i].is_good);
+		if (cases[i].message == NULL)
+			assert_string_equal(captured.err, "");
+		else if (strstr(captured.err, cases[i].message) == NULL ||
+			strstr(captured.err, "realms.a.sip[0]: ") == NULL)
+			fail_msg("%s", captured.err);
+		json_t *value = capture_json(check_run, &cli, status);
+		assert_int_equal(json_array_size(json_at(value, "warnings")), cases[i].is_warned);
+		assert_int_equal(json_array_size(json_at(value, "mistakes")), !cases[i].is_good);
+		json_decref(value);
+	}
+	certs_close(&certs);
 }
 
 static void test_mistakes(void **state)
@@ -124,6 +170,7 @@ int main(void)
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, make_file, remove_file)
 	const struct CMUnitTest tests[] = {
 		WITH_FILE(test_good),
+		WITH_FILE(test_certificates),
 		WITH_FILE(test_mistakes),
 		WITH_FILE(test_mistake_without_key),
 		WITH_FILE(test_many_and_hostile),
