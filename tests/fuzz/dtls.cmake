@@ -1,0 +1,1 @@
+muga_fuzz(dtls muga_dtls)
