@@ -77,6 +77,7 @@ struct config_realm {
 	uint8_t dscp;                       // of media sent into the realm, 0..63
 	enum config_latching latching;
 	bool is_trusted;                    // identity headers believed (RFC 3325)
+	uint32_t duration_max_ms;           // of an answered call with a leg there, 0 = no limit
 	uint32_t profile;                   // index, 0 = default
 	const char *emergency[CONFIG_EMERGENCY_MAX]; // numbers that are emergency calls there
 	uint32_t emergency_count;
@@ -119,6 +120,7 @@ struct config_trunk {
 	const char *tls_san[CONFIG_MATCH_MAX];
 	uint32_t tls_san_count;
 	uint32_t calls_max;                 // concurrent calls, 0 = no limit
+	uint32_t duration_max_ms;           // of an answered call, 0 = no limit
 	bool has_tls;                       // tls is given; else connections follow the listener's
 	struct config_tls tls;              // of connections that we open to the peer
 	struct config_trunk_connection connection;

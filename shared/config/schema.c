@@ -129,6 +129,13 @@ static const struct config_item media_items[] = {
 	{ .key = NULL },
 };
 
+static const struct config_item realm_limit_items[] = {
+	{ .key = "duration_max", .type = CONFIG_TYPE_DURATION, AT(config_realm, duration_max_ms),
+	  .is_live = true, .max = 168 * HOUR_MS, .fallback = "0s",
+	  .help = "longest time that an answered call of the realm may last; 0s = no limit" },
+	{ .key = NULL },
+};
+
 static const struct config_item realm_items[] = {
 	{ .key = "vlan", .type = CONFIG_TYPE_VALUE, .value = config_take_vlan, .fallback = "0",
 	  .expected = "a VLAN number 1..4094, or 0 for untagged",
@@ -142,6 +149,8 @@ static const struct config_item realm_items[] = {
 	  .max = CONFIG_EMERGENCY_MAX, .value = config_take_emergency,
 	  .expected = "a number like 112",
 	  .help = "numbers of emergency services, as dialled there; such calls are never limited" },
+	{ .key = "limits", .type = CONFIG_TYPE_MAP, .items = realm_limit_items,
+	  .help = "limits of calls with a side in this realm" },
 	{ .key = "media", .type = CONFIG_TYPE_MAP, .is_required = true, .items = media_items,
 	  .help = "media side of the realm" },
 	{ .key = "sip", .type = CONFIG_TYPE_MAP_LIST, .is_required = true, .min = 1,
@@ -166,6 +175,9 @@ static const struct config_item trunk_match_items[] = {
 static const struct config_item trunk_limit_items[] = {
 	{ .key = "calls", .type = CONFIG_TYPE_UINT, AT(config_trunk, calls_max), .max = 10000000,
 	  .is_live = true, .fallback = "0", .help = "concurrent calls, 0 = no limit" },
+	{ .key = "duration_max", .type = CONFIG_TYPE_DURATION, AT(config_trunk, duration_max_ms),
+	  .is_live = true, .max = 168 * HOUR_MS, .fallback = "0s",
+	  .help = "longest time that an answered call may last; 0s = no limit" },
 	{ .key = "cps", .type = CONFIG_TYPE_LATER },
 	{ .key = "burst", .type = CONFIG_TYPE_LATER },
 	{ .key = "bandwidth", .type = CONFIG_TYPE_LATER },

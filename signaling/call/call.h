@@ -45,6 +45,7 @@ struct call_leg {
 	char uuid[CALL_UUID_LEN];// of the far end (RFC 7989), [0] = 0: not known yet
 	struct leg_ability ability;
 	struct leg_session session;
+	uint32_t duration_max_ms;// of a call of its trunk and realm, 0 = no limit; limit.c
 	uint32_t trunk_slot;     // counted in the trunk table, TRUNK_NONE = not counted
 	char trunk[CALL_NAME_MAX];
 	struct sip_text sdp_sent;    // last session description that the far end was sent

@@ -217,7 +217,10 @@ struct span describe_leg(struct call *call, const struct core_env *env, enum cal
 bool late_is_converted(const struct call *call, const struct core_env *env);
 struct span late_make_offer(struct call *call); // valid until core->extra is used again
 void late_take_ack(struct call *call, const struct sip_turn *turn, const struct sip_msg *ack);
-// limit.c: the call was answered, now or before it came here.
+// limit.c: what a leg's trunk and its realm allow, once it has that trunk.
+void limit_learn(struct call_leg *leg, const struct config *config,
+	const struct config_trunk *trunk);
+// The call was answered, now or before it came here.
 void limit_watch(struct call *call, const struct core_env *env);
 // early.c: provisional responses to the first INVITE.
 void early_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);

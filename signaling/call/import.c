@@ -183,6 +183,7 @@ static int take_leg(struct import *im, enum call_side side, const Muga__State__L
 		from->listener >= config->realms[config->trunks[trunk].realm].listener_count)
 		return -ENOENT;
 	leg->profile = config->trunks[trunk].profile;
+	limit_learn(leg, config, &config->trunks[trunk]);
 	leg->ability = (struct leg_ability){ .allowed = from->allowed,
 		.supported = from->supported };
 	if (from->session >> 1 > SESSION_MOST_S)

@@ -2,6 +2,7 @@
 #include "call/invite_setup.h"
 
 #include "call/ability.h"
+#include "call/redirect.h"
 
 #include "base/check.h"
 
@@ -13,6 +14,7 @@ static bool take_trunk(struct invite_setup *s, enum call_side side,
 	uint32_t slot = trunk_slot(s->core->trunks, name);
 
 	span_copy(span_sub(name, 0, CALL_NAME_MAX - 1), leg->trunk, sizeof(leg->trunk));
+	limit_learn(leg, s->env->config, trunk);
 	if (s->call->is_emergency)
 		return true;
 	if (!trunk_take(s->core->trunks, slot, trunk->calls_max)) {
@@ -145,8 +147,7 @@ static void setup_media(struct invite_setup *s)
 		CORE_COUNT(call->core, offers_made);
 	}
 	invite->is_late = span_is_empty(s->body.sdp);
-	bool is_redirected = config_profile(s->env->config, call->legs[CALL_LEG_B].profile)
-				     ->flow.redirect == PROFILE_REDIRECT_FOLLOW;
+	bool is_redirected = s->in && redirect_prepare(call, s->env, s->in->msg);
 	if ((is_redirected || target_has_next(call, s->env)) &&
 		!call_set_text(call, &call->offer_text, s->body.sdp))
 		CORE_COUNT(call->core, arena_full);

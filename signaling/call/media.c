@@ -107,6 +107,9 @@ int media_open(struct media *media, const struct core_env *env, uint32_t index,
 	if (stream->is_open)
 		return 0;
 	*stream = (struct media_stream){ .kind = stream->kind };
+	// Nothing is bound to the shard of pairs that are gone.
+	if (!media_has_open(media))
+		media->shard = -1;
 	int shard_before = media->shard;
 	int err = reserve_leg(media, env, &stream->pair[CALL_LEG_A], CALL_LEG_A, is_v6[CALL_LEG_A]);
 	if (err)
@@ -140,6 +143,49 @@ void media_move(struct media *media, const struct core_env *env, uint32_t index,
 	stream->pair[side] = *pair;
 	stream->print[side][0] = stream->print[side][1] = 0;
 	media->address[side] = pair->media_address;
+}
+
+// Whether the pair has an address of IPv6; the realm is still the one that it was reserved in.
+static bool is_pair_v6(const struct media *media, const struct core_env *env, enum call_side side,
+	const struct flow_pair *pair)
+{
+	const struct config_realm *realm = &env->config->realms[media->realm[side]];
+	uint32_t at = pair->media_address - media_address_base(env->config, media->realm[side]);
+
+	return at < realm->media_count && !ip_is_v4(&realm->media[at]);
+}
+
+int media_change_realm(struct media *media, const struct core_env *env, enum call_side side,
+	uint32_t realm)
+{
+	struct flow_pair pairs[MEDIA_STREAMS_MAX];
+	uint16_t before = media->realm[side];
+	uint32_t count = 0;
+	int err = 0;
+
+	for (; count < media->count && !err; count++) {
+		const struct media_stream *stream = &media->streams[count];
+		bool is_v6 = is_pair_v6(media, env, side, &stream->pair[side]);
+
+		if (!stream->is_open)
+			continue;
+		if (!media_has_family(env->config, realm, is_v6))
+			is_v6 = !is_v6;
+		media->realm[side] = (uint16_t)realm;
+		err = reserve_leg(media, env, &pairs[count], side, is_v6);
+		media->realm[side] = before;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (!media->streams[i].is_open)
+			continue;
+		if (!err)
+			media_move(media, env, i, side, &pairs[i]);
+		else if (i + 1 < count)
+			flow_pair_retire(env->flows, &pairs[i]);
+	}
+	if (!err)
+		media->realm[side] = (uint16_t)realm;
+	return err;
 }
 
 void media_rename(struct media *media, const struct core_env *env, uint32_t from, uint32_t to)

@@ -132,14 +132,14 @@ static bool make_lines(struct call *call, enum call_side from, uint32_t count)
 	return true;
 }
 
-enum offer_result offer_receive(struct call *call, const struct core_env *env, enum call_side from,
-	struct span body)
+// `opened` are streams that an earlier one of the same exchange has opened.
+static enum offer_result take_offer(struct call *call, const struct core_env *env,
+	enum call_side from, struct span body, uint32_t opened)
 {
 	struct sdp_session *sdp = &call->core->sdp;
 	struct sdp_fault fault;
 	enum offer_result result = OFFER_OK;
 
-	CHECK(!call->offer.is_open);
 	if (sdp_parse(body, sdp, &fault) < 0) {
 		CORE_COUNT(call->core, sdp_malformed);
 		return OFFER_UNUSABLE;
@@ -148,6 +148,7 @@ enum offer_result offer_receive(struct call *call, const struct core_env *env, e
 		CORE_COUNT(call->core, arena_full);
 		return OFFER_NO_PORTS;
 	}
+	call->offer.opened = opened;
 	clear_rewrite(call->core);
 	bundle_read_offer(call, env);
 	for (uint32_t i = 0; i < sdp->media_count && result == OFFER_OK; i++)
@@ -157,6 +158,13 @@ enum offer_result offer_receive(struct call *call, const struct core_env *env, e
 	if (result != OFFER_OK)
 		offer_drop(call, env);
 	return result;
+}
+
+enum offer_result offer_receive(struct call *call, const struct core_env *env, enum call_side from,
+	struct span body)
+{
+	CHECK(!call->offer.is_open);
+	return take_offer(call, env, from, body, 0);
 }
 
 static void note_codec(struct call *call, uint32_t i)
@@ -216,6 +224,16 @@ static void give_back_moves(struct call *call, const struct core_env *env)
 			flow_pair_retire(env->flows, &line->moved);
 		line->is_moved = false;
 	}
+}
+
+enum offer_result offer_renew(struct call *call, const struct core_env *env, struct span body)
+{
+	struct offer before = call->offer;
+
+	CHECK(before.is_open);
+	give_back_moves(call, env);
+	offer_close(call);
+	return take_offer(call, env, before.from, body, before.opened);
 }
 
 static enum offer_result commit_answer(struct call *call, const struct core_env *env, bool is_final)

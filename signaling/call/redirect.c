@@ -15,6 +15,7 @@ struct redirect {
 	uint32_t count, next;
 	uint64_t tried[REDIRECT_TRIED_MAX]; // hashes of users
 	uint32_t tried_count;
+	struct span invite; // the caller's, empty = there was no room for it
 	uint16_t status; // of the answer that named them
 };
 
@@ -102,22 +103,121 @@ static bool is_new(struct redirect *redirect, const char *user)
 	return true;
 }
 
-static bool change_trunk(struct call *call, const struct config_trunk *trunk)
+// To another trunk than before --------------------------------------------------------------------
+
+// Takes its place in the trunk's count; the old one is given back once the change is made.
+static bool take_trunk(struct call *call, const struct config_trunk *trunk, uint32_t *slot)
 {
 	struct trunk_table *trunks = call->core->trunks;
-	struct call_leg *leg = &call->legs[CALL_LEG_B];
-	struct span name = span_str(trunk->name);
-	uint32_t slot = trunk_slot(trunks, name);
 
-	if (span_eq(name, span_str(leg->trunk)))
+	*slot = TRUNK_NONE;
+	if (call->is_emergency)
 		return true;
-	if (!call->is_emergency && !trunk_take(trunks, slot, trunk->calls_max))
-		return false;
-	trunk_give(trunks, leg->trunk_slot);
-	leg->trunk_slot = call->is_emergency ? TRUNK_NONE : slot;
+	*slot = trunk_slot(trunks, span_str(trunk->name));
+	return trunk_take(trunks, *slot, trunk->calls_max);
+}
+
+static void join_trunk(struct call *call, const struct core_env *env,
+	const struct config_trunk *trunk, uint32_t slot)
+{
+	struct call_leg *leg = &call->legs[CALL_LEG_B];
+
+	trunk_give(call->core->trunks, leg->trunk_slot);
+	leg->trunk_slot = slot;
 	leg->profile = trunk->profile;
-	span_copy(span_sub(name, 0, CALL_NAME_MAX - 1), leg->trunk, sizeof(leg->trunk));
-	return true;
+	limit_learn(leg, env->config, trunk);
+	span_copy(span_sub(span_str(trunk->name), 0, CALL_NAME_MAX - 1), leg->trunk,
+		sizeof(leg->trunk));
+	// The address tells which family the description was made for.
+	leg->hop = (struct sip_hop){ .listener = listener_make(trunk->realm, 0),
+		.addr = leg->hop.addr };
+	call->media.realm[CALL_LEG_B] = (uint16_t)trunk->realm;
+}
+
+// The called user at the new peer's own host.
+static void put_called(struct sip_writer *w, const struct call *call,
+	const struct hide_params *hide, const struct config_trunk *trunk,
+	const struct route_decision *route)
+{
+	sip_put(w, call->targets.is_sips ? SPAN_LIT("<sips:") : SPAN_LIT("<sip:"));
+	if (route->user_len) {
+		sip_put_escaped_user(w, span_make(route->user, route->user_len));
+		sip_put_char(w, '@');
+	}
+	if (hide->to->headers.to_host)
+		sip_put(w, span_str(hide->to->headers.to_host));
+	else
+		target_put_host(w, &trunk->hosts[0], call->targets.is_sips);
+	sip_put_char(w, '>');
+}
+
+// What the new peer may see of the caller: From, To, and the lines that go along.
+static bool hide_anew(struct call *call, const struct core_env *env,
+	const struct sip_msg *invite, const struct route_decision *route)
+{
+	struct hide_params hide = hide_params_of(call, env, CALL_LEG_A, invite);
+	struct sip_dialog *dialog = &call->legs[CALL_LEG_B].dialog;
+	char from[CALL_PARTY_MAX * 8], to[CALL_PARTY_MAX * 8];
+	struct sip_writer local, remote;
+
+	sip_writer_init(&local, from, sizeof(from));
+	identity_put_from(&local, &hide, span_str(call->from_user));
+	sip_writer_init(&remote, to, sizeof(to));
+	put_called(&remote, call, &hide, &env->config->trunks[route->trunk], route);
+	return !local.is_overflowed && !remote.is_overflowed &&
+		call_set_text(call, &dialog->local, sip_writer_text(&local)) &&
+		call_set_text(call, &dialog->remote, sip_writer_text(&remote)) &&
+		call_set_text(call, &call->passed, hide_request(call, CALL_LEG_A, invite));
+}
+
+// The caller's offer, or ours in its name, as the new profile wants it.
+static bool offer_anew(struct call *call, const struct core_env *env)
+{
+	struct call_invite *invite = &call->invite;
+
+	if (invite->is_late && late_is_converted(call, env)) {
+		invite->is_late = false;
+		invite->is_converted = true;
+		CORE_COUNT(call->core, offers_made);
+		if (!call_set_text(call, &call->offer_text, late_make_offer(call)))
+			return false;
+	}
+	if (invite->is_late)
+		return true;
+	return (call->offer.is_open ? offer_renew(call, env, call->offer_text.text) :
+		offer_receive(call, env, CALL_LEG_A, call->offer_text.text)) == OFFER_OK;
+}
+
+// Everything that was made for the old trunk is made for the new one. False: nothing that could be
+// undone is left, the call fails unless the next Contact leads elsewhere.
+static bool change_trunk(struct call *call, const struct core_env *env,
+	const struct route_decision *route)
+{
+	const struct config_trunk *trunk = &env->config->trunks[route->trunk];
+	struct core *core = call->core;
+	const struct config_profile *const profiles[CALL_LEGS] = {
+		config_profile(env->config, call->legs[CALL_LEG_A].profile),
+		config_profile(env->config, trunk->profile),
+	};
+	struct sip_msg *invite = &core->held_msg;
+	struct sip_fault fault;
+	struct call_body body;
+	uint32_t slot;
+
+	if (span_eq(span_str(trunk->name), span_str(call->legs[CALL_LEG_B].trunk)))
+		return true;
+	if (sip_parse(call->redirect->invite, invite, &fault) < 0 ||
+		body_read_between(core, env, profiles, invite, &body) != BODY_OK ||
+		!call_set_text(call, &call->passed_parts, body.parts) ||
+		!take_trunk(call, trunk, &slot))
+		return false;
+	if (trunk->realm != call->media.realm[CALL_LEG_B] &&
+		media_change_realm(&call->media, env, CALL_LEG_B, trunk->realm) < 0) {
+		trunk_give(core->trunks, slot);
+		return false;
+	}
+	join_trunk(call, env, trunk, slot);
+	return hide_anew(call, env, invite, route) && offer_anew(call, env);
 }
 
 // The next INVITE begins a dialog of its own, addressed to the new user; its host is that of the
@@ -156,12 +256,10 @@ static bool call_target(struct call *call, const struct sip_turn *turn,
 		.from = span_str(call->from_user), .to = span_str(target->user) };
 	struct route_decision route;
 
-	if (route_decide(env->config, &query, &route) != ROUTE_FOUND)
+	if (call->max_forwards == 0 || route_decide(env->config, &query, &route) != ROUTE_FOUND ||
+		!change_trunk(call, env, &route) || !readdress(call, &route))
 		return false;
-	const struct config_trunk *trunk = &env->config->trunks[route.trunk];
-	if (trunk->realm != call->media.realm[CALL_LEG_B] || !change_trunk(call, trunk) ||
-		!readdress(call, &route))
-		return false;
+	call->max_forwards--;
 	divert_add(call, span_str(call->to_user), call->redirect->status);
 	memcpy(call->to_user, target->user, sizeof(call->to_user));
 	call->targets.trunk = route.trunk;
@@ -191,19 +289,28 @@ bool redirect_next(struct call *call, const struct sip_turn *turn)
 	return false;
 }
 
+bool redirect_prepare(struct call *call, const struct core_env *env, const struct sip_msg *invite)
+{
+	if (flow_of(call, env)->redirect != PROFILE_REDIRECT_FOLLOW)
+		return false;
+	call->redirect = arena_zalloc(&call->arena, sizeof(*call->redirect));
+	if (!call->redirect) {
+		CORE_COUNT(call->core, arena_full);
+		return false;
+	}
+	is_new(call->redirect, call->to_user); // who is called first
+	if (!arena_copy(&call->arena, invite->raw, &call->redirect->invite))
+		CORE_COUNT(call->core, arena_full);
+	return true;
+}
+
 bool redirect_follow(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
-	bool is_ours = call->invite.server && !call->transfer;
+	bool is_ours = call->redirect && call->invite.server && !call->transfer;
 
 	if (!is_ours || msg->status < 300 || msg->status > 302 ||
 		flow_of(call, core_env_of(turn))->redirect != PROFILE_REDIRECT_FOLLOW)
 		return false;
-	if (!call->redirect) {
-		call->redirect = arena_zalloc(&call->arena, sizeof(*call->redirect));
-		if (!call->redirect)
-			return false;
-		is_new(call->redirect, call->to_user); // who is called now
-	}
 	read_contacts(call->redirect, msg);
 	return redirect_next(call, turn);
 }

@@ -44,7 +44,7 @@ enum call_cause {
 	CALL_CAUSE_DEAD_DIALOG,   // a request in the dialog met 408, 481 or silence
 	CALL_CAUSE_MEDIA_TIMEOUT, // no packet from either side for limits.media_timeout_ms
 	CALL_CAUSE_SESSION_EXPIRED, // nobody refreshed a leg's session timer (RFC 4028)
-	CALL_CAUSE_DURATION,      // a profile's duration_max passed
+	CALL_CAUSE_DURATION,      // a duration_max passed
 	CALL_CAUSE_TRANSFER,      // its other party was given another call
 	CALL_CAUSE_SHUTDOWN,      // core_hangup_all()
 	CALL_CAUSE_INTERNAL,      // a limit of ours (outbox, transactions)

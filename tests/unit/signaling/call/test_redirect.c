@@ -55,6 +55,138 @@ static void followed(void **state)
 	assert_int_equal(metric_read(&core_metrics(f->core)->redirects_refused), 1);
 }
 
+// A third peer, in the realm of the phones, that numbers from 7 on lead to.
+static void add_pbx(struct fixture *f, struct config_trunk trunks[3], struct config_route routes[3])
+{
+	memcpy(trunks, f->trunks, sizeof(f->trunks));
+	trunks[2] = (struct config_trunk){ .name = "pbx", .realm = REALM_ACCESS, .host_count = 1,
+		.match_count = 1, .calls_max = 1 };
+	trunks[2].hosts[0].addr = fixture_addr("10.1.1.77");
+	assert_int_equal(ip_prefix_parse(SPAN_LIT("10.1.1.77/32"), &trunks[2].match[0]), 0);
+	memcpy(routes, f->routes, sizeof(f->routes));
+	routes[2] = (struct config_route){ .from_realm = REALM_ACCESS, .from_trunk = -1,
+		.to = SPAN_LIT("7*"), .trunk = 2, .line = 9 };
+	f->config.trunks = trunks;
+	f->config.trunk_count = 3;
+	f->config.routes = routes;
+	f->config.route_count = 3;
+}
+
+static unsigned audio_port(const struct fixture_message *m)
+{
+	unsigned port = 0;
+
+	assert_non_null(m);
+	const char *line = strstr(m->text, "\r\nm=audio ");
+	assert_non_null(line);
+	assert_int_equal(sscanf(line, "\r\nm=audio %u", &port), 1);
+	return port;
+}
+
+// A route leads to a peer in another realm: nothing of the first one is seen there, and the caller
+// keeps the ports that it was told.
+static void across_realms(void **state)
+{
+	struct fixture *f = *state;
+	struct config_trunk trunks[3];
+	struct config_route routes[3];
+
+	add_pbx(f, trunks, routes);
+	f->config.realms[REALM_ACCESS].is_trusted = false;
+	f->profiles[1].flow.redirect = PROFILE_REDIRECT_FOLLOW;
+	begin(f);
+	fixture_carrier(f, "INVITE", 183, FIXTURE_SDP("10.2.1.1"));
+	unsigned told = audio_port(fixture_last(f, "SIP/2.0 183"));
+	redirect(f, 302, "Contact: <sip:77@secret.example>\r\n");
+	const struct fixture_message *out = fixture_last(f, "INVITE sip:77@10.1.1.77");
+	assert_non_null(out);
+	assert_int_equal(out->realm, REALM_ACCESS);
+	assert_string_equal(fixture_header(out->text, "Max-Forwards"), "68");
+	assert_memory_equal(fixture_header(out->text, "To"), "<sip:77@10.1.1.77", 17);
+	assert_non_null(strstr(fixture_header(out->text, "From"), "@10.1.0.1"));
+	assert_non_null(strstr(fixture_header(out->text, "Contact"), "@10.1.0.1"));
+	assert_non_null(strstr(out->text, "c=IN IP4 10.1.0.2"));
+	assert_null(strstr(out->text, "10.2."));
+	assert_null(strstr(out->text, "secret"));
+	fixture_carrier(f, "INVITE sip:77", 200, FIXTURE_SDP("10.1.1.77"));
+	const struct fixture_message *ok = fixture_last(f, "SIP/2.0 200");
+	assert_int_equal(ok->realm, REALM_ACCESS);
+	assert_int_equal(audio_port(ok), told);
+	assert_non_null(fixture_last(f, "ACK"));
+	char tag[64];
+	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
+	fixture_ack(f, tag);
+	assert_int_equal(fixture_flows(f), 4);
+	core_hangup_all(f->core, &f->env);
+	fixture_take(f);
+	fixture_wait(f, 40000);
+	assert_int_equal(fixture_flows(f), 0);
+	assert_int_equal(fixture_calls(f), 0);
+}
+
+// The other peer has its own limit, and its own profile: what that refuses is not called.
+static void across_realms_refused(void **state)
+{
+	static struct profile_codec codec = { .name = SPAN_LIT("L16") };
+	struct fixture *f = *state;
+	struct config_trunk trunks[3];
+	struct config_route routes[3];
+	struct config_profile profiles[3];
+	struct fixture_request invite = { .method = "INVITE", .cseq = 1, .call_id = "other",
+		.branch = "other", .body = FIXTURE_SDP("10.1.1.5") };
+
+	add_pbx(f, trunks, routes);
+	memcpy(profiles, f->profiles, sizeof(f->profiles));
+	profiles[1].flow.redirect = PROFILE_REDIRECT_FOLLOW;
+	profiles[2] = profiles[0];
+	profiles[2].sdp.allow = (struct profile_codec_list){ .codecs = &codec, .count = 1 };
+	trunks[2].profile = 2;
+	f->config.profiles = profiles;
+	f->config.profile_count = 3;
+	begin(f);
+	redirect(f, 302, "Contact: <sip:77@x>\r\n");
+	assert_null(fixture_last(f, "INVITE sip:77"));
+	assert_non_null(fixture_last(f, "SIP/2.0 480"));
+	assert_int_equal(fixture_flows(f), 0);
+	// With its codecs it is called, once: it takes one call.
+	profiles[2].sdp.allow.count = 0;
+	fixture_forget(f);
+	fixture_phone(f, &invite);
+	redirect(f, 302, "Contact: <sip:77@x>\r\n");
+	assert_non_null(fixture_last(f, "INVITE sip:77@10.1.1.77"));
+	invite = (struct fixture_request){ .method = "INVITE", .cseq = 1, .call_id = "third",
+		.branch = "third", .body = FIXTURE_SDP("10.1.1.5") };
+	fixture_forget(f);
+	fixture_phone(f, &invite);
+	redirect(f, 302, "Contact: <sip:78@x>\r\n");
+	assert_null(fixture_last(f, "INVITE sip:78"));
+	assert_non_null(fixture_last(f, "SIP/2.0 480"));
+}
+
+// Each step costs a hop.
+static void out_of_hops(void **state)
+{
+	struct fixture *f = *state;
+	char text[2048];
+	const char *sdp = FIXTURE_SDP("10.1.1.5");
+
+	f->profiles[1].flow.redirect = PROFILE_REDIRECT_FOLLOW;
+	snprintf(text, sizeof(text),
+		"INVITE sip:100@10.1.0.1 SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 10.1.1.5;branch=z9hG4bKhops\r\nMax-Forwards: 2\r\n"
+		"From: <sip:55@x>;tag=1\r\nTo: <sip:100@x>\r\nCall-ID: hops\r\n"
+		"CSeq: 1 INVITE\r\nContact: <sip:alice@10.1.1.5>\r\n"
+		"Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
+		strlen(sdp), sdp);
+	fixture_receive(f, "10.1.1.5:5060", text);
+	redirect(f, 302, "Contact: <sip:144@x>\r\n");
+	assert_string_equal(fixture_header(fixture_last(f, "INVITE sip:+49144")->text,
+		"Max-Forwards"), "0");
+	redirect(f, 302, "Contact: <sip:155@x>\r\n");
+	assert_null(fixture_last(f, "INVITE sip:+49155"));
+	assert_non_null(fixture_last(f, "SIP/2.0 480"));
+}
+
 // What the one who went elsewhere said of media is no answer of the one who is called in his place.
 static void forgets_media(void **state)
 {
@@ -129,6 +261,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(followed),
+		TEST(across_realms),
+		TEST(across_realms_refused),
+		TEST(out_of_hops),
 		TEST(forgets_media),
 		TEST(endless),
 		TEST(passed),
