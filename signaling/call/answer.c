@@ -112,6 +112,19 @@ static void relay_error(struct call *call, const struct sip_turn *turn, const st
 	call_finish(call, core_env_of(turn), CALL_CAUSE_REJECTED);
 }
 
+void answer_elsewhere(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+{
+	struct core *core = call->core;
+	struct sip_token token;
+	enum call_side side;
+
+	if (!sip_token_verify(&core->keys, SIP_TOKEN_TAG, msg->from.tag, &token))
+		return;
+	struct call *other = call_lookup(core, token.value, &side);
+	if (other && other != call)
+		answer_again(other, turn, side, msg);
+}
+
 void answer_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
 	struct call_invite *invite = &call->invite;
@@ -127,6 +140,7 @@ void answer_response(struct call *call, const struct sip_turn *turn, const struc
 		// CANCEL and 200 crossed (RFC 3261 9.1).
 		if (msg->status < 300) {
 			leg_shed_answer(call, turn, CALL_LEG_B, msg);
+			answer_elsewhere(call, turn, msg);
 			// Forks may follow, until the transaction is over.
 			call_give_up(call, call->invite.client);
 			call->invite.client = NULL;

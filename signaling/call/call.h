@@ -115,6 +115,7 @@ struct call {
 	struct sip_text answered_with; // header lines that go along with 101 to 2xx of the INVITE
 	struct redirect *redirect; // in the arena, NULL = no 3xx was followed
 	struct divert *divert;   // in the arena (hide.h), NULL = not diverted
+	bool is_session_private; // its media must not go past us (RFC 3323 4.2)
 	bool is_emergency;       // no limit of ours may stop it (RFC 5031)
 	struct sip_text passed;  // header lines that go along with the first INVITE
 	struct sip_text passed_parts; // body parts that do; then those of the BYE

@@ -15,6 +15,9 @@
 #define CORE_BODY_MAX  16384u // bytes of a session description that we write
 #define CORE_PARTS_MAX 16384u // bytes of body parts passed from one leg to the other
 #define CORE_EXTRA_MAX 2048u  // bytes of header lines passed from one leg to the other
+// What a fork was asked in its early dialog, PRACK above all, took the next numbers. How many is
+// known no more where that dialog was dropped, its leg moved on, or its call is gone.
+#define CORE_CSEQ_GAP 1000u
 
 struct subscription;
 
@@ -91,7 +94,8 @@ void leg_unlink(struct core *core, struct call_leg *leg); // safe on one that is
 struct call_leg *leg_lookup(const struct core *core, uint64_t token); // NULL: none
 // Another call of the same core takes the leg over, with its dialog, texts and identifiers; what
 // was at that place is forgotten, `from` is left without a leg there. False: the arena of `to` is
-// full, and nothing has changed. No transaction may wait on the leg.
+// full, or a BYE of either is under way; nothing has changed. No other transaction may wait on the
+// leg.
 struct leg_place {
 	struct call *call;
 	enum call_side side;
@@ -237,6 +241,9 @@ void answer_caller(struct call *call, const struct sip_turn *turn, uint16_t stat
 // A 2xx to INVITE that is not the first: repeated, or of another fork.
 void answer_again(struct call *call, const struct sip_turn *turn, enum call_side side,
 	const struct sip_msg *msg);
+// A 2xx to an INVITE of a call that is over: its leg may be back in the call that it came from, and
+// is acknowledged there.
+void answer_elsewhere(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
 // The offer or answer in the 2xx of an INVITE being relayed; empty = it has none.
 enum offer_result answer_take_body(struct call *call, const struct core_env *env,
 	struct span sdp);

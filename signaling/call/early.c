@@ -168,8 +168,9 @@ enum offer_result early_take_answer(struct call *call, const struct core_env *en
 		sdp = call->fork.answer.text;
 	if (!span_is_empty(sdp))
 		return offer_answer(call, env, sdp, true);
-	// The answer stood in a provisional response already, which was not reliable, but came.
-	if (!call->offer.is_early)
+	// The answer stood in a provisional response of this fork already, which was not reliable,
+	// but came.
+	if (!call->offer.is_early || call->media_fork != call->fork.number)
 		return OFFER_UNUSABLE;
 	offer_close(call);
 	return OFFER_OK;

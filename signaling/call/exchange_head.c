@@ -1,6 +1,7 @@
 // exchange_head.c - which header fields of requests outside calls cross, and those of our own.
 #include "call/exchange.h"
 
+#include "call/contact.h"
 #include "call/core_private.h"
 
 // By method, what else goes along; 0 ends a row.
@@ -22,6 +23,10 @@ static void put_fields(struct sip_writer *w, const struct sip_msg *msg, const ui
 	for (uint32_t i = 0; i < 4 && fields[i]; i++)
 		sip_put_headers_of(w, msg, fields[i]);
 }
+
+// What says how the content is to be read; each with a body only.
+static const uint8_t content_fields[4] = { SIP_HEADER_CONTENT_ENCODING,
+	SIP_HEADER_CONTENT_DISPOSITION, SIP_HEADER_CONTENT_LANGUAGE };
 
 // The value without its parameters, but for those that name nobody.
 static void put_some_params(struct sip_writer *w, const struct sip_msg *msg,
@@ -64,6 +69,8 @@ void exchange_put_rest(struct sip_writer *w, const struct exchange *x,
 	if (x->method == SIP_METHOD_NOTIFY)
 		put_some_params(w, msg, SIP_HEADER_SUBSCRIPTION_STATE, state);
 	// Content is what these requests are for: it goes from end to end.
+	if (!span_is_empty(msg->body))
+		put_fields(w, msg, content_fields);
 	sip_put_body(w, msg->content_type, msg->body);
 }
 
@@ -72,32 +79,14 @@ void exchange_put_answer(struct sip_writer *w, const struct exchange *x, const s
 	put_fields(w, msg, answer_fields[x->method]);
 }
 
-static void put_host(struct sip_writer *w, const struct config_profile *profile,
-	const struct addr *own)
-{
-	if (!profile->headers.contact_host) {
-		sip_put_addr(w, own);
-		return;
-	}
-	sip_put(w, span_str(profile->headers.contact_host));
-	sip_put_char(w, ':');
-	sip_put_u64(w, own->port);
-}
-
 void exchange_put_contact(struct sip_writer *w, const struct config *config,
 	const struct subscription_side *side)
 {
-	static const struct span params[SIP_TRANSPORT_COUNT] = { SPAN_LIT(""),
-		SPAN_LIT(";transport=tcp"), SPAN_LIT(";transport=tls"), SPAN_LIT(";transport=ws"),
-		SPAN_LIT(";transport=ws") };
-	struct sip_local local = listener_local(config, side->hop.listener);
+	struct contact contact = { .user = span_make(side->contact, sizeof(side->contact)),
+		.listener = side->hop.listener, .profile = side->profile,
+		.is_secure = side->dialog.is_secure };
 
-	sip_put_lit(w, "Contact: <sip:");
-	sip_put(w, span_make(side->contact, sizeof(side->contact)));
-	sip_put_char(w, '@');
-	put_host(w, config_profile(config, side->profile), &local.sent_by);
-	sip_put(w, params[local.transport]);
-	sip_put_lit(w, ">\r\n");
+	contact_put(w, config, &contact);
 	relay_put_allow(w, config_profile(config, side->profile));
 }
 

@@ -57,6 +57,9 @@ enum privacy {
 	PRIVACY_CRITICAL = 1 << 6,
 };
 uint32_t identity_privacy(const struct sip_msg *msg);
+// It is critical, and asks for what we cannot grant: 500 (RFC 3323 4.2, 5). All that it knows by
+// name is granted: what `header` and `session` mean no call through us shows.
+bool identity_is_refused(const struct sip_msg *msg);
 // Whether the caller must stay unknown to the peer that gets the message.
 bool identity_is_hidden(const struct hide_params *params);
 // P-Asserted-Identity and Privacy.

@@ -4,6 +4,7 @@
 #define ANONYMOUS_FROM "\"Anonymous\" <sip:anonymous@anonymous.invalid>"
 #define ANONYMOUS_HOST SPAN_LIT("anonymous.invalid")
 
+// 0: nobody here knows it.
 static uint32_t privacy_bit(struct span word)
 {
 	static const struct {
@@ -32,6 +33,22 @@ uint32_t identity_privacy(const struct sip_msg *msg)
 			bits |= privacy_bit(span_trim(word));
 	}
 	return bits;
+}
+
+bool identity_is_refused(const struct sip_msg *msg)
+{
+	const struct sip_header *h = sip_msg_header(msg, SIP_HEADER_PRIVACY);
+	bool is_unknown = false;
+
+	for (; h; h = sip_msg_next(msg, h)) {
+		struct span rest = h->value, word;
+
+		while (span_cut(&rest, ';', &word)) {
+			word = span_trim(word);
+			is_unknown |= word.len && !privacy_bit(word);
+		}
+	}
+	return is_unknown && (identity_privacy(msg) & PRIVACY_CRITICAL);
 }
 
 // Emergency services are told whatever there is (RFC 6443 8).

@@ -289,6 +289,7 @@ void invite_set_up(struct invite_setup *s)
 	call->invite = (struct call_invite){ .is_active = true, .from = CALL_LEG_A,
 		.server = s->tx, .server_cseq = s->in->msg->cseq.number };
 	call->route_line = s->route.line;
+	call->is_session_private = identity_privacy(s->in->msg) & PRIVACY_SESSION;
 	call->max_forwards = s->in->msg->max_forwards > 0 ?
 		(uint32_t)s->in->msg->max_forwards - 1 :
 		69;

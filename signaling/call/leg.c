@@ -1,4 +1,5 @@
 #include "call/ability.h"
+#include "call/contact.h"
 #include "call/core_private.h"
 
 #include "base/check.h"
@@ -35,41 +36,6 @@ void leg_hear_response(struct call_leg *leg, const struct sip_hop *hop)
 		leg->hop.connection = hop->connection;
 }
 
-// A name has no port of ours to go with it unless that is another than the usual one.
-static void put_contact_host(struct sip_writer *w, const struct config_profile *profile,
-	const struct addr *own)
-{
-	if (!profile->headers.contact_host) {
-		sip_put_addr(w, own);
-		return;
-	}
-	sip_put(w, span_str(profile->headers.contact_host));
-	if (own->port) {
-		sip_put_char(w, ':');
-		sip_put_u64(w, own->port);
-	}
-}
-
-// Where the far end finds us: by the transport of the leg's listener (RFC 3261 19.1.1, RFC 7118 5),
-// by sips if the dialog was made so (12.1.1).
-static void put_contact(struct sip_writer *w, const struct call_leg *leg,
-	const struct config *config)
-{
-	static const struct span params[SIP_TRANSPORT_COUNT] = { SPAN_LIT(""),
-		SPAN_LIT(";transport=tcp"), SPAN_LIT(";transport=tls"), SPAN_LIT(";transport=ws"),
-		SPAN_LIT(";transport=ws") };
-	struct sip_local local = listener_local(config, leg->hop.listener);
-	bool is_secure = leg->dialog.is_secure;
-
-	sip_put(w, is_secure ? SPAN_LIT("Contact: <sips:") : SPAN_LIT("Contact: <sip:"));
-	sip_put(w, span_make(leg->contact, sizeof(leg->contact)));
-	sip_put_char(w, '@');
-	put_contact_host(w, config_profile(config, leg->profile), &local.sent_by);
-	if (!is_secure || local.transport != SIP_TRANSPORT_TLS)
-		sip_put(w, params[local.transport]);
-	sip_put_lit(w, ">\r\n");
-}
-
 // RFC 3261 12.2 and what was added to it: requests, and their 2xx, that name the Contact anew.
 static bool is_target_refresh(enum sip_method method)
 {
@@ -82,7 +48,12 @@ static bool is_target_refresh(enum sip_method method)
 static void put_self(struct sip_writer *w, const struct call *call, enum call_side side,
 	const struct sip_turn *turn, enum sip_method method)
 {
-	put_contact(w, &call->legs[side], core_env_of(turn)->config);
+	const struct call_leg *leg = &call->legs[side];
+	struct contact contact = { .user = span_make(leg->contact, sizeof(leg->contact)),
+		.listener = leg->hop.listener, .profile = leg->profile,
+		.is_secure = leg->dialog.is_secure };
+
+	contact_put(w, core_env_of(turn)->config, &contact);
 	if (method == SIP_METHOD_INVITE || method == SIP_METHOD_UPDATE)
 		ability_put(w, call, side, turn);
 }
@@ -254,10 +225,6 @@ static bool is_shed_before(struct call *call, const struct sip_msg *response)
 	return false;
 }
 
-// What a fork was asked before, PRACK above all, took the next numbers. How many is known no more
-// where its early dialog was dropped, or stayed behind when the leg moved to another call.
-#define CSEQ_GAP 500u
-
 // The dialog of a fork differs from the leg's in tag, target and route only, and lives for two
 // messages.
 void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_side side,
@@ -289,7 +256,7 @@ void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_s
 		make_branch(call, core_env_of(turn), leg->ack_branch);
 		send_ack(call, turn, side, SPAN_NONE);
 		struct leg_request bye = { .side = side, .method = SIP_METHOD_BYE,
-			.cseq = cseq ? cseq + 1 : response->cseq.number + CSEQ_GAP };
+			.cseq = cseq ? cseq + 1 : response->cseq.number + CORE_CSEQ_GAP };
 		if (!is_shed_before(call, response))
 			leg_send(call, turn, &bye);
 	}

@@ -77,8 +77,10 @@ bool leg_move(struct leg_place from, struct leg_place to)
 	struct call_leg moved = *old;
 	struct sip_text *text;
 
-	CHECK(from.call->core == to.call->core && !old->bye && !old->is_bye_due);
-	CHECK(place->trunk_slot == TRUNK_NONE && !place->bye && !place->is_bye_due);
+	CHECK(from.call->core == to.call->core && place->trunk_slot == TRUNK_NONE);
+	// It is about to end, or who was in its place is: the BYE stays where it was sent.
+	if (old->bye || old->is_bye_due || place->bye || place->is_bye_due)
+		return false;
 	moved.dialog.arena = &to.call->arena;
 	moved.dialog.route = NULL;
 	moved.dialog.route_room = 0;

@@ -185,6 +185,8 @@ static bool may_pass(const struct call *call, const struct core_env *env, enum c
 		kind == LINE_UNKNOWN && a->unknown == PROFILE_UNANCHORED_PASS &&
 			b->unknown == PROFILE_UNANCHORED_PASS;
 
+	if (call->is_session_private)
+		return false;
 	return is_allowed && m->port != 0 && c->is_present && !c->is_multicast &&
 		(c->is_fqdn || is_unspecified(c) ||
 			media_is_allowed_remote(env->config, call->media.realm[side], &c->ip));

@@ -232,6 +232,15 @@ bool refuse_request(struct core *core, const struct sip_turn *turn, struct sip_t
 		refuse_status(core, turn, tx, 416);
 		return true;
 	}
+	if (identity_is_refused(msg) &&
+		!emergency_is(core_env_of(turn), in->hop.listener >> 8, msg)) {
+		struct refusal refusal = { .status = 500,
+			.reason = SPAN_LIT("Privacy Not Available") };
+
+		CORE_COUNT(core, refused_privacy);
+		refuse(core, turn, tx, &refusal);
+		return true;
+	}
 	if (is_looped(core, msg)) {
 		CORE_COUNT(core, refused_loop);
 		refuse_status(core, turn, tx, 482);

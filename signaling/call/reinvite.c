@@ -256,9 +256,11 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 	invite->is_final = true;
 	timer_stop(call->core->wheel, &call->ring_timer);
 	if (call->is_finished) {
-		if (msg->status < 300)
+		if (msg->status < 300) {
 			leg_send_ack(call, turn, call_other(invite->from), invite->client_cseq,
 				SPAN_NONE);
+			answer_elsewhere(call, turn, msg);
+		}
 	} else if (invite->is_refresh) {
 		take_refreshed(call, turn, msg);
 	} else if (msg->status < 300 && is_joining(call) && invite->is_late) {

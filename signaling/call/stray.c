@@ -5,9 +5,6 @@
 // ended here. Nothing else is kept: the dialog of such a fork lives for an ACK and a BYE.
 #include "call/core_private.h"
 
-// Requests in the early dialog, PRACK above all, had the next numbers: how many is known no more.
-#define CSEQ_GAP 1000u
-
 static uint32_t print_of(const struct core *core, struct span tag)
 {
 	return (uint32_t)(hash_sip(&core->params.key, tag.ptr, tag.len) & 0xffff) | 1;
@@ -75,7 +72,8 @@ static struct span build(struct core *core, const struct stray *stray, enum sip_
 	sip_branch_make(&core->keys, &token, branch);
 	struct sip_dialog_request head = {
 		.method = span_str(sip_method_name(method)),
-		.cseq = stray->in->msg->cseq.number + (method == SIP_METHOD_BYE ? CSEQ_GAP : 0),
+		.cseq = stray->in->msg->cseq.number +
+			(method == SIP_METHOD_BYE ? CORE_CSEQ_GAP : 0),
 		.via = { .transport = sip_transport_name(local.transport),
 			.sent_by = local.sent_by, .branch = span_make(branch, SIP_BRANCH_LEN) },
 		.max_forwards = 70,

@@ -164,6 +164,35 @@ static void put_own_attrs(struct sip_writer *w, const struct sdp_rewrite *rewrit
 	}
 }
 
+static bool is_direction_in(const struct sdp_session *sdp, uint32_t first, uint32_t count)
+{
+	for (uint32_t i = first; i < first + count; i++)
+		if (sdp_attr_class(sdp->attr[i].id) & SDP_CLASS_DIRECTION)
+			return true;
+	return false;
+}
+
+// The session's direction goes where any line has one written of its own, which it would
+// contradict. Lines that lean on it say it themselves then.
+static bool drops_direction(const struct sdp_session *sdp, const struct sdp_rewrite *rewrite)
+{
+	for (uint32_t i = 0; i < sdp->media_count; i++)
+		if (rewrite->media[i].has_direction)
+			return true;
+	return false;
+}
+
+static void put_inherited_direction(struct sip_writer *w, const struct sdp_session *sdp,
+	const struct sdp_media *media, const struct sdp_rewrite *rewrite)
+{
+	if (!drops_direction(sdp, rewrite) || !is_direction_in(sdp, 0, sdp->attr_count) ||
+		is_direction_in(sdp, media->attr_first, media->attr_count))
+		return;
+	sip_put_lit(w, "a=");
+	sip_put(w, span_str(sdp_direction_name(media->direction)));
+	sip_put_lit(w, "\r\n");
+}
+
 // The line of media that goes past us. What the session says about its connection is said here,
 // for the session's attributes are ours.
 static void put_media_passed(struct sip_writer *w, const struct sdp_session *sdp,
@@ -185,6 +214,7 @@ static void put_media_passed(struct sip_writer *w, const struct sdp_session *sdp
 		if (!(sdp_attr_class(sdp->attr[i].id) & rewrite->drop_passed))
 			put_attr(w, &sdp->attr[i]);
 	}
+	put_inherited_direction(w, sdp, media, rewrite);
 }
 
 static void put_media_rewritten(struct sip_writer *w, const struct sdp_session *sdp, uint32_t index,
@@ -210,6 +240,8 @@ static void put_media_rewritten(struct sip_writer *w, const struct sdp_session *
 			put_attr(w, &sdp->attr[i]);
 	}
 	put_own_attrs(w, rewrite, own);
+	if (!own->has_direction)
+		put_inherited_direction(w, sdp, media, rewrite);
 }
 
 // BUNDLE groups with the members that stayed; one that none has stayed of goes.
@@ -237,22 +269,11 @@ static void put_bundles(struct sip_writer *w, const struct sdp_session *sdp,
 	}
 }
 
-// A session-level direction goes where any media line has its own one written: it would contradict.
-static uint32_t session_drop(const struct sdp_session *sdp, const struct sdp_rewrite *rewrite)
-{
-	uint32_t drop = rewrite->drop | SDP_CLASS_RTCP | SDP_CLASS_RTCP_MUX | SDP_CLASS_BUNDLE;
-
-	for (uint32_t i = 0; i < sdp->media_count; i++) {
-		if (rewrite->media[i].has_direction)
-			drop |= SDP_CLASS_DIRECTION;
-	}
-	return drop;
-}
-
 void sdp_put_rewritten(struct sip_writer *w, const struct sdp_session *sdp,
 	const struct sdp_rewrite *rewrite)
 {
-	uint32_t drop = session_drop(sdp, rewrite);
+	uint32_t drop = rewrite->drop | SDP_CLASS_RTCP | SDP_CLASS_RTCP_MUX | SDP_CLASS_BUNDLE |
+		(drops_direction(sdp, rewrite) ? SDP_CLASS_DIRECTION : 0);
 
 	sip_put_lit(w, "v=0\r\no=");
 	sip_put(w, rewrite->username.len ? rewrite->username : SPAN_LIT("-"));

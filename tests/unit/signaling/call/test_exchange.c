@@ -119,6 +119,31 @@ static void by_name(void **state)
 	assert_int_equal(living(f), 0);
 }
 
+// What says how the content is to be read goes with it, and only with it.
+static void content(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_request r = { .method = "MESSAGE", .cseq = 5, .body = "hello",
+		.extra = "Content-Type: text/plain\r\nContent-Encoding: x-code\r\n"
+			"Content-Disposition: render;handling=optional\r\n"
+			"Content-Language: en\r\n" };
+
+	allow(f, PROFILE_REQUEST_ALL);
+	fixture_phone(f, &r);
+	const struct fixture_message *m = fixture_last(f, "MESSAGE");
+	assert_non_null(m);
+	assert_string_equal(fixture_header(m->text, "Content-Encoding"), "x-code");
+	assert_string_equal(fixture_header(m->text, "Content-Disposition"),
+		"render;handling=optional");
+	assert_string_equal(fixture_header(m->text, "Content-Language"), "en");
+	r.branch = r.call_id = "empty";
+	r.body = NULL;
+	r.extra = "Content-Encoding: x-code\r\n";
+	fixture_forget(f);
+	fixture_phone(f, &r);
+	assert_null(strstr(fixture_last(f, "MESSAGE")->text, "Content-Encoding"));
+}
+
 static void errors(void **state)
 {
 	struct fixture *f = *state;
@@ -241,6 +266,7 @@ int main(void)
 		TEST(message),
 		TEST(next_host),
 		TEST(by_name),
+		TEST(content),
 		TEST(errors),
 		TEST(options_relayed),
 		TEST(published),

@@ -126,6 +126,21 @@ static void winner_said_it_before(void **state)
 	assert_non_null(strstr(fixture_last(f, "SIP/2.0 200")->text, "v=0"));
 }
 
+// The winner has never said what it takes; what another fork said is not its answer.
+static void winner_said_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	dialog_invite(&d, f, "", FIXTURE_SDP("10.1.1.5"));
+	answer(183, "one", "", SDP_PORT("10.2.1.1", 4001));
+	answer(180, "two", "", "");
+	answer(200, "two", "", "");
+	assert_null(fixture_last(f, "SIP/2.0 200"));
+	assert_non_null(fixture_last(f, "SIP/2.0 488"));
+	const struct fixture_message *bye = fixture_last(f, "BYE");
+	assert_non_null(strstr(fixture_header(bye->text, "To"), ";tag=two"));
+}
+
 static void update_in_its_dialog(void **state)
 {
 	struct fixture *f = *state;
@@ -236,6 +251,7 @@ int main(void)
 		TEST(first_by_profile),
 		TEST(prack_in_its_dialog),
 		TEST(winner_said_it_before),
+		TEST(winner_said_nothing),
 		TEST(update_in_its_dialog),
 		TEST(gone),
 		TEST(first_is_gone),

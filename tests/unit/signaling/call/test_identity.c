@@ -136,6 +136,52 @@ static void answered_identity(void **state)
 	params_from.headers.identity = PROFILE_ASSERT_NONE;
 }
 
+// Only who insists on something that nobody here knows is refused.
+static void critical(void **state)
+{
+	static const struct {
+		const char *said;
+		bool is_refused;
+	} cases[] = {
+		{ "", false },
+		{ "Privacy: critical\r\n", false },
+		{ "Privacy: header;session;user;id;history;critical\r\n", false },
+		{ "Privacy: id; critical;\r\n", false },
+		{ "Privacy: voice\r\n", false },
+		{ "Privacy: voice;critical\r\n", true },
+		{ "Privacy: CRITICAL\r\nPrivacy: id;voice\r\n", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		params_parse("INVITE sip:1@x SIP/2.0", ALICE, cases[i].said);
+		if (identity_is_refused(&params_msg) != cases[i].is_refused)
+			fail_msg("%s", cases[i].said);
+	}
+}
+
+#define MSRP(ip)                                                                                   \
+	"v=0\r\no=- 1 1 IN IP4 " ip "\r\ns=-\r\nc=IN IP4 " ip "\r\nt=0 0\r\n"                     \
+	"m=audio 4000 RTP/AVP 8\r\nm=message 7654 TCP/MSRP *\r\na=path:msrp://" ip ":7654/x;tcp\r\n"
+
+// What would go past us would show the caller's address.
+static void private_session(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_request invite = { .method = "INVITE", .cseq = 1, .body = MSRP("10.1.1.5") };
+
+	for (uint32_t i = 0; i < 2; i++)
+		f->profiles[i].sdp.unanchored = PROFILE_UNANCHORED_PASS;
+	fixture_phone(f, &invite);
+	assert_non_null(strstr(fixture_last(f, "INVITE")->text, "10.1.1.5:7654"));
+	fixture_forget(f);
+	invite.call_id = invite.branch = "private";
+	invite.extra = "Privacy: session;critical\r\n";
+	fixture_phone(f, &invite);
+	assert_null(strstr(fixture_last(f, "INVITE")->text, "10.1.1.5"));
+	assert_non_null(strstr(fixture_last(f, "INVITE")->text, "m=message 0 TCP/MSRP"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +189,8 @@ int main(void)
 		cmocka_unit_test(from),
 		cmocka_unit_test_setup_teardown(hidden_caller, fixture_open, fixture_close),
 		cmocka_unit_test(answered_identity),
+		cmocka_unit_test(critical),
+		cmocka_unit_test_setup_teardown(private_session, fixture_open, fixture_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

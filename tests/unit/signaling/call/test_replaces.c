@@ -8,6 +8,7 @@
 struct dialog {
 	char tag[64];     // ours towards the phone
 	char call_id[64];
+	char far_to[128], far_from[128], far_call_id[64]; // towards the carrier
 };
 
 static struct dialog calls[2];
@@ -25,6 +26,12 @@ static void establish_with(struct fixture *f, uint32_t i, const char *offer, con
 	fixture_phone(f, &invite);
 	fixture_carrier(f, "INVITE", 200, answer);
 	fixture_to_tag(f, "SIP/2.0 200", calls[i].tag, sizeof(calls[i].tag));
+	const struct fixture_message *far = fixture_last(f, "ACK");
+	snprintf(calls[i].far_to, sizeof(calls[i].far_to), "%s", fixture_header(far->text, "To"));
+	snprintf(calls[i].far_from, sizeof(calls[i].far_from), "%s",
+		fixture_header(far->text, "From"));
+	snprintf(calls[i].far_call_id, sizeof(calls[i].far_call_id), "%s",
+		fixture_header(far->text, "Call-ID"));
 	struct fixture_request ack = { .method = "ACK", .cseq = 1, .to_tag = calls[i].tag,
 		.call_id = calls[i].call_id, .branch = "phoneack" };
 	fixture_phone(f, &ack);
@@ -65,6 +72,19 @@ static void refer(struct fixture *f)
 	snprintf(lines, sizeof(lines), "Refer-To: <sip:122@10.1.0.1?Replaces=%.8s%%4010.1.1.5"
 		"%%3Bto-tag%%3D%s%%3Bfrom-tag%%3Dsecret-a>\r\n", calls[1].call_id, calls[1].tag);
 	fixture_phone(f, &request);
+}
+
+// Whom the referrer of the first call talks to hangs up.
+static void bye_of_the_other(struct fixture *f)
+{
+	const char *sdp_less = "Content-Length: 0\r\n\r\n";
+	char text[2048];
+
+	snprintf(text, sizeof(text),
+		"BYE sip:x@10.2.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.2.1.1;branch=z9hG4bKbye0\r\n"
+		"From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: 9 BYE\r\nMax-Forwards: 70\r\n%s",
+		calls[0].far_to, calls[0].far_from, calls[0].far_call_id, sdp_less);
+	fixture_receive(f, "10.2.1.1:5060", text);
 }
 
 static void attended(void **state)
@@ -191,6 +211,34 @@ static void attended_refused(void **state)
 	fixture_wait(f, 40000);
 	assert_int_equal(fixture_calls(f), 0);
 	assert_int_equal(fixture_flows(f), 0);
+}
+
+// The referrer hangs up while the target is asked: it is left alone, and its answer, which crosses
+// the CANCEL, is acknowledged at once in the call that it is back in.
+static void attended_crossing(void **state)
+{
+	struct fixture *f = *state;
+	char target[128];
+
+	establish(f, 0);
+	establish(f, 1);
+	fixture_forget(f);
+	refer(f);
+	snprintf(target, sizeof(target), "%s",
+		fixture_header(fixture_last(f, "INVITE sip:secret-b")->text, "Call-ID"));
+	fixture_carrier(f, "INVITE sip:secret-b", 180, "");
+	bye_of_the_other(f);
+	assert_non_null(fixture_last(f, "CANCEL"));
+	fixture_carrier(f, "INVITE sip:secret-b", 200, FIXTURE_SDP("10.2.1.7"));
+	const struct fixture_message *ack = fixture_last(f, "ACK");
+	assert_non_null(ack);
+	assert_string_equal(fixture_header(ack->text, "Call-ID"), target);
+	assert_non_null(strstr(ack->text, "v=0"));
+	answer_all(f, "BYE");
+	answer_all(f, "NOTIFY");
+	fixture_wait(f, 40000);
+	assert_int_equal(fixture_calls(f), 1);
+	assert_int_equal(fixture_flows(f), 4);
 }
 
 #define LINES(ip, video, text)                                                                     \
@@ -417,6 +465,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(attended),
 		TEST(attended_refused),
+		TEST(attended_crossing),
 		cmocka_unit_test_setup_teardown(attended_change_refused, fixture_open_dual,
 			fixture_close),
 		TEST(attended_busy),
