@@ -23,17 +23,13 @@ struct call *call_new_empty(struct core *core, const struct core_env *env)
 struct call *call_new(struct core *core, const struct core_env *env, uint32_t shard)
 {
 	struct call *call = call_new_empty(core, env);
-	uint64_t token;
 
 	if (!call)
 		return NULL;
-	do {
-		token = rng_u64(env->rng) & SIP_TOKEN_VALUE_MAX & ~1ull;
-	} while (token == 0 || leg_lookup(core, token) || leg_lookup(core, token + 1));
-	call->token = token;
+	call->token = leg_draw_token(core, env);
 	call->shard = shard;
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
-		leg_link(call, side, token + side, call->shard);
+		leg_link(call, side, call->token + side, call->shard);
 	CORE_COUNT(core, calls_started);
 	return call;
 }

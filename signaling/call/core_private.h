@@ -31,6 +31,7 @@ struct core {
 	struct slab *forks;
 	struct slab *transfers;
 	struct slab *asks;           // resolve.c
+	struct slab *handovers;      // handover.c
 	struct call_leg **buckets;       // token table, [bucket_mask + 1]
 	uint32_t bucket_mask;
 	struct call *dead;
@@ -40,6 +41,7 @@ struct core {
 	struct core_metrics metrics;
 	struct sip_msg msg;          // the message at hand
 	struct sdp_session sdp;      // the description at hand
+	struct sdp_session sdp_other;// that it is compared with, mutual.c
 	struct sdp_rewrite rewrite;  // what is made of it
 	struct span built;           // the request that was built last
 	char message[SIP_MESSAGE_MAX];
@@ -88,6 +90,8 @@ void core_on_stray_response(void *context, const struct sip_turn *turn,
 
 // leg_table.c: the leg that a token of ours names ------------------------------------------------
 
+// An even token that no leg carries, nor the odd one behind it.
+uint64_t leg_draw_token(const struct core *core, const struct core_env *env);
 // Makes tag and Contact of a leg in `shard` that will carry `token`, and puts it into the table.
 void leg_link(struct call *call, enum call_side side, uint64_t token, uint32_t shard);
 void leg_unlink(struct core *core, struct call_leg *leg); // safe on one that is in none
@@ -177,7 +181,7 @@ void leg_restore_ack(struct call *call, enum call_side side, const struct core_e
 
 struct leg_response {
 	uint16_t status;
-	enum call_side side; // of the transaction's leg; not needed for INVITE
+	enum call_side side; // of the transaction's leg; not needed for the INVITE being relayed
 	struct span headers;
 	struct sip_body body; // may be empty
 };

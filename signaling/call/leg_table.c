@@ -19,6 +19,16 @@ static void put(struct core *core, struct call_leg *leg)
 	*bucket = leg;
 }
 
+uint64_t leg_draw_token(const struct core *core, const struct core_env *env)
+{
+	uint64_t token;
+
+	do {
+		token = rng_u64(env->rng) & SIP_TOKEN_VALUE_MAX & ~1ull;
+	} while (token == 0 || leg_lookup(core, token) || leg_lookup(core, token + 1));
+	return token;
+}
+
 void leg_link(struct call *call, enum call_side side, uint64_t token, uint32_t shard)
 {
 	struct core *core = call->core;

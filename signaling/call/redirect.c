@@ -134,6 +134,24 @@ static void join_trunk(struct call *call, const struct core_env *env,
 	call->media.realm[CALL_LEG_B] = (uint16_t)trunk->realm;
 }
 
+// Identifiers that the other realm has not seen. What the old ones asked for is answered by now.
+static bool rename_leg(struct call *call, const struct core_env *env)
+{
+	struct core *core = call->core;
+	struct call_leg *leg = &call->legs[CALL_LEG_B];
+	struct sip_dialog *dialog = &leg->dialog;
+	struct sip_token token = { .shard = (uint16_t)call->shard,
+		.value = leg_draw_token(core, env) + 1 };
+	char call_id[SIP_TOKEN_LEN];
+
+	leg_unlink(core, leg);
+	leg_link(call, CALL_LEG_B, token.value, call->shard);
+	sip_token_make(&core->keys, SIP_TOKEN_CALL_ID, &token, call_id);
+	dialog->local_cseq = 1 + rng_below(env->rng, 1u << 16);
+	return call_set_text(call, &dialog->call_id, span_make(call_id, sizeof(call_id))) &&
+		call_set_text(call, &dialog->local_tag, span_make(leg->tag, sizeof(leg->tag)));
+}
+
 // The called user at the new peer's own host.
 static void put_called(struct sip_writer *w, const struct call *call,
 	const struct hide_params *hide, const struct config_trunk *trunk,
@@ -202,6 +220,7 @@ static bool change_trunk(struct call *call, const struct core_env *env,
 	struct sip_msg *invite = &core->held_msg;
 	struct sip_fault fault;
 	struct call_body body;
+	bool is_abroad = trunk->realm != call->media.realm[CALL_LEG_B];
 	uint32_t slot;
 
 	if (span_eq(span_str(trunk->name), span_str(call->legs[CALL_LEG_B].trunk)))
@@ -209,15 +228,15 @@ static bool change_trunk(struct call *call, const struct core_env *env,
 	if (sip_parse(call->redirect->invite, invite, &fault) < 0 ||
 		body_read_between(core, env, profiles, invite, &body) != BODY_OK ||
 		!call_set_text(call, &call->passed_parts, body.parts) ||
-		!take_trunk(call, trunk, &slot))
+		(is_abroad && call->invites_given_up) || !take_trunk(call, trunk, &slot))
 		return false;
-	if (trunk->realm != call->media.realm[CALL_LEG_B] &&
-		media_change_realm(&call->media, env, CALL_LEG_B, trunk->realm) < 0) {
+	if (is_abroad && media_change_realm(&call->media, env, CALL_LEG_B, trunk->realm) < 0) {
 		trunk_give(core->trunks, slot);
 		return false;
 	}
 	join_trunk(call, env, trunk, slot);
-	return hide_anew(call, env, invite, route) && offer_anew(call, env);
+	return (!is_abroad || rename_leg(call, env)) && hide_anew(call, env, invite, route) &&
+		offer_anew(call, env);
 }
 
 // The next INVITE begins a dialog of its own, addressed to the new user; its host is that of the

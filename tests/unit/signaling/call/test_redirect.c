@@ -97,6 +97,9 @@ static void across_realms(void **state)
 	begin(f);
 	fixture_carrier(f, "INVITE", 183, FIXTURE_SDP("10.2.1.1"));
 	unsigned told = audio_port(fixture_last(f, "SIP/2.0 183"));
+	char call_id[64];
+	snprintf(call_id, sizeof(call_id), "%s",
+		fixture_header(fixture_last(f, "INVITE")->text, "Call-ID"));
 	redirect(f, 302, "Contact: <sip:77@secret.example>\r\n");
 	const struct fixture_message *out = fixture_last(f, "INVITE sip:77@10.1.1.77");
 	assert_non_null(out);
@@ -107,6 +110,7 @@ static void across_realms(void **state)
 	assert_non_null(strstr(fixture_header(out->text, "Contact"), "@10.1.0.1"));
 	assert_non_null(strstr(out->text, "c=IN IP4 10.1.0.2"));
 	assert_null(strstr(out->text, "10.2."));
+	assert_string_not_equal(fixture_header(out->text, "Call-ID"), call_id);
 	assert_null(strstr(out->text, "secret"));
 	fixture_carrier(f, "INVITE sip:77", 200, FIXTURE_SDP("10.1.1.77"));
 	const struct fixture_message *ok = fixture_last(f, "SIP/2.0 200");
