@@ -70,6 +70,7 @@ struct lane {
 	struct lane_port ports[LANE_PORTS_MAX];
 	struct histogram *latency; // media's file, by media address (shm/latency.h)
 	struct histogram *bursts;  // likewise, of all
+	uint32_t latency_turn;     // bursts noted, any value
 	uint32_t event_count;
 	struct lane_event events[LANE_EVENTS_MAX];
 	struct lane_counters counters;

@@ -2,15 +2,11 @@
 
 void histogram_sum(struct histogram_counts *sum, const struct histogram *histogram)
 {
-	uint64_t max = metric_read(&histogram->max);
-
 	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		uint64_t count = metric_read(&histogram->buckets[i]);
 		sum->buckets[i] += count;
 		sum->total += count;
 	}
-	if (max > sum->max)
-		sum->max = max;
 }
 
 uint64_t histogram_quantile(const struct histogram_counts *counts, uint32_t permille)
@@ -21,10 +17,8 @@ uint64_t histogram_quantile(const struct histogram_counts *counts, uint32_t perm
 
 	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS && counts->total > 0; i++) {
 		seen += counts->buckets[i];
-		if (seen <= rank && seen < counts->total)
-			continue;
-		uint64_t last = histogram_floor(i + 1) - 1;
-		return last < counts->max ? last : counts->max;
+		if (seen > rank || seen >= counts->total)
+			return histogram_floor(i + 1) - 1;
 	}
 	return 0;
 }

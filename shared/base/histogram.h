@@ -17,8 +17,6 @@
 
 struct histogram {
 	alignas(64) _Atomic uint64_t buckets[HISTOGRAM_BUCKETS];
-	_Atomic uint64_t max; // largest value since the start
-	uint64_t spare[3];    // whole lines
 };
 
 static inline uint32_t histogram_bucket(uint32_t value)
@@ -37,29 +35,20 @@ static inline uint64_t histogram_floor(uint32_t bucket)
 	return (uint64_t)(4 + bucket % 4) << (bucket / 4 - 1);
 }
 
-// Owner thread only: `count` times that value, whose bucket is known.
-static inline void histogram_add_to(struct histogram *histogram, uint32_t bucket, uint32_t value,
-	uint64_t count)
-{
-	metric_add(&histogram->buckets[bucket], count);
-	if (__builtin_expect(value > metric_read(&histogram->max), 0))
-		atomic_store_explicit(&histogram->max, value, memory_order_relaxed);
-}
-
+// Owner thread only: `count` times that value.
 static inline void histogram_add(struct histogram *histogram, uint32_t value, uint64_t count)
 {
-	histogram_add_to(histogram, histogram_bucket(value), value, count);
+	metric_add(&histogram->buckets[histogram_bucket(value)], count);
 }
 
 // A reader's copy, sums of several writers or the difference of two times included.
 struct histogram_counts {
 	uint64_t buckets[HISTOGRAM_BUCKETS];
 	uint64_t total; // of the buckets
-	uint64_t max;   // 0 = nothing counted
 };
 
 // Adds what was counted until now.
 void histogram_sum(struct histogram_counts *sum, const struct histogram *histogram);
 
-// The value that a part of `permille` / 1000 does not exceed, never above max; 0 of nothing.
+// The value that a part of `permille` / 1000 does not exceed; 1000: none does. 0 of nothing.
 uint64_t histogram_quantile(const struct histogram_counts *counts, uint32_t permille);

@@ -29,11 +29,9 @@ void shm_latency_start(const struct shm_map *media, uint64_t hz)
 	struct histogram *all = shm_lane_latency(media, 0);
 	uint32_t count = media->geometry.lanes * row_length(media);
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++)
 			atomic_store_explicit(&all[i].buckets[bucket], 0, memory_order_relaxed);
-		atomic_store_explicit(&all[i].max, 0, memory_order_relaxed);
-	}
 	// release: a reader that sees the rate sees no count of an earlier process
 	atomic_store_explicit(&file->clock_hz, hz, memory_order_release);
 }

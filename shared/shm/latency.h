@@ -1,10 +1,10 @@
 // latency.h - how long the lanes hold packets, in media's file, for tools that know neither DPDK
 // nor media/.
 //
-// Each lane has a row: a histogram for each media address, of the packets that came to it and were
-// sent on, by the cycles from their receive call to the end of the send call; and one of its
-// bursts, by the cycles that each took. What a packet waits in the queue of an interface is not in
-// it: nobody stamps it there. They start anew with each media process.
+// Each lane has a row: a histogram for each media address, of packets that came to it and were sent
+// on, by the cycles from their receive call to the end of the send call, one burst in eight; and a
+// histogram of all its bursts, by the cycles that each took. What a packet waits in the queue of an
+// interface is not in it: nobody stamps it there. They start anew with each media process.
 #pragma once
 
 #include "base/histogram.h"

@@ -110,8 +110,8 @@ expect "tokens of calls without media" "$(jq -n --slurpfile c "$LAB_DIR/calls.ou
 	'([$c[0].calls[].token] - [$m[0].flows[].call]) | length')" -eq 0
 expect "RTP flows that carry nothing" "$(value flows '[.flows[] | select(.kind == "rtp" and
 	(.stats == null or .stats.packets == 0 or .stats.forwarded == 0))] | length')" -eq 0
-expect "addresses that held no packet" "$(value media '[.addresses[] | select(.sent > 0 and .held_p50_ns <= 0)] | length')" -eq 0
-expect "packets held" "$(value media '[.addresses[].sent] | add')" -gt 0
+expect "addresses that held no packet" "$(value media '[.addresses[] | select(.samples > 0 and .held_p50_ns <= 0)] | length')" -eq 0
+expect "packets held" "$(value media '[.addresses[].samples] | add')" -gt 0
 expect "lanes at work" "$(value cores '[.lanes[] | select(.busy > 0 and .burst_p99_ns > 0)] | length')" -gt 0
 expect "packets forwarded" "$(value top '[.lanes[].forwarded_per_s] | add | floor')" -gt 0
 expect "writers alive" "$(value dump '[.signaling, .media] | all(.writer_is_alive)')" = true

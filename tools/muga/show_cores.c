@@ -27,7 +27,7 @@ struct cores_sample {
 struct core_row {
 	double busy; // part of the time
 	double packets_per_s, bursts_per_s;
-	struct histogram_counts bursts; // of the interval; max since the start
+	struct histogram_counts bursts; // of the interval
 };
 
 static int sample_take(const struct cli *cli, struct cores_sample *out)
@@ -68,7 +68,7 @@ static struct core_row row_of(const struct cores_sample *a, const struct cores_s
 {
 	const struct core_sample *x = &a->lane[lane], *y = &b->lane[lane];
 	double ns = (double)(b->now_ns - a->now_ns);
-	struct core_row row = { .bursts.max = y->bursts.max };
+	struct core_row row = { 0 };
 
 	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		row.bursts.buckets[i] = since(x->bursts.buckets[i], y->bursts.buckets[i]);
@@ -84,7 +84,7 @@ static struct core_row row_of(const struct cores_sample *a, const struct cores_s
 
 static void add_lane(struct table *table, const struct core_row *row, double ns_per_cycle)
 {
-	static const uint32_t parts[] = { 500, 990, 999 };
+	static const uint32_t parts[] = { 500, 990, 999, 1000 };
 
 	table_add(table, "%.1f%%", row->busy * 100);
 	table_add(table, "%.0f", row->packets_per_s);
@@ -92,8 +92,6 @@ static void add_lane(struct table *table, const struct core_row *row, double ns_
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		table_add(table, row->bursts.total > 0 ? "%.1f" : "-",
 			(double)histogram_quantile(&row->bursts, parts[i]) * ns_per_cycle / 1000);
-	table_add(table, row->bursts.max > 0 ? "%.1f" : "-",
-		(double)row->bursts.max * ns_per_cycle / 1000);
 }
 
 static json_t *lane_json(const struct core_row *row, double ns_per_cycle)
@@ -103,7 +101,7 @@ static json_t *lane_json(const struct core_row *row, double ns_per_cycle)
 		"burst_p50_ns", (double)histogram_quantile(&row->bursts, 500) * ns_per_cycle,
 		"burst_p99_ns", (double)histogram_quantile(&row->bursts, 990) * ns_per_cycle,
 		"burst_p999_ns", (double)histogram_quantile(&row->bursts, 999) * ns_per_cycle,
-		"burst_max_ns", (double)row->bursts.max * ns_per_cycle);
+		"burst_max_ns", (double)histogram_quantile(&row->bursts, 1000) * ns_per_cycle);
 }
 
 static int print(const struct cli *cli, const struct cores_sample *a, const struct cores_sample *b)

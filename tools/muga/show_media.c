@@ -47,11 +47,11 @@ static json_t *address_json(const struct segment *segment, uint32_t id)
 		segment_latency(segment, lane, id, &held);
 	ip_format(&address.ip, ip);
 	return json_pack("{s:o, s:s, s:I, s:f, s:f, s:f, s:f}", "realm", name_json(address.realm),
-		"address", ip, "sent", (json_int_t)held.total, "held_p50_ns",
+		"address", ip, "samples", (json_int_t)held.total, "held_p50_ns",
 		segment_ns(segment, histogram_quantile(&held, 500)), "held_p99_ns",
 		segment_ns(segment, histogram_quantile(&held, 990)), "held_p999_ns",
 		segment_ns(segment, histogram_quantile(&held, 999)), "held_max_ns",
-		segment_ns(segment, held.max));
+		segment_ns(segment, histogram_quantile(&held, 1000)));
 }
 
 static void print_lanes(const struct segment *segment)
@@ -80,7 +80,7 @@ static void print_lanes(const struct segment *segment)
 static void print_text(const struct segment *segment)
 {
 	struct table *table =
-		table_new("REALM|ADDRESS|>SENT ON|>HELD P50 US|>P99|>P99.9|>MAX");
+		table_new("REALM|ADDRESS|>SAMPLES|>HELD P50 US|>P99|>P99.9|>MAX");
 	for (uint32_t id = 0; table != NULL && id < segment_address_count(segment); id++)
 		add_address(table, segment, id);
 	table_print(table, "no media addresses", stdout);

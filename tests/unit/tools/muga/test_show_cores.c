@@ -32,8 +32,8 @@ static void test_interval(void **state)
 	assert_true(json_real_value(json_at(value, "lanes.0.bursts_per_s")) == 0);
 	assert_true(json_real_value(json_at(value, "lanes.1.bursts_per_s")) > 0);
 	assert_true(json_real_value(json_at(value, "lanes.1.burst_p50_ns")) == 1023);
-	assert_true(json_real_value(json_at(value, "lanes.1.burst_p999_ns")) == 50000);
-	assert_true(json_real_value(json_at(value, "lanes.1.burst_max_ns")) == 50000);
+	assert_true(json_real_value(json_at(value, "lanes.1.burst_p999_ns")) == 57343);
+	assert_true(json_real_value(json_at(value, "lanes.1.burst_max_ns")) == 57343);
 	json_decref(value);
 }
 

@@ -20,8 +20,8 @@ static void test_text(void **state)
 	count_latency();
 	assert_int_equal(capture_verb(show_media_run, &cli), CLI_OK);
 	assert_non_null(strstr(captured.out,
-		"REALM   ADDRESS    SENT ON  HELD P50 US  P99  P99.9   MAX\n"
-		"access  127.0.0.1     2000          2.0  2.0    2.0  90.0\n"
+		"REALM   ADDRESS    SAMPLES  HELD P50 US  P99  P99.9   MAX\n"
+		"access  127.0.0.1     2000          2.0  2.0    2.0  98.3\n"
 		"core    127.0.0.2        0            -    -      -     -\n"));
 	assert_non_null(strstr(captured.out, "\nLANE  COUNTER      VALUE\n"
 		"1     received      1000\n1     forwarded      900\n"
@@ -37,8 +37,8 @@ static void test_json(void **state)
 	json_t *value = capture_json(show_media_run, &cli, CLI_OK);
 	assert_int_equal(json_array_size(json_at(value, "addresses")), 2);
 	assert_string_equal(json_string_value(json_at(value, "addresses.1.realm")), "core");
-	assert_int_equal(json_integer_value(json_at(value, "addresses.0.sent")), 2000);
-	assert_true(json_real_value(json_at(value, "addresses.0.held_max_ns")) == 90000);
+	assert_int_equal(json_integer_value(json_at(value, "addresses.0.samples")), 2000);
+	assert_true(json_real_value(json_at(value, "addresses.0.held_max_ns")) == 98303);
 	assert_true(json_real_value(json_at(value, "addresses.0.held_p99_ns")) == 2047);
 	assert_int_equal(json_array_size(json_at(value, "lanes")), 2);
 	assert_int_equal(json_integer_value(json_at(value, "lanes.1.drop_source")), 60);
@@ -73,7 +73,7 @@ static void test_without_media(void **state)
 	assert_non_null(strstr(captured.out, "\nmuga-media has not run yet: no counters\n"));
 	json_t *value = capture_json(show_media_run, &cli, CLI_OK);
 	assert_int_equal(json_array_size(json_at(value, "lanes")), 0);
-	assert_int_equal(json_integer_value(json_at(value, "addresses.0.sent")), 0);
+	assert_int_equal(json_integer_value(json_at(value, "addresses.0.samples")), 0);
 	json_decref(value);
 	unlink(files_path("signaling.seg"));
 	assert_int_equal(capture_verb(show_media_run, &cli), CLI_FAILED);
