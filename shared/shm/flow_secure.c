@@ -1,0 +1,76 @@
+#include "shm/flow_secure.h"
+
+#include "base/hash.h"
+
+#include <string.h>
+
+#define ICE_COMPONENTS 2u
+#define MTU_MIN	       256u
+
+uint32_t flow_secure_checksum(const struct flow_secure *secure)
+{
+	static const uint32_t zero;
+	uint32_t crc = hash_crc32c(0, secure, offsetof(struct flow_secure, checksum));
+
+	return hash_crc32c(crc, &zero, sizeof(zero));
+}
+
+static bool is_ice_possible(const struct flow_secure *s)
+{
+	return s->ice <= FLOW_ICE_FULL && s->components >= 1 && s->components <= ICE_COMPONENTS &&
+		s->candidate_count <= FLOW_CANDIDATES_MAX &&
+		s->own_ufrag_bytes <= FLOW_OWN_SECRET_MAX &&
+		s->own_pwd_bytes <= FLOW_OWN_SECRET_MAX && s->ufrag_bytes <= FLOW_SECRET_MAX &&
+		s->pwd_bytes <= FLOW_SECRET_MAX;
+}
+
+bool flow_secure_is_valid(const struct flow_secure *secure, uint64_t incarnation)
+{
+	return secure->incarnation == incarnation && incarnation != 0 && secure->serial != 0 &&
+		secure->checksum == flow_secure_checksum(secure) && is_ice_possible(secure) &&
+		secure->dtls <= FLOW_DTLS_ACTIVE && secure->mtu >= MTU_MIN &&
+		secure->fingerprint_count <= FLOW_FINGERPRINTS;
+}
+
+void flow_secure_publish(struct flow_secure_state *state, const struct flow_secure *secure,
+	const struct flow_secure_result *result)
+{
+	uint32_t next = atomic_load_explicit(&state->selector, memory_order_relaxed) + 1;
+
+	if (atomic_load_explicit(&state->incarnation, memory_order_relaxed) !=
+			secure->incarnation ||
+		atomic_load_explicit(&state->serial, memory_order_relaxed) != secure->serial) {
+		// Nobody may take the last agreement's result for this one's.
+		atomic_store_explicit(&state->incarnation, 0, memory_order_relaxed);
+		atomic_thread_fence(memory_order_release);
+	}
+	state->result[next & 1] = *result;
+	atomic_store_explicit(&state->serial, secure->serial, memory_order_relaxed);
+	// release: pairs with flow_secure_read()
+	atomic_store_explicit(&state->selector, next, memory_order_release);
+	atomic_store_explicit(&state->incarnation, secure->incarnation, memory_order_release);
+}
+
+bool flow_secure_read(const struct flow_secure_state *state, uint64_t incarnation, uint32_t serial,
+	struct flow_secure_result *out)
+{
+	for (uint32_t i = 0; i < 4; i++) {
+		struct flow_secure_result copy;
+		// acquire: pairs with flow_secure_publish()
+		uint64_t whose = atomic_load_explicit(&state->incarnation, memory_order_acquire);
+		uint32_t selector = atomic_load_explicit(&state->selector, memory_order_acquire);
+
+		if (whose != incarnation || incarnation == 0 ||
+			atomic_load_explicit(&state->serial, memory_order_relaxed) != serial)
+			return false;
+		copy = state->result[selector & 1];
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&state->selector, memory_order_relaxed) == selector &&
+			atomic_load_explicit(&state->incarnation, memory_order_relaxed) ==
+				incarnation) {
+			*out = copy;
+			return true;
+		}
+	}
+	return false;
+}
