@@ -113,7 +113,8 @@ void worker_io_free(struct worker *worker)
 	udp_batch_free(worker->batch);
 }
 
-static void core_take_message(struct worker *worker, const struct dispatch_message *message)
+static void core_take_message(struct worker *worker, const struct dispatch_message *message,
+	struct span call_id)
 {
 	struct core_message in = {
 		.listener = message->hop.listener,
@@ -122,6 +123,7 @@ static void core_take_message(struct worker *worker, const struct dispatch_messa
 		.is_dialled = message->hop.is_dialled,
 		.peer_trunk = message->hop.peer_trunk,
 		.data = message->data,
+		.call_id = call_id,
 	};
 	core_receive(worker->core, &worker->env, &in);
 	if (outbox_count(worker->env.outbox) >= FLUSH_AT)
@@ -132,14 +134,14 @@ void worker_dispatch(struct worker *worker, const struct dispatch_message *messa
 {
 	struct worker_shared *shared = worker->shared;
 	struct net_metrics *metrics = &worker->metrics;
-	uint32_t shard = 0;
-	if (!core_scan_shard(&shared->keys, message->data, &shard)) {
+	struct core_scan scan;
+	if (!core_scan(&shared->keys, message->data, &scan)) {
 		metric_add(&metrics->no_call_id, 1);
-		shard = 0;
+		scan = (struct core_scan){ 0 };
 	}
-	uint32_t owner = worker_owner_of(worker, message->data, shard);
+	uint32_t owner = worker_owner_of(worker, &scan);
 	if (owner == worker->index) {
-		core_take_message(worker, message);
+		core_take_message(worker, message, scan.call_id);
 	} else if (message->hops >= DISPATCH_HOPS_MAX) {
 		metric_add(&metrics->lost_owner, 1);
 	} else if (dispatch_pass(shared->dispatch, worker->index, owner, message)) {

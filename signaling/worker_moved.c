@@ -9,19 +9,18 @@
 
 #include <errno.h>
 
-uint32_t worker_owner_of(const struct worker *worker, struct span message, uint32_t shard)
+uint32_t worker_owner_of(const struct worker *worker, const struct core_scan *scan)
 {
 	const struct dispatch *dispatch = worker->shared->dispatch;
 	const struct moved *moved = dispatch_moved(dispatch);
-	struct span call_id;
 
-	if (!moved_is_empty(moved) && sip_scan_callid(message, &call_id)) {
-		int at = moved_find(moved, core_call_key(&worker->shared->keys, call_id));
+	if (!moved_is_empty(moved) && !span_is_empty(scan->call_id)) {
+		int at = moved_find(moved, core_call_key(&worker->shared->keys, scan->call_id));
 
 		if (at >= 0)
 			return (uint32_t)at;
 	}
-	return dispatch_owner(dispatch, shard);
+	return dispatch_owner(dispatch, scan->shard);
 }
 
 static void give(struct worker *worker, const struct dispatch_message *asked, struct span record)

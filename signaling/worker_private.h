@@ -122,8 +122,8 @@ void worker_resolver_run(struct worker *worker);
 void worker_resolve(struct worker *worker, const struct outbox_resolve *resolve);
 
 // worker_moved.c: calls that change their worker (call/export.h).
-// Who gets a message of that shard.
-uint32_t worker_owner_of(const struct worker *worker, struct span message, uint32_t shard);
+// Who gets a message of that shard, or of that Call-ID.
+uint32_t worker_owner_of(const struct worker *worker, const struct core_scan *scan);
 void worker_fetch(struct worker *worker, const struct outbox_fetch *fetch);
 void worker_asked(struct worker *worker, const struct dispatch_message *message);
 void worker_given(struct worker *worker, const struct dispatch_message *message);

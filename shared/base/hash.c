@@ -61,13 +61,19 @@ static uint64_t sip_end(uint64_t v[4])
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-// Up to seven bytes, lowest first.
+// Up to seven bytes, lowest first: what overlaps is the same byte at the same place.
 static uint64_t load_tail(const uint8_t *p, size_t len)
 {
-	uint64_t word = 0;
-	for (size_t i = 0; i < len; i++)
-		word |= (uint64_t)p[i] << (i * 8);
-	return word;
+	if (len >= 4) {
+		uint32_t low, high;
+		memcpy(&low, p, sizeof low);
+		memcpy(&high, p + len - 4, sizeof high);
+		return low | (uint64_t)high << ((len - 4) * 8);
+	}
+	if (len == 0)
+		return 0;
+	return p[0] | (uint64_t)p[len / 2] << (len / 2 * 8) |
+		(uint64_t)p[len - 1] << ((len - 1) * 8);
 }
 
 uint64_t hash_sip(const struct hash_key *key, const void *data, size_t len)
@@ -106,8 +112,17 @@ static void stream_add_word(struct hash_stream *stream, uint64_t word, uint32_t 
 void hash_stream_add(struct hash_stream *stream, const void *data, size_t len)
 {
 	const uint8_t *p = data;
-	for (; len >= 8; len -= 8, p += 8)
-		stream_add_word(stream, load64(p), 8);
+	uint64_t v[4], tail = stream->tail;
+	uint32_t held = (uint32_t)stream->len % 8 * 8; // bits
+	memcpy(v, stream->v, sizeof v);
+	stream->len += len & ~(size_t)7;
+	for (; len >= 8; len -= 8, p += 8) {
+		uint64_t word = load64(p);
+		sip_absorb(v, tail | word << held);
+		tail = held ? word >> (64 - held) : 0;
+	}
+	memcpy(stream->v, v, sizeof v);
+	stream->tail = tail;
 	if (len > 0)
 		stream_add_word(stream, load_tail(p, len), (uint32_t)len);
 }

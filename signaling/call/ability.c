@@ -11,6 +11,21 @@ static const struct span option_tags[OPTION_COUNT] = {
 	[OPTION_NOREFERSUB] = SPAN_LIT("norefersub"),
 };
 
+// Options of the list that we know, a bit for each.
+static uint32_t listed(const struct sip_msg *msg, enum sip_header_id id)
+{
+	struct sip_list list;
+	struct span value;
+	uint32_t found = 0;
+
+	sip_list_init(&list, msg, id);
+	while (sip_list_next(&list, &value))
+		for (uint32_t i = 0; i < OPTION_COUNT; i++)
+			if (span_ieq(value, option_tags[i]))
+				found |= 1u << i;
+	return found;
+}
+
 void ability_learn(struct call_leg *leg, const struct sip_msg *msg)
 {
 	struct sip_list list;
@@ -24,11 +39,8 @@ void ability_learn(struct call_leg *leg, const struct sip_msg *msg)
 	}
 	if (!sip_msg_header(msg, SIP_HEADER_SUPPORTED) && !sip_msg_header(msg, SIP_HEADER_REQUIRE))
 		return;
-	leg->ability.supported = 0;
-	for (uint32_t i = 0; i < OPTION_COUNT; i++)
-		if (sip_msg_lists(msg, SIP_HEADER_SUPPORTED, option_tags[i]) ||
-			ability_requires(msg, i))
-			leg->ability.supported |= 1u << i;
+	leg->ability.supported = listed(msg, SIP_HEADER_SUPPORTED) |
+		listed(msg, SIP_HEADER_REQUIRE);
 }
 
 bool ability_requires(const struct sip_msg *msg, enum option_tag option)

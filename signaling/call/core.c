@@ -153,9 +153,12 @@ bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info 
 	return true;
 }
 
-bool core_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *shard)
+bool core_scan(const struct sip_keys *keys, struct span message, struct core_scan *out)
 {
-	return sip_scan_shard(keys, message, shard);
+	if (!sip_scan_callid(message, &out->call_id))
+		return false;
+	out->shard = sip_callid_shard(keys, out->call_id);
+	return true;
 }
 
 // Life --------------------------------------------------------------------------------------------

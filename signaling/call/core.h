@@ -28,6 +28,7 @@ struct core_message {
 	bool is_dialled;           // the connection was opened by us
 	uint16_t peer_trunk;       // that the certificate named, 1 + index; 0 = none did
 	struct span data;          // borrowed during the call
+	struct span call_id;       // in data, as core_scan() saw it; empty = nobody has looked
 };
 
 // NULL: out of memory.
@@ -79,4 +80,8 @@ bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info 
 // drops). `keys` are made once, by sip_keys_init() from the cluster key (sip/token.h).
 #define CORE_SHARDS 1024u
 struct sip_keys;
-bool core_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *shard);
+struct core_scan {
+	struct span call_id; // in the message
+	uint32_t shard;
+};
+bool core_scan(const struct sip_keys *keys, struct span message, struct core_scan *out);

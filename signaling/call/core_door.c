@@ -10,8 +10,7 @@ static bool refuse_stranger(struct core *core, const struct sip_turn *turn,
 {
 	struct sip_token token;
 
-	if (!in->msg->is_request ||
-		sip_token_verify(&core->keys, SIP_TOKEN_TAG, in->msg->to.tag, &token))
+	if (!in->msg->is_request || core_is_own_tag(core, in->msg->to.tag, &token))
 		return false;
 	if (trunk_find(core_env_of(turn)->config, &in->hop) >= 0)
 		return false;
@@ -43,10 +42,12 @@ static void receive_faulty(struct core *core, const struct sip_turn *turn,
 // is an attempt to reach a foreign worker's tables.
 static bool is_misled(struct core *core, const struct core_message *message)
 {
-	struct span first;
+	struct span first = message->call_id;
 
+	if (span_is_empty(first) && !sip_scan_callid(message->data, &first))
+		return false;
 	// Nearly always both are the same bytes of the message.
-	return sip_scan_callid(message->data, &first) && first.ptr != core->msg.call_id.ptr &&
+	return first.ptr != core->msg.call_id.ptr &&
 		sip_callid_shard(&core->keys, first) !=
 		sip_callid_shard(&core->keys, core->msg.call_id);
 }

@@ -21,6 +21,13 @@
 
 struct subscription;
 
+// The tag of ours that was verified last: each message is asked for its own several times.
+struct core_own_tag {
+	bool is_set;
+	char text[SIP_TOKEN_LEN];
+	struct sip_token token;
+};
+
 struct core {
 	struct core_params params;
 	struct sip_keys keys;
@@ -39,6 +46,7 @@ struct core {
 	bool is_trunks_own;          // made by core_new()
 	struct core_env *env;        // of the turn that runs now or ran last
 	struct core_metrics metrics;
+	struct core_own_tag own_tag;
 	struct sip_msg msg;          // the message at hand
 	struct sdp_session sdp;      // the description at hand
 	struct sdp_session sdp_other;// that it is compared with, mutual.c
@@ -75,6 +83,8 @@ void core_reap(struct core *core);
 
 // core_request.c, core_response.c: what the transactions tell, see struct sip_tu_ops --------------
 
+// Whether we made the tag, and what it says.
+bool core_is_own_tag(struct core *core, struct span tag, struct sip_token *out);
 // The call whose dialog the far end names by our tag, with the side. NULL: none.
 struct call *core_find_call(struct core *core, struct span tag, const struct sip_msg *msg,
 	enum call_side *side);

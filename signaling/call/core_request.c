@@ -3,12 +3,28 @@
 #include "call/exchange.h"
 #include "call/replaces.h"
 
+bool core_is_own_tag(struct core *core, struct span tag, struct sip_token *out)
+{
+	struct core_own_tag *known = &core->own_tag;
+
+	if (tag.len != SIP_TOKEN_LEN)
+		return false;
+	if (!known->is_set || memcmp(known->text, tag.ptr, SIP_TOKEN_LEN) != 0) {
+		if (!sip_token_verify(&core->keys, SIP_TOKEN_TAG, tag, &known->token))
+			return false;
+		memcpy(known->text, tag.ptr, SIP_TOKEN_LEN);
+		known->is_set = true;
+	}
+	*out = known->token;
+	return true;
+}
+
 struct call *core_find_call(struct core *core, struct span tag, const struct sip_msg *msg,
 	enum call_side *side)
 {
 	struct sip_token token;
 
-	if (!sip_token_verify(&core->keys, SIP_TOKEN_TAG, tag, &token))
+	if (!core_is_own_tag(core, tag, &token))
 		return NULL;
 	struct call *call = call_lookup(core, token.value, side);
 	if (!call || !call->legs[*side].has_dialog)

@@ -14,7 +14,7 @@ const struct config_profile *edit_peer(struct core *core, const struct core_env 
 	enum call_side side;
 	struct call *call = NULL;
 
-	if (sip_token_verify(&core->keys, SIP_TOKEN_TAG, tag, &token))
+	if (core_is_own_tag(core, tag, &token))
 		call = call_lookup(core, token.value, &side);
 	if (call)
 		return config_profile(config, call->legs[side].profile);

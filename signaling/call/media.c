@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 #define PROBATION_PACKETS 5u // packets of one source until it is locked
 
@@ -293,10 +294,20 @@ static void fill_rtcp(const struct media *media, const struct core_env *env,
 }
 
 // What is compared to find a change: everything but identity and time, which flow_publish() sets.
+#define SAID_FIRST  offsetof(struct flow_cfg, remote_ip)
+#define SAID_END    offsetof(struct flow_cfg, spare0)
+#define SAID2_FIRST offsetof(struct flow_cfg, peer_incarnation)
+#define SAID2_END   offsetof(struct flow_cfg, created_ns)
+
 static uint64_t record_print(const struct flow_cfg *cfg)
 {
 	static const struct hash_key key = { { 0x6d65646961, 0x7072696e74 } };
-	uint64_t print = hash_sip(&key, cfg, sizeof(*cfg));
+	const uint8_t *bytes = (const uint8_t *)cfg;
+	uint8_t said[SAID_END - SAID_FIRST + SAID2_END - SAID2_FIRST];
+
+	memcpy(said, bytes + SAID_FIRST, SAID_END - SAID_FIRST);
+	memcpy(said + SAID_END - SAID_FIRST, bytes + SAID2_FIRST, SAID2_END - SAID2_FIRST);
+	uint64_t print = hash_sip(&key, said, sizeof(said));
 
 	return print ? print : 1;
 }
@@ -305,6 +316,7 @@ struct record {
 	struct media_stream *stream;
 	enum call_side side;
 	uint32_t which;
+	uint64_t print; // of cfg
 	struct flow_cfg cfg;
 };
 
@@ -323,7 +335,8 @@ static uint32_t fill_stream(const struct media *media, const struct core_env *en
 			fill_rtcp(media, env, stream, r->side, &r->cfg);
 		r->cfg.call_token = owner->call_token;
 		r->cfg.owner = owner->worker;
-		count += record_print(&r->cfg) != stream->print[r->side][r->which];
+		r->print = record_print(&r->cfg);
+		count += r->print != stream->print[r->side][r->which];
 	}
 	return count;
 }
@@ -343,14 +356,13 @@ int media_publish(struct media *media, const struct core_env *env, const struct 
 
 		for (uint32_t k = 0; k < count; k++) {
 			struct record *r = &records[k];
-			uint64_t print = record_print(&r->cfg);
 
 			r->cfg.created_ns = env->now_ms * NS_PER_MS;
 			int err = flow_publish(env->flows, &r->stream->pair[r->side], r->which,
 				&r->cfg);
 			if (err)
 				return err;
-			r->stream->print[r->side][r->which] = print;
+			r->stream->print[r->side][r->which] = r->print;
 		}
 	}
 	return 0;

@@ -4,22 +4,6 @@
 
 #include "sip/chars.h"
 
-void sip_put(struct sip_writer *w, struct span text)
-{
-	if (text.len > w->cap - w->len) {
-		w->is_overflowed = true;
-		return;
-	}
-	if (text.len)
-		memcpy(w->buf + w->len, text.ptr, text.len);
-	w->len += text.len;
-}
-
-void sip_put_char(struct sip_writer *w, char c)
-{
-	sip_put(w, span_make(&c, 1));
-}
-
 void sip_put_u64(struct sip_writer *w, uint64_t value)
 {
 	char digits[20];
@@ -33,13 +17,16 @@ void sip_put_u64(struct sip_writer *w, uint64_t value)
 
 void sip_put_value(struct sip_writer *w, struct span value)
 {
-	uint32_t start = w->len;
+	char *start = w->buf + w->len, *end;
+	uint8_t has_control = 0;
 	sip_put(w, value);
-	for (uint32_t i = start; i < w->len; i++) {
-		char c = w->buf[i];
-		if (c == '\r' || c == '\n' || c == 0)
-			w->buf[i] = ' ';
-	}
+	end = w->buf + w->len;
+	// Hardly any value has one: this loop becomes vectors, the next one seldom runs.
+	for (const char *p = start; p < end; p++)
+		has_control |= (unsigned char)*p <= '\r';
+	for (char *p = start; has_control && p < end; p++)
+		if (*p == '\r' || *p == '\n' || *p == 0)
+			*p = ' ';
 }
 
 void sip_put_ip(struct sip_writer *w, const struct ip *ip)

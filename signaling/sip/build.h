@@ -25,9 +25,22 @@ static inline struct span sip_writer_text(const struct sip_writer *w)
 	return span_make(w->buf, w->len);
 }
 
-void sip_put(struct sip_writer *w, struct span text);
+// Inline: most of what is put is a few bytes whose number the compiler knows.
+static inline void sip_put(struct sip_writer *w, struct span text)
+{
+	if (text.len > w->cap - w->len) {
+		w->is_overflowed = true;
+		return;
+	}
+	if (text.len)
+		memcpy(w->buf + w->len, text.ptr, text.len);
+	w->len += text.len;
+}
 #define sip_put_lit(w, text) sip_put(w, SPAN_LIT(text))
-void sip_put_char(struct sip_writer *w, char c);
+static inline void sip_put_char(struct sip_writer *w, char c)
+{
+	sip_put(w, span_make(&c, 1));
+}
 void sip_put_u64(struct sip_writer *w, uint64_t value);
 // CR, LF and NUL become SP: a folded or hostile value stays one line.
 void sip_put_value(struct sip_writer *w, struct span value);

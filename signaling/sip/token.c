@@ -165,12 +165,3 @@ bool sip_scan_callid(struct span message, struct span *out)
 		return true;
 	}
 }
-
-bool sip_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *shard)
-{
-	struct span call_id;
-	if (!sip_scan_callid(message, &call_id))
-		return false;
-	*shard = sip_callid_shard(keys, call_id);
-	return true;
-}

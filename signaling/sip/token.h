@@ -54,7 +54,6 @@ bool sip_branch_verify(const struct sip_keys *keys, struct span branch, struct s
 
 // The shard of a Call-ID: the one inside if we made it, else by hash. Always 0..1023.
 uint32_t sip_callid_shard(const struct sip_keys *keys, struct span call_id);
-// The first Call-ID of a message not yet parsed, a part of `message`. False: none found.
+// The first Call-ID of a message not yet parsed, a part of `message`: looks no further than its
+// line. False: none found.
 bool sip_scan_callid(struct span message, struct span *out);
-// Of a message not yet parsed: looks no further than its Call-ID (or "i") line. False: none found.
-bool sip_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *shard);

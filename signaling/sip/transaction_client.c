@@ -7,8 +7,8 @@ static struct tx_key client_key(
 	const struct sip_transactions *txs, struct span branch, struct span method)
 {
 	// RFC 3261 17.1.3: branch of the top Via and method of CSeq; a CANCEL shares the branch.
-	struct span parts[3] = { SPAN_LIT("client"), branch, method };
-	return tx_key_make(txs, parts, 3);
+	struct span parts[2] = { branch, method };
+	return tx_key_make(txs, TX_KEY_CLIENT, parts, 2);
 }
 
 static struct sip_tx *client_new(struct sip_transactions *txs, const struct sip_turn *turn,

@@ -6,16 +6,22 @@
 
 #include <stdlib.h>
 
-struct tx_key tx_key_make(
-	const struct sip_transactions *txs, const struct span *parts, uint32_t count)
+struct tx_key tx_key_make(const struct sip_transactions *txs, enum tx_key_kind kind,
+	const struct span *parts, uint32_t count)
 {
 	struct hash_stream stream;
 	uint64_t digest[2];
+	struct {
+		uint8_t kind, count;
+		uint16_t lens[TX_KEY_PARTS];
+	} head = { .kind = (uint8_t)kind, .count = (uint8_t)count };
+	CHECK_HOT(count <= TX_KEY_PARTS);
+	for (uint32_t i = 0; i < count; i++)
+		head.lens[i] = (uint16_t)parts[i].len; // no message is longer
 	hash_stream_begin(&stream, &txs->table_key);
-	for (uint32_t i = 0; i < count; i++) {
-		hash_stream_add_u64(&stream, parts[i].len);
+	hash_stream_add(&stream, &head, 2 + count * sizeof(head.lens[0]));
+	for (uint32_t i = 0; i < count; i++)
 		hash_stream_add(&stream, parts[i].ptr, parts[i].len);
-	}
 	hash_stream_end(&stream, digest);
 	return (struct tx_key){ digest[0], digest[1] };
 }

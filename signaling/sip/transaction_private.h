@@ -105,9 +105,20 @@ struct tx_input {
 	struct span data;
 };
 
-// Identity from parts, hashed with their lengths, so that no concatenation of parts equals another.
-struct tx_key tx_key_make(
-	const struct sip_transactions *txs, const struct span *parts, uint32_t count);
+// What a key is made for: no key of one kind equals one of another.
+enum tx_key_kind {
+	TX_KEY_CLIENT,
+	TX_KEY_SERVER,
+	TX_KEY_SERVER_2543,
+	TX_KEY_MERGE,
+	TX_KEY_IDENTITY,
+};
+
+// Identity from at most TX_KEY_PARTS parts of a message, hashed with their lengths, so that no
+// concatenation of parts equals another.
+#define TX_KEY_PARTS 8u
+struct tx_key tx_key_make(const struct sip_transactions *txs, enum tx_key_kind kind,
+	const struct span *parts, uint32_t count);
 struct sip_tx *tx_lookup(const struct sip_transactions *txs, const struct tx_key *key);
 struct sip_tx *tx_lookup_merge(const struct sip_transactions *txs, uint64_t key);
 

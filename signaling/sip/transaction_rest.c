@@ -25,7 +25,7 @@ uint64_t rest_identity(const struct sip_transactions *txs, const struct sip_msg 
 {
 	struct span parts[3] = { msg->from.tag, msg->call_id,
 		span_make((const char *)&msg->cseq.number, sizeof(msg->cseq.number)) };
-	return tx_key_make(txs, parts, 3).a;
+	return tx_key_make(txs, TX_KEY_IDENTITY, parts, 3).a;
 }
 
 static bool rest_store(struct sip_transactions *txs, struct sip_tx *tx, uint64_t identity,

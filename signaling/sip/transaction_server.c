@@ -11,14 +11,14 @@ static struct tx_key server_key(const struct sip_transactions *txs, const struct
 {
 	const struct sip_via *via = &msg->via;
 	if (via->is_rfc3261) {
-		struct span parts[5] = { SPAN_LIT("server"), via->branch, via->host,
+		struct span parts[4] = { via->branch, via->host,
 			span_make((const char *)&via->port, sizeof(via->port)), method };
-		return tx_key_make(txs, parts, 5);
+		return tx_key_make(txs, TX_KEY_SERVER, parts, 4);
 	}
-	struct span parts[7] = { SPAN_LIT("server 2543"), msg->uri.text, msg->from.tag,
+	struct span parts[6] = { msg->uri.text, msg->from.tag,
 		msg->call_id, span_make((const char *)&msg->cseq.number, sizeof(msg->cseq.number)),
 		via->text, method };
-	return tx_key_make(txs, parts, 7);
+	return tx_key_make(txs, TX_KEY_SERVER_2543, parts, 6);
 }
 
 // RFC 3261 8.2.2.2: the same request by another way. 0: none can be told for this one.
@@ -26,10 +26,10 @@ static uint64_t merge_key(const struct sip_transactions *txs, const struct sip_m
 {
 	if (msg->to.tag.len || !msg->from.tag.len)
 		return 0;
-	struct span parts[5] = { SPAN_LIT("merge"), msg->from.tag, msg->call_id,
+	struct span parts[4] = { msg->from.tag, msg->call_id,
 		span_make((const char *)&msg->cseq.number, sizeof(msg->cseq.number)),
 		msg->method_text };
-	return tx_key_make(txs, parts, 5).a | 1ull << 63;
+	return tx_key_make(txs, TX_KEY_MERGE, parts, 4).a | 1ull << 63;
 }
 
 static struct span method_wanted(const struct sip_msg *msg)
@@ -128,11 +128,29 @@ static bool head_store(
 	return !w.is_overflowed && tx_store(txs, &tx->live->head, sip_writer_text(&w));
 }
 
+// What a new server transaction is found by.
+struct server_keys {
+	struct tx_key key;
+	uint64_t merge;
+};
+
+// For a request without a To tag: ours, until the TU has one of its own.
+static void make_tag(const struct sip_transactions *txs, const struct sip_msg *msg,
+	struct sip_tx *tx)
+{
+	struct sip_token token = {
+		.shard = (uint16_t)sip_callid_shard(&txs->params.keys, msg->call_id),
+		.value = tx->key.a & SIP_TOKEN_VALUE_MAX,
+	};
+	sip_token_make(&txs->params.keys, SIP_TOKEN_TAG, &token, tx->live->tag);
+	tx->live->tag_len = SIP_TOKEN_LEN;
+}
+
 static struct sip_tx *server_new(struct sip_transactions *txs, const struct sip_turn *turn,
-	const struct tx_key *key, const struct sip_received *in)
+	const struct server_keys *keys, const struct sip_received *in)
 {
 	const struct sip_msg *msg = in->msg;
-	struct sip_tx *tx = tx_new(txs, key, merge_key(txs, msg));
+	struct sip_tx *tx = tx_new(txs, &keys->key, keys->merge);
 	if (!tx)
 		return NULL;
 	if (!head_store(txs, tx, in)) {
@@ -148,12 +166,8 @@ static struct sip_tx *server_new(struct sip_transactions *txs, const struct sip_
 	tx->has_to_tag = msg->to.tag.len != 0;
 	if (!is_invite) // its final answer is kept until the ACK
 		tx->live->identity = rest_identity(txs, msg);
-	struct sip_token token = {
-		.shard = (uint16_t)sip_callid_shard(&txs->params.keys, msg->call_id),
-		.value = key->a & SIP_TOKEN_VALUE_MAX,
-	};
-	sip_token_make(&txs->params.keys, SIP_TOKEN_TAG, &token, tx->live->tag);
-	tx->live->tag_len = SIP_TOKEN_LEN;
+	if (!tx->has_to_tag)
+		make_tag(txs, msg, tx);
 	metric_add(&txs->metrics.server_started, 1);
 	return tx;
 }
@@ -170,13 +184,13 @@ static uint32_t slow_client_ms(const struct sip_transactions_params *params)
 static void request_new(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_received *in, const struct tx_key *key)
 {
-	uint64_t merge = merge_key(txs, in->msg);
-	if (merge && tx_lookup_merge(txs, merge)) {
+	struct server_keys keys = { .key = *key, .merge = merge_key(txs, in->msg) };
+	if (keys.merge && tx_lookup_merge(txs, keys.merge)) {
 		metric_add(&txs->metrics.refused_merged, 1);
 		sip_reply_stateless(txs, turn, in, 482, SPAN_NONE);
 		return;
 	}
-	struct sip_tx *tx = server_new(txs, turn, key, in);
+	struct sip_tx *tx = server_new(txs, turn, &keys, in);
 	if (!tx) {
 		metric_add(&txs->metrics.refused_full, 1);
 		sip_reply_stateless(txs, turn, in, 503, SPAN_NONE);

@@ -287,11 +287,11 @@ void world_receive(struct sim *sim, const struct packet *packet)
 		.connection = packet->wire,
 		.data = span_make(packet->data, packet->len),
 	};
-	uint32_t shard = 0;
+	struct core_scan scan = { 0 };
 
-	if (!core_scan_shard(&sim->keys, message.data, &shard))
-		shard = 0;
-	uint32_t worker = record_worker_of(sim, message.data, shard % SIM_WORKERS);
+	if (core_scan(&sim->keys, message.data, &scan))
+		message.call_id = scan.call_id;
+	uint32_t worker = record_worker_of(sim, message.data, scan.shard % SIM_WORKERS);
 	world_turn(sim, worker);
 	check_received(sim, packet);
 	core_receive(sim->cores[worker], &sim->envs[worker], &message);

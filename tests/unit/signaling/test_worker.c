@@ -49,12 +49,14 @@ void core_free(struct core *core)
 	free(core);
 }
 
-bool core_scan_shard(const struct sip_keys *keys, struct span message, uint32_t *shard)
+bool core_scan(const struct sip_keys *keys, struct span message, struct core_scan *out)
 {
 	struct span word;
 	(void)keys;
+	out->call_id = SPAN_NONE;
 	return span_cut(&message, ' ', &word) && span_eq(word, SPAN_LIT("shard")) &&
-		span_cut(&message, ' ', &word) && span_parse_u32(word, CORE_SHARDS - 1, shard) == 0;
+		span_cut(&message, ' ', &word) &&
+		span_parse_u32(word, CORE_SHARDS - 1, &out->shard) == 0;
 }
 
 static void answer(struct core *core, struct core_env *env, const struct core_message *message,

@@ -96,7 +96,7 @@ static void shard_is_found_in_raw_messages(void **state)
 	struct sip_keys keys;
 	struct sip_token token = { 321, 0, 8 };
 	char text[SIP_TOKEN_LEN], message[512];
-	uint32_t shard = 0;
+	struct span call_id;
 	(void)state;
 	sip_keys_init(&keys, &cluster, 1);
 	sip_token_make(&keys, SIP_TOKEN_CALL_ID, &token, text);
@@ -104,14 +104,14 @@ static void shard_is_found_in_raw_messages(void **state)
 		"\r\nA\r\nVia: x\r\ncALL-id \t: \r\n %.*s\r\nFrom: y\r\n\r\n", "A\r\nI : %.*s", };
 	for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
 		snprintf(message, sizeof(message), with[i], (int)sizeof(text), text);
-		assert_true(sip_scan_shard(&keys, span_str(message), &shard));
-		assert_int_equal(shard, 321);
+		assert_true(sip_scan_callid(span_str(message), &call_id));
+		assert_int_equal(sip_callid_shard(&keys, call_id), 321);
 	}
 	static const char *const without[] = { "", "A", "A\r\n\r\nCall-ID: x\r\n",
 		"A\r\nCall-IDs: x\r\n\r\n", "A\r\nVia: Call-ID: x\r\n\r\n", "Call-ID: x\r\n\r\n",
 		"A\r\nCall-ID:", "A\r\nix: y\r\n\r\n" };
 	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
-		if (sip_scan_shard(&keys, span_str(without[i]), &shard))
+		if (sip_scan_callid(span_str(without[i]), &call_id))
 			fail_msg("case %zu", i);
 	}
 }

@@ -15,16 +15,18 @@ static void keys_tell_parts_apart(void **state)
 		{ SPAN_LIT("AB"), SPAN_LIT("c"), SPAN_LIT("") },
 	};
 	const uint32_t count = sizeof(sets) / sizeof(sets[0]);
-	struct tx_key keys[sizeof(sets) / sizeof(sets[0]) + 1];
+	struct tx_key keys[sizeof(sets) / sizeof(sets[0]) + 2];
 
 	(void)state;
 	for (uint32_t i = 0; i < count; i++)
-		keys[i] = tx_key_make(tu.txs, sets[i], 3);
-	keys[count] = tx_key_make(tu.txs, sets[0], 2); // fewer parts are other parts
-	for (uint32_t i = 0; i <= count; i++)
+		keys[i] = tx_key_make(tu.txs, TX_KEY_MERGE, sets[i], 3);
+	// Fewer parts are other parts, another kind is another key.
+	keys[count] = tx_key_make(tu.txs, TX_KEY_MERGE, sets[0], 2);
+	keys[count + 1] = tx_key_make(tu.txs, TX_KEY_IDENTITY, sets[0], 3);
+	for (uint32_t i = 0; i < count + 2; i++)
 		for (uint32_t j = 0; j < i; j++)
 			assert_true(keys[i].a != keys[j].a && keys[i].b != keys[j].b);
-	struct tx_key again = tx_key_make(tu.txs, sets[2], 3);
+	struct tx_key again = tx_key_make(tu.txs, TX_KEY_MERGE, sets[2], 3);
 	assert_memory_equal(&again, &keys[2], sizeof(again));
 }
 

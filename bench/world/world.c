@@ -5,12 +5,14 @@
 #include "call/metric.h"
 #include "call/outbox.h"
 #include "call/summary.h"
+#include "sip/token.h"
 #include "sip/transaction.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <valgrind/callgrind.h>
 
 #define TEXT_MAX      4096u
 #define SENT_MAX      8u      // messages of one turn
@@ -25,6 +27,7 @@ struct world {
 	struct shm_map signaling, media;
 	struct flow_view view;
 	struct rng rng;
+	struct sip_keys keys;
 	struct core_env env;
 	struct core *core;
 	uint32_t addresses;       // media addresses, both realms
@@ -35,6 +38,7 @@ struct world {
 	char to_tag[64];          // ours, towards the caller
 	char bye_uri[128];        // our Contact, towards the caller
 	char text[TEXT_MAX];      // scratch
+	bool is_counted;          // what the core does, by callgrind
 };
 
 static void put_realm(FILE *file, const char *name, unsigned net, uint32_t addresses)
@@ -114,6 +118,7 @@ struct world *world_new(const struct world_params *params)
 		.outbox = outbox_new(256, 1u << 20) };
 	struct core_params core = { .calls_max = params->calls_max,
 		.transactions_max = params->transactions_max, .key = { { 5, 6 } }, .now_ms = 1000 };
+	sip_keys_init(&w->keys, &core.key, 0);
 	w->core = core_new(&core);
 	CHECK(w->env.flows && w->env.outbox && w->core);
 	return w;
@@ -173,6 +178,12 @@ static void take_outbox(struct world *w)
 	outbox_clear(w->env.outbox);
 }
 
+static void toggle_count(const struct world *w)
+{
+	if (w->is_counted)
+		CALLGRIND_TOGGLE_COLLECT;
+}
+
 static void receive(struct world *w, uint32_t realm)
 {
 	struct core_message message = { .listener = listener_make(realm, 0),
@@ -180,9 +191,14 @@ static void receive(struct world *w, uint32_t realm)
 
 	CHECK(addr_parse(realm ? SPAN_LIT("10.2.2.1:5060") : SPAN_LIT("10.1.2.1:5060"), 0,
 		      &message.source) == 0);
+	struct core_scan scan;
+	toggle_count(w);
+	CHECK(core_scan(&w->keys, message.data, &scan));
+	message.call_id = scan.call_id;
 	core_receive(w->core, &w->env, &message);
-	take_outbox(w);
 	flow_writer_run(w->env.flows, w->env.now_ms);
+	toggle_count(w);
+	take_outbox(w);
 }
 
 static const char *find_sent(const struct world *w, const char *start)
@@ -237,7 +253,7 @@ static void put_answer(struct world *w, const char *request, unsigned status, co
 	struct span cseq = line_of(request, "CSeq");
 	char tag[32] = "";
 
-	if (strncmp(request, "INVITE", 6) == 0)
+	if (strncmp(request, "INVITE", 6) == 0 && status > 100)
 		snprintf(tag, sizeof(tag), ";tag=to%u", w->call);
 	snprintf(w->text, sizeof(w->text),
 		"SIP/2.0 %u OK\r\nVia: " SPAN_FMT "\r\nFrom: " SPAN_FMT "\r\nTo: " SPAN_FMT
@@ -259,6 +275,8 @@ void world_call(struct world *w)
 	receive(w, 0);
 	use_flows(w);
 	snprintf(invite, sizeof(invite), "%s", find_sent(w, "INVITE "));
+	put_answer(w, invite, 100, "");
+	receive(w, 1);
 	put_answer(w, invite, 180, "");
 	receive(w, 1);
 	put_answer(w, invite, 200, SDP("callee", "2"));
@@ -292,10 +310,17 @@ void world_wait(struct world *w, uint32_t ms)
 {
 	w->env.now_ms += ms;
 	w->env.unix_ms += ms;
+	toggle_count(w);
 	core_run_timers(w->core, &w->env);
 	flow_writer_run(w->env.flows, w->env.now_ms);
+	toggle_count(w);
 	take_outbox(w);
 	CHECK(w->sent_count == 0); // nothing was left open that had to be repeated
+}
+
+void world_count(struct world *w, bool is_counted)
+{
+	w->is_counted = is_counted;
 }
 
 void world_touch_segment(const struct world *w)

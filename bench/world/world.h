@@ -7,6 +7,7 @@
 
 #include "call/core.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct world;
@@ -25,6 +26,8 @@ void world_call(struct world *world);
 // Hangs up the call that was set up last, from the caller's side.
 void world_hang_up(struct world *world);
 void world_wait(struct world *world, uint32_t ms);
+// From here on callgrind collects what the core does, and nothing else.
+void world_count(struct world *world, bool is_counted);
 // Makes every page of the segment resident, so that it does not count as what comes after.
 void world_touch_segment(const struct world *world);
 
