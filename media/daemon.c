@@ -7,11 +7,14 @@
 #include "neigh.h"
 #include "port.h"
 #include "segments.h"
+#include "telemetry_dpdk.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "shm/latency.h"
 
 #include <errno.h>
+#include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <signal.h>
@@ -220,9 +223,16 @@ static int take_addresses(struct media *media)
 	return 0;
 }
 
+// The rate of the clock is known from EAL's start on.
+static void attach_lanes(struct media *media)
+{
+	shm_latency_start(&media->segments.media, rte_get_tsc_hz());
+	lane_runners_attach(media->runners, media->lanes, &media->segments.attachment);
+}
+
 static int start_lanes(struct media *media)
 {
-	lane_runners_attach(media->runners, media->lanes, &media->segments.attachment);
+	attach_lanes(media);
 	for (uint32_t l = 0; l < media->lanes; l++) {
 		int rc = rte_eal_remote_launch(lane_run, &media->runners[l], l + 1);
 
@@ -276,6 +286,8 @@ static int start_dataplane(struct media *media)
 	if (!media->runners)
 		return -ENOMEM;
 	wire_lanes(media);
+	if (telemetry_dpdk_start(media->runners, media->lanes))
+		LOG_WARN(MAIN, "no_dpdk_telemetry", "reason=\"DPDK refused the commands\"");
 	rc = take_addresses(media);
 	if (!rc)
 		rc = neigh_refresh(media->neigh);
@@ -298,7 +310,7 @@ static int follow_signaling(struct media *media)
 	if (!rc)
 		rc = take_addresses(media);
 	if (!rc)
-		lane_runners_attach(media->runners, media->lanes, &media->segments.attachment);
+		attach_lanes(media);
 	return rc;
 }
 
@@ -330,6 +342,7 @@ static void stop_dataplane(struct media *media)
 	nexthop_table_free(media->nexthops);
 	segments_free(&media->segments);
 	if (media->is_eal_up) {
+		telemetry_dpdk_stop();
 		lane_runners_free(media->runners, media->lanes);
 		rte_mempool_free(media->pool);
 		eal_stop();

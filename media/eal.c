@@ -89,16 +89,15 @@ int eal_args_build(
 	out->count = 0;
 	arg(&writer, "muga-media");
 	arg(&writer, "--no-pci");
-	arg(&writer, "--no-telemetry");
+	arg(&writer, "--file-prefix=muga-media"); // where dpdk-telemetry.py looks
 	arg(&writer, "--log-level=*:warning");
 	arg(&writer, "--lcores=%s", lcores);
 	arg(&writer, "--main-lcore=0");
 	if (dataplane->is_hugepages) {
-		arg(&writer, "--in-memory"); // unlinked huge pages, no files: no prefix to collide
+		arg(&writer, "--in-memory"); // unlinked huge pages: no files that collide
 	} else {
 		arg(&writer, "--no-huge"); // which EAL refuses together with --in-memory
 		arg(&writer, "--no-shconf");
-		arg(&writer, "--file-prefix=muga-media-%d", (int)getpid());
 	}
 	if (dataplane->memory_mb) {
 		arg(&writer, "-m");

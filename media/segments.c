@@ -3,11 +3,9 @@
 #include "telemetry.h"
 
 #include "base/clock.h"
-#include "shm/latency.h"
 #include "shm/shard_lanes.h"
 
 #include <errno.h>
-#include <rte_cycles.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -74,7 +72,6 @@ int segments_open(struct segments *segments, const char *dir, uint32_t lanes)
 	rc = shm_counters_name(&segments->media, names, telemetry_names(names), lanes);
 	if (rc)
 		goto err_media;
-	shm_latency_start(&segments->media, rte_get_tsc_hz());
 	publish_lanes(&segments->media, lanes);
 	fill_attachment(segments);
 	shm_heartbeat(&segments->media, clock_mono_ns());

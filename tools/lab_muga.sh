@@ -78,7 +78,7 @@ lab_start_signaling() {
 }
 
 lab_start_media() {
-	lab_start muga-media muga "$(muga_program muga-media)" \
+	lab_start muga-media muga env RUNTIME_DIRECTORY="$LAB_DIR/run" "$(muga_program muga-media)" \
 		--config "$LAB_DIR/muga.yaml" --foreground
 	lab_wait_for 20 lab_media_is_settled
 	lab_media_is_ready >/dev/null 2>&1

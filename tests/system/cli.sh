@@ -99,7 +99,7 @@ expect "calls" "$(value calls .total)" -eq $CALLS
 expect "calls listed" "$(value calls '.calls | length')" -eq $CALLS
 expect "active calls of top" "$(value top .calls.active)" -eq $CALLS
 expect "calls of the trunk" "$(value trunks '.trunks[] | select(.name == "core4") | .calls')" -eq $CALLS
-flows=$(value media '.flows | length')
+flows=$(value flows '.flows | length')
 expect "flows" "$flows" -ge $((2 * CALLS))
 expect "ports in use" "$(value ports '[.addresses[].used] | add')" -eq "$flows"
 expect "ports in use of top" "$(value top .ports.used)" -eq "$flows"

@@ -26,6 +26,7 @@ static void test_eal_args(void **state)
 	assert_int_equal(eal_args_build(&dataplane, 4, &args), 0);
 	assert_true(has(&args, "--lcores=0@(0,2),1@1,2@3"));
 	assert_true(has(&args, "--no-huge"));
+	assert_true(has(&args, "--file-prefix=muga-media"));
 	assert_false(has(&args, "--in-memory"));
 	assert_null(args.list[args.count]);
 	dataplane.is_hugepages = true;

@@ -1,0 +1,29 @@
+# telemetry.sh - what DPDK's own tool tells of the lanes agrees with muga show media.
+. "$(dirname "$0")/lib.sh"
+need jq dpdk-telemetry.py
+open_muga
+
+# dpdk-telemetry.py takes commands from its input and answers each by one line of JSON.
+ask() { # COMMAND FILTER
+	RUNTIME_DIRECTORY=$LAB_DIR/run timeout 10 dpdk-telemetry.py -f muga-media <<<"$1" | jq -r "$2"
+}
+
+call_through calls peer-a $LAB_PEER_A4 phone-b $LAB_PHONE_B4 $LAB_MUGA_A4 --calls 20 --rate 20 --hold 500
+expect_clean calls 20
+lanes=$(ask /muga/lanes '."/muga/lanes".lanes')
+expect "lanes" "$lanes" -eq "$(lab_muga show cores --interval 10 --json | jq '.lanes | length')"
+sleep 0.3 # the lanes publish their counters ten times a second
+for counter in received forwarded latched dropped_wrong_source; do
+	told=0
+	for ((lane = 0; lane < lanes; lane++)); do
+		told=$((told + $(ask /muga/lane,$lane ".\"/muga/lane\".$counter")))
+	done
+	expect "$counter" "$told" -eq "$(lab_muga show media --json | jq "[.lanes[].$counter] | add")"
+done
+expect "packets forwarded" "$(ask /muga/lane,0 '."/muga/lane".forwarded')" -ge 0
+expect "a lane that is none" "$(ask "/muga/lane,$lanes" '."/muga/lane"')" = null
+for word in '' x 1x -1 99999999999999999999; do
+	expect "lane '$word'" "$(ask "/muga/lane,$word" '."/muga/lane"')" = null
+done
+# DPDK's own commands are there too.
+expect "ports of DPDK" "$(ask /ethdev/list '."/ethdev/list" | length')" -ge 1
