@@ -4,6 +4,7 @@
 #include "call/transfer.h"
 
 #include "base/check.h"
+#include "base/pages.h"
 
 #include <stdlib.h>
 
@@ -191,7 +192,7 @@ static bool make_tables(struct core *core, const struct core_params *params)
 	while (buckets < params->calls_max && buckets < 1u << 20)
 		buckets <<= 1;
 	core->bucket_mask = buckets - 1;
-	core->buckets = calloc(buckets, sizeof(core->buckets[0]));
+	core->buckets = pages_alloc(buckets * sizeof(core->buckets[0]));
 	core->wheel = timer_wheel_new(params->now_ms);
 	core->calls = slab_new(sizeof(struct call), calls_max);
 	core->forks = slab_new(sizeof(struct call_fork),
@@ -253,6 +254,6 @@ void core_free(struct core *core)
 		slab_free(core->forks);
 	if (core->is_trunks_own)
 		trunk_table_free(core->trunks);
-	free(core->buckets);
+	pages_free(core->buckets, (core->bucket_mask + 1) * sizeof(core->buckets[0]));
 	free(core);
 }

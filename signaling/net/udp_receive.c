@@ -9,13 +9,16 @@
 // SO_RXQ_OVFL and SO_TIMESTAMPNS
 #define CONTROL_BYTES (CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(sizeof(struct timespec)))
 
+// From buffer to buffer: with a power of two, the beginnings of all would share a few cache sets.
+#define BUFFER_STRIDE (UDP_DATAGRAM_MAX + 1 + 33 * 64)
+
 struct udp_batch {
 	struct mmsghdr headers[UDP_BATCH];
 	struct iovec vectors[UDP_BATCH];
 	struct sockaddr_storage sources[UDP_BATCH];
 	struct udp_datagram good[UDP_BATCH];
 	_Alignas(struct cmsghdr) char control[UDP_BATCH][CONTROL_BYTES];
-	char *buffers; // UDP_BATCH * UDP_DATAGRAM_MAX; the kernel maps only pages in use
+	char *buffers; // UDP_BATCH * BUFFER_STRIDE; the kernel maps only pages in use
 	uint32_t used; // headers that the last call wrote to
 };
 
@@ -24,13 +27,13 @@ struct udp_batch *udp_batch_new(void)
 	struct udp_batch *batch = calloc(1, sizeof(*batch));
 	if (batch == NULL)
 		return NULL;
-	batch->buffers = malloc((size_t)UDP_BATCH * UDP_DATAGRAM_MAX);
+	batch->buffers = malloc((size_t)UDP_BATCH * BUFFER_STRIDE);
 	if (batch->buffers == NULL) {
 		free(batch);
 		return NULL;
 	}
 	for (uint32_t i = 0; i < UDP_BATCH; i++) {
-		batch->vectors[i].iov_base = batch->buffers + (size_t)i * UDP_DATAGRAM_MAX;
+		batch->vectors[i].iov_base = batch->buffers + (size_t)i * BUFFER_STRIDE;
 		batch->vectors[i].iov_len = UDP_DATAGRAM_MAX;
 	}
 	batch->used = UDP_BATCH;

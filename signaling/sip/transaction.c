@@ -3,6 +3,7 @@
 #include "sip/transaction.h"
 
 #include "base/check.h"
+#include "base/pages.h"
 #include "base/slab.h"
 #include "sip/transaction_private.h"
 
@@ -371,8 +372,8 @@ struct sip_transactions *sip_transactions_new(const struct sip_transactions_para
 	txs->slab = slab_new(sizeof(struct sip_tx), params->count_max);
 	txs->live_slab = slab_new(sizeof(struct tx_live), params->count_max);
 	txs->wheel = timer_wheel_new(params->now_ms);
-	txs->by_key = calloc(buckets, sizeof(txs->by_key[0]));
-	txs->by_merge = calloc(buckets, sizeof(txs->by_merge[0]));
+	txs->by_key = pages_alloc(buckets * sizeof(txs->by_key[0]));
+	txs->by_merge = pages_alloc(buckets * sizeof(txs->by_merge[0]));
 	if (txs->slab && txs->live_slab && txs->wheel && txs->by_key && txs->by_merge)
 		return txs;
 	sip_transactions_free(txs);
@@ -399,8 +400,8 @@ void sip_transactions_free(struct sip_transactions *txs)
 		slab_free(txs->slab);
 	if (txs->live_slab)
 		slab_free(txs->live_slab);
-	free(txs->by_key);
-	free(txs->by_merge);
+	pages_free(txs->by_key, (txs->mask + 1) * sizeof(txs->by_key[0]));
+	pages_free(txs->by_merge, (txs->mask + 1) * sizeof(txs->by_merge[0]));
 	free(txs);
 }
 
