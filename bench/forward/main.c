@@ -7,12 +7,12 @@
 #include "base/check.h"
 #include "callgrind.h"
 #include "loop.h"
+#include "options.h"
 #include "proto/rtp.h"
 #include "report.h"
 #include "testpmd.h"
 
 #include "ethdev.h"
-#include <getopt.h>
 #include <math.h>
 #include <pcap/pcap.h>
 #include <rte_eal.h>
@@ -358,39 +358,21 @@ static int run_bench(const char *json)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "quick", no_argument, NULL, 'q' },
-		{ "json", required_argument, NULL, 'j' }, { "count", required_argument, NULL, 'c' },
-		{ "pcap", required_argument, NULL, 'p' }, { "gate", required_argument, NULL, 'g' },
-		{ 0 } };
-	const char *json = NULL, *gate = NULL;
-	int count = -1, option;
+	struct bench_options options;
 
-	bench.pairs = PAIRS_MAX;
-	bench.ms = 40; // short, so that some samples fall between the doings of others
+	if (bench_options_parse(argc, argv, "forward", &options))
+		return 2;
+	bench.pairs = options.is_quick ? 21 : PAIRS_MAX;
+	bench.ms = options.is_quick ? 20 : 40; // short: some samples fall between others' doings
 	snprintf(bench.pcap, sizeof(bench.pcap), "/tmp/bench-forward-%d.pcap", getpid());
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'q') {
-			bench.pairs = 21;
-			bench.ms = 20;
-		} else if (option == 'j') {
-			json = optarg;
-		} else if (option == 'c') {
-			count = atoi(optarg);
-		} else if (option == 'g') {
-			gate = optarg;
-		} else if (option == 'p') {
-			snprintf(bench.pcap, sizeof(bench.pcap), "%s", optarg);
-		} else {
-			fprintf(stderr, "usage: bench/run forward [--quick] [--json FILE]\n");
-			return 2;
-		}
-	}
-	if (gate)
-		return run_gate(gate);
-	if (count < 0)
-		return run_bench(json);
+	if (options.pcap)
+		snprintf(bench.pcap, sizeof(bench.pcap), "%s", options.pcap);
+	if (options.gate)
+		return run_gate(options.gate);
+	if (options.count < 0)
+		return run_bench(options.json);
 	start_eal(small_args);
 	tables_init(&bench.tables);
-	count_loop((enum loop_mode)count);
+	count_loop((enum loop_mode)options.count);
 	return 0;
 }

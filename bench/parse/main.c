@@ -3,14 +3,13 @@
 #include "base/check.h"
 #include "callgrind.h"
 #include "messages.h"
+#include "options.h"
 #include "peers.h"
 #include "report.h"
 #include "sip/parse.h"
 
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 #include <valgrind/callgrind.h>
 #include <x86intrin.h>
@@ -192,32 +191,17 @@ static int run_bench(const char *json)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "quick", no_argument, NULL, 'q' },
-		{ "json", required_argument, NULL, 'j' }, { "count", required_argument, NULL, 'c' },
-		{ "gate", required_argument, NULL, 'g' }, { 0 } };
-	const char *json = NULL, *gate = NULL;
-	int count = -1, option;
+	struct bench_options options;
 
-	bench.rounds = ROUNDS_MAX;
-	bench.ms = 20; // short, so that some samples fall between the doings of others
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'q') {
-			bench.rounds = 21;
-			bench.ms = 10;
-		} else if (option == 'j') {
-			json = optarg;
-		} else if (option == 'c') {
-			count = atoi(optarg);
-		} else if (option == 'g') {
-			gate = optarg;
-		} else {
-			fprintf(stderr, "usage: bench/run parse [--quick] [--json FILE]\n");
-			return 2;
-		}
-	}
+	if (bench_options_parse(argc, argv, "parse", &options))
+		return 2;
+	bench.rounds = options.is_quick ? 21 : ROUNDS_MAX;
+	bench.ms = options.is_quick ? 10 : 20; // short: some samples fall between others' doings
 	messages_init();
 	peers_init();
-	if (count >= 0 && count < SERIES)
-		return count_turns((uint32_t)count);
-	return gate ? callgrind_gate("bench-parse", instructions(OURS), gate) : run_bench(json);
+	if (options.count >= 0 && options.count < SERIES)
+		return count_turns((uint32_t)options.count);
+	if (options.gate)
+		return callgrind_gate("bench-parse", instructions(OURS), options.gate);
+	return run_bench(options.json);
 }

@@ -164,7 +164,7 @@ static void put_top_via(struct sip_writer *w, const struct sip_via *via, const s
 	struct sip_param param;
 	if (via->params.len)
 		head.len = (uint32_t)(via->params.ptr - via->text.ptr) - 1;
-	sip_put_value(w, lws_trim(head));
+	sip_put_value(w, span_trim(head));
 	while (sip_param_next(&rest, &param) > 0) {
 		if (span_ieq(param.name, SPAN_LIT("received")) ||
 			span_ieq(param.name, SPAN_LIT("rport")))

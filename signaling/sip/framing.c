@@ -2,7 +2,7 @@
 // what Content-Length says; both are read the way sip_parse() reads them.
 #include "sip/framing.h"
 
-#include "sip/chars.h"
+#include "sip/text.h"
 #include "sip/msg.h"
 
 #include <errno.h>
@@ -112,14 +112,15 @@ static uint32_t line_skip(struct span head, uint32_t i)
 // The value of the line from `start` to `end` if it is a Content-Length. False: another header.
 static bool length_line(struct span head, uint32_t start, uint32_t end, struct span *value)
 {
-	uint32_t name = run_skip(head, start, CHAR_TOKEN, false), colon = name;
+	const char *behind = text_run(text_of(head), head.ptr + start, CHAR_TOKEN);
+	uint32_t name = (uint32_t)(behind - head.ptr), colon = name;
 	while (head.ptr[colon] == ' ' || head.ptr[colon] == '\t')
 		colon++;
 	if (head.ptr[colon] != ':' ||
 		sip_header_lookup(span_make(head.ptr + start, name - start)) !=
 			SIP_HEADER_CONTENT_LENGTH)
 		return false;
-	*value = lws_trim(span_make(head.ptr + colon + 1, end - colon - 1));
+	*value = span_trim(span_make(head.ptr + colon + 1, end - colon - 1));
 	return true;
 }
 

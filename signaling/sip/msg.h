@@ -103,7 +103,7 @@ struct sip_msg {
 	uint32_t header_count;
 	uint8_t first
 		[SIP_HEADER_COUNT]; // index of the first line of each id, SIP_HEADER_NONE = none
-	uint8_t last[SIP_HEADER_COUNT];
+	uint8_t last[SIP_HEADER_COUNT]; // undefined where `first` is none
 	struct sip_header header[SIP_HEADERS_MAX]; // in order of arrival, [header_count]
 };
 

@@ -2,7 +2,7 @@
 #include "sip/multipart.h"
 
 #include "base/utf8.h"
-#include "sip/chars.h"
+#include "sip/text.h"
 
 #include <errno.h>
 
@@ -22,40 +22,37 @@ struct span multipart_type(struct span content_type)
 
 	if (end >= 0)
 		content_type.len = (uint32_t)end;
-	return lws_trim(content_type);
+	return span_trim(content_type);
 }
 
 // Value of a parameter behind the first ';', without quotes. Empty: there is none.
 static struct span find_param(struct span text, struct span name)
 {
+	const struct text t = text_of(text);
 	int32_t at = span_find(text, ';', 0);
 
 	while (at >= 0) {
-		uint32_t i = lws_skip(text, (uint32_t)at + 1);
-		uint32_t end = run_skip(text, i, CHAR_TOKEN, false);
-		struct span found = span_sub(text, i, end - i);
-		uint32_t value;
+		const char *p = text_lws(t, text.ptr + at + 1), *end = text_run(t, p, CHAR_TOKEN);
+		struct span found = span_between(p, end);
 
-		i = lws_skip(text, end);
-		if (i >= text.len || text.ptr[i] != '=') {
-			at = span_find(text, ';', end);
+		p = text_lws(t, end);
+		if (p == t.end || *p != '=') {
+			at = span_find(text, ';', (uint32_t)(end - text.ptr));
 			continue;
 		}
-		value = lws_skip(text, i + 1);
-		if (value < text.len && text.ptr[value] == '"') {
-			end = quoted_skip(text, value);
-			if (end == 0)
+		p = text_lws(t, p + 1);
+		if (p < t.end && *p == '"') {
+			end = text_quoted(t, p);
+			if (!end)
 				return SPAN_NONE;
 			if (span_ieq(found, name))
-				return span_sub(text, value + 1, end - value - 2);
+				return span_between(p + 1, end - 1);
 		} else {
-			int32_t next = span_find(text, ';', value);
-
-			end = next < 0 ? text.len : (uint32_t)next;
+			end = text_find(t, p, ';');
 			if (span_ieq(found, name))
-				return lws_trim(span_sub(text, value, end - value));
+				return span_trim(span_between(p, end));
 		}
-		at = span_find(text, ';', end);
+		at = span_find(text, ';', (uint32_t)(end - text.ptr));
 	}
 	return SPAN_NONE;
 }
@@ -81,7 +78,7 @@ static enum delimiter delimiter_of(struct span line, struct span boundary)
 		line = span_from(line, 2);
 	}
 	// Transport padding (RFC 2046 5.1.1); anything else is a longer boundary: not ours.
-	return lws_trim(line).len == 0 ? found : DELIMITER_NONE;
+	return span_trim(line).len == 0 ? found : DELIMITER_NONE;
 }
 
 // Everything before the next delimiter line; `rest` goes behind that line.
@@ -119,8 +116,8 @@ static bool cut_field(struct span *rest, struct span *field)
 		int32_t newline = span_find(text, '\n', at);
 		at = newline < 0 ? text.len : (uint32_t)newline + 1;
 	} while (at < text.len && (text.ptr[at] == ' ' || text.ptr[at] == '\t') &&
-		lws_trim(span_sub(text, 0, at)).len);
-	*field = lws_trim(span_sub(text, 0, at));
+		span_trim(span_sub(text, 0, at)).len);
+	*field = span_trim(span_sub(text, 0, at));
 	*rest = span_from(text, at);
 	return field->len > 0;
 }
@@ -133,8 +130,8 @@ static int take_field(struct span field, struct body_part *part)
 	// It may become a header line of ours: what is asked of those is asked of it.
 	if (colon <= 0 || memchr(field.ptr, '\0', field.len) || !utf8_is_valid(field))
 		return -EINVAL;
-	name = lws_trim(span_sub(field, 0, (uint32_t)colon));
-	value = lws_trim(span_from(field, (uint32_t)colon + 1));
+	name = span_trim(span_sub(field, 0, (uint32_t)colon));
+	value = span_trim(span_from(field, (uint32_t)colon + 1));
 	if (span_ieq(name, SPAN_LIT("Content-Type")) || span_ieq(name, SPAN_LIT("c")))
 		part->content_type = value;
 	else if (span_ieq(name, SPAN_LIT("Content-Disposition")))

@@ -2,224 +2,254 @@
 
 #include "sip/parse.h"
 
-#include "sip/chars.h"
-
-#include <errno.h>
+#include "sip/read.h"
 
 bool sip_is_token(struct span text)
 {
-	return text.len && run_skip(text, 0, CHAR_TOKEN, false) == text.len;
+	return text_is(text_of(text), text.ptr, CHAR_TOKEN);
+}
+
+int sip_callid_check(struct text t, const char *p)
+{
+	const char *end = text_run(t, p, CHAR_WORD);
+	if (end == p)
+		return -EINVAL;
+	return end == t.end || (*end == '@' && text_is(t, end + 1, CHAR_WORD)) ? 0 : -EINVAL;
 }
 
 bool sip_is_callid(struct span text)
 {
-	uint32_t i = run_skip(text, 0, CHAR_WORD, false);
-	if (i == 0)
-		return false;
-	if (i == text.len)
-		return true;
-	return text.ptr[i] == '@' && i + 1 < text.len &&
-		run_skip(text, i + 1, CHAR_WORD, false) == text.len;
+	return sip_callid_check(text_of(text), text.ptr) == 0;
+}
+
+int sip_cseq_read(struct text t, const char *p, struct sip_cseq *out)
+{
+	const char *digits = p;
+	uint64_t number = 0;
+	for (; digits < t.end && char_is(*digits, CHAR_DIGIT); digits++) {
+		number = number * 10 + (uint64_t)(*digits - '0');
+		if (number > INT32_MAX)
+			return -EINVAL;
+	}
+	const char *method = text_lws(t, digits);
+	if (digits == p || method == digits || !text_is(t, method, CHAR_TOKEN))
+		return -EINVAL;
+	out->number = (uint32_t)number;
+	out->method = sip_method_read(t, method);
+	out->method_text = span_between(method, t.end);
+	return 0;
 }
 
 int sip_cseq_parse(struct span text, struct sip_cseq *out)
 {
-	uint32_t i = 0;
-	uint64_t number = 0;
-	for (; i < text.len && char_is(text.ptr[i], CHAR_DIGIT); i++) {
-		number = number * 10 + (uint64_t)(text.ptr[i] - '0');
-		if (number > INT32_MAX)
-			return -EINVAL;
-	}
-	uint32_t digits = i;
-	i = lws_skip(text, i);
-	struct span method = span_from(text, i);
-	if (digits == 0 || i == digits || !sip_is_token(method))
+	struct sip_cseq cseq;
+	if (sip_cseq_read(text_of(text), text.ptr, &cseq))
 		return -EINVAL;
-	out->number = (uint32_t)number;
-	out->method = sip_method_lookup(method);
-	out->method_text = method;
+	*out = cseq;
 	return 0;
 }
 
-// "SIP" "/" version "/" transport, LWS allowed around the slashes. Returns the index behind, 0 =
+// "SIP" "/" version "/" transport, LWS allowed around the slashes. Returns the place behind, NULL =
 // wrong.
-static uint32_t via_protocol(struct span s, struct span *transport)
+static inline const char *via_protocol(struct text t, const char *p, struct span *transport)
 {
-	uint32_t i = 0;
-	struct span part = { 0 };
+	const char *start = p;
 	int k = 0;
-	if (span_starts(s, SPAN_LIT("SIP/2.0/"))) { // nearly always written so
+	if (text_starts(t, p, "sip/2.0/")) { // nearly always written so
 		k = 2;
-		i = lws_skip(s, 8);
+		p = text_lws(t, p + 8);
 	}
 	for (; k < 3; k++) {
-		uint32_t start = i;
-		i = run_skip(s, i, CHAR_TOKEN, false);
-		part = span_make(s.ptr + start, i - start);
-		if (part.len == 0 || (k == 0 && !span_ieq(part, SPAN_LIT("SIP"))))
-			return 0;
+		start = p;
+		p = text_run(t, p, CHAR_TOKEN);
+		if (p == start || (k == 0 && !text_is_name(text_until(t, p), start, "sip")))
+			return NULL;
 		if (k == 2)
 			break;
-		i = lws_skip(s, i);
-		if (i >= s.len || s.ptr[i] != '/')
-			return 0;
-		i = lws_skip(s, i + 1);
+		p = text_lws(t, p);
+		if (p == t.end || *p != '/')
+			return NULL;
+		p = text_lws(t, p + 1);
 	}
-	*transport = part;
-	uint32_t behind = lws_skip(s, i);
-	return behind > i ? behind : 0;
+	*transport = span_between(start, p);
+	const char *behind = text_lws(t, p);
+	return behind > p ? behind : NULL;
 }
 
-static int via_param(const struct sip_param *param, struct sip_via *via)
+static inline int via_branch(struct text value, const char *p, struct sip_via *via)
+{
+	const size_t cookie = sizeof(SIP_BRANCH_COOKIE) - 1;
+	if (via->branch.len || !text_is(value, p, CHAR_TOKEN))
+		return -EINVAL;
+	via->branch = span_between(p, value.end);
+	via->is_rfc3261 = via->branch.len > cookie && text_starts(value, p, "z9hg4bk");
+	return 0;
+}
+
+static inline int via_rport(struct text value, const struct param_place *at, struct sip_via *via)
+{
+	uint32_t port;
+	if (via->has_rport)
+		return -EINVAL;
+	via->has_rport = true;
+	if (!at->has_value)
+		return 0;
+	if (number_read(value, at->value, &port) || port > 65535 || port == 0)
+		return -EINVAL;
+	via->rport = (uint16_t)port;
+	return 0;
+}
+
+static inline int via_param(struct text t, const struct param_place *at, struct sip_via *via)
+{
+	struct text name = text_until(t, at->name_end), value = text_until(t, at->value_end);
+	uint32_t ttl;
+	struct ip ip;
+	if (text_is_name(name, at->name, "branch"))
+		return via_branch(value, at->value, via);
+	if (text_is_name(name, at->name, "rport"))
+		return via_rport(value, at, via);
+	if (text_is_name(name, at->name, "received")) {
+		via->received = span_between(at->value, at->value_end);
+		// IPv6 with and without brackets is in use (RFC 5118 4.5).
+		return ip_parse(via->received, &ip);
+	}
+	if (text_is_name(name, at->name, "maddr"))
+		via->maddr = span_between(at->value, at->value_end);
+	else if (text_is_name(name, at->name, "ttl"))
+		return number_read(value, at->value, &ttl) || ttl > 255 ? -EINVAL : 0;
+	return 0;
+}
+
+// ":" port behind the host of sent-by, LWS allowed around the colon. Returns the place behind, NULL
+// = malformed.
+static inline const char *via_port(struct text t, const char *p, uint16_t *port)
 {
 	uint32_t value;
-	if (span_ieq(param->name, SPAN_LIT("branch"))) {
-		if (via->branch.len || !sip_is_token(param->value))
-			return -EINVAL;
-		via->branch = param->value;
-		via->is_rfc3261 = span_istarts(param->value, SPAN_LIT(SIP_BRANCH_COOKIE)) &&
-			param->value.len > sizeof(SIP_BRANCH_COOKIE) - 1;
-	} else if (span_ieq(param->name, SPAN_LIT("rport"))) {
-		if (via->has_rport)
-			return -EINVAL;
-		via->has_rport = true;
-		if (!param->has_value)
-			return 0;
-		if (span_parse_u32(param->value, 65535, &value) || value == 0)
-			return -EINVAL;
-		via->rport = (uint16_t)value;
-	} else if (span_ieq(param->name, SPAN_LIT("received"))) {
-		struct ip ip;
-		// IPv6 with and without brackets is in use (RFC 5118 4.5).
-		if (ip_parse(param->value, &ip))
-			return -EINVAL;
-		via->received = param->value;
-	} else if (span_ieq(param->name, SPAN_LIT("maddr"))) {
-		via->maddr = param->value;
-	} else if (span_ieq(param->name, SPAN_LIT("ttl"))) {
-		return span_parse_u32(param->value, 255, &value) ? -EINVAL : 0;
-	}
-	return 0;
+	p = text_lws(t, p);
+	if (p == t.end || *p != ':')
+		return p;
+	p = text_lws(t, p + 1);
+	const char *end = text_run(t, p, CHAR_DIGIT);
+	if (number_read(text_until(t, end), p, &value) || value > 65535 || value == 0)
+		return NULL;
+	*port = (uint16_t)value;
+	return text_lws(t, end);
 }
 
-// ":" port behind the host of sent-by, LWS allowed around the colon.
-static int via_port(struct span s, uint32_t *pos, uint16_t *port)
+int sip_via_read(struct text t, const char *p, struct sip_via *out)
 {
-	uint32_t i = lws_skip(s, *pos), value;
-	if (i >= s.len || s.ptr[i] != ':') {
-		*pos = i;
-		return 0;
-	}
-	uint32_t start = lws_skip(s, i + 1);
-	i = run_skip(s, start, CHAR_DIGIT, false);
-	if (span_parse_u32(span_make(s.ptr + start, i - start), 65535, &value) || value == 0)
+	struct param_place param;
+	int rc;
+	out->text = span_between(p, t.end);
+	p = via_protocol(t, p, &out->transport);
+	if (p)
+		p = sip_host_read(t, p, &out->host, &out->ip);
+	if (p)
+		p = via_port(t, p, &out->port);
+	if (!p)
 		return -EINVAL;
-	*port = (uint16_t)value;
-	*pos = lws_skip(s, i);
-	return 0;
+	if (p == t.end)
+		return 0;
+	if (*p != ';')
+		return -EINVAL;
+	out->params = span_between(p + 1, t.end);
+	while ((rc = param_read(t, &p, &param)) > 0) {
+		if (via_param(t, &param, out))
+			return -EINVAL;
+	}
+	return rc;
 }
 
 int sip_via_parse(struct span text, struct sip_via *out)
 {
-	struct sip_via via = { .text = text };
-	struct sip_host host;
-	uint32_t i = via_protocol(text, &via.transport);
-	if (i == 0 || sip_host_parse(text, &i, &host) || via_port(text, &i, &via.port))
+	struct sip_via via = { 0 };
+	if (sip_via_read(text_of(text), text.ptr, &via))
 		return -EINVAL;
-	via.host = host.host;
-	via.ip = host.ip;
-	if (i < text.len) {
-		if (text.ptr[i] != ';')
-			return -EINVAL;
-		via.params = span_from(text, i + 1);
-		struct span rest = span_from(text, i);
-		struct sip_param param;
-		int rc;
-		while ((rc = sip_param_next(&rest, &param)) > 0) {
-			if (via_param(&param, &via))
-				return -EINVAL;
-		}
-		if (rc)
-			return rc;
-	}
 	*out = via;
 	return 0;
 }
 
-// Parameters behind the address; the tag is taken out of them.
-static int name_addr_params(struct span rest, struct sip_name_addr *na)
+// Parameters behind the address, at `p`; the tag is taken out of them.
+static inline int name_addr_params(struct text t, const char *p, struct sip_name_addr *na)
 {
-	struct sip_param param;
+	struct param_place param;
 	int rc;
-	uint32_t i = lws_skip(rest, 0);
-	if (i == rest.len)
+	p = text_lws(t, p);
+	if (p == t.end)
 		return 0;
-	if (rest.ptr[i] != ';')
+	if (*p != ';')
 		return -EINVAL;
-	na->params = span_from(rest, i + 1);
-	while ((rc = sip_param_next(&rest, &param)) > 0) {
-		if (!span_ieq(param.name, SPAN_LIT("tag")))
+	na->params = span_between(p + 1, t.end);
+	while ((rc = param_read(t, &p, &param)) > 0) {
+		if (!text_is_name(text_until(t, param.name_end), param.name, "tag"))
 			continue;
-		if (na->tag.len || !sip_is_token(param.value))
+		if (na->tag.len ||
+			!text_is(text_until(t, param.value_end), param.value, CHAR_TOKEN))
 			return -EINVAL;
-		na->tag = param.value;
+		na->tag = span_between(param.value, param.value_end);
 	}
 	return rc;
 }
 
 // The bare form: what follows ';' belongs to the header, and the URI holds neither ',' nor '?'
 // (RFC 3261 20).
-static int addr_spec_parse(struct span s, struct sip_name_addr *na)
+static __attribute__((noinline)) int addr_spec_read(
+	struct text t, const char *p, struct sip_name_addr *na)
 {
-	uint32_t end = 0;
-	while (end < s.len && s.ptr[end] != ';' && !char_is(s.ptr[end], CHAR_LWS))
+	const char *end = p;
+	while (end < t.end && *end != ';' && !is_lws(*end))
 		end++;
-	struct span uri = span_make(s.ptr, end);
-	if (end == 0 || memchr(uri.ptr, ',', end) || memchr(uri.ptr, '?', end))
+	struct text uri = text_until(t, end);
+	if (end == p || text_find(uri, p, ',') < end || text_find(uri, p, '?') < end)
 		return -EINVAL;
-	if (sip_uri_parse(uri, &na->uri))
-		return -EINVAL;
-	return name_addr_params(span_from(s, end), na);
+	return sip_uri_read(uri, p, &na->uri) ? -EINVAL : name_addr_params(t, end, na);
 }
 
-// Index of the '<' behind an optional display name, or s.len if this is the bare form.
-static uint32_t display_skip(struct span s, struct span *display)
+// The '<' behind an optional display name, the end if this is the bare form, NULL if neither.
+static inline const char *display_skip(struct text t, const char *p, struct span *display)
 {
-	uint32_t i = 0;
-	if (s.len && s.ptr[0] == '"') {
-		uint32_t end = quoted_skip(s, 0);
-		*display = span_make(s.ptr, end);
-		i = lws_skip(s, end);
-		return end && i < s.len && s.ptr[i] == '<' ? i : UINT32_MAX;
+	const char *end;
+	if (p < t.end && *p == '<')
+		return p;
+	if (p < t.end && *p == '"') {
+		end = text_quoted(t, p);
+		if (!end)
+			return NULL;
+		*display = span_between(p, end);
+		end = text_lws(t, end);
+		return end < t.end && *end == '<' ? end : NULL;
 	}
-	i = run_skip(s, 0, CHAR_TOKEN | CHAR_LWS, false);
-	if (i == s.len || s.ptr[i] != '<')
-		return s.len;
-	*display = lws_trim(span_make(s.ptr, i));
-	return i;
+	end = text_run(t, p, CHAR_DISPLAY);
+	if (end < t.end && *end == '<') {
+		*display = span_between(p, text_trim_end(text_until(t, end), p));
+		return end;
+	}
+	return t.end;
+}
+
+int sip_name_addr_read(struct text t, const char *p, struct sip_name_addr *out)
+{
+	const char *open = display_skip(t, p, &out->display);
+	out->text = span_between(p, t.end);
+	if (open == t.end)
+		return addr_spec_read(t, p, out);
+	if (!open)
+		return -EINVAL;
+	const char *close = text_find(t, open, '>');
+	if (close == t.end || sip_uri_read(text_until(t, close), open + 1, &out->uri))
+		return -EINVAL;
+	return name_addr_params(t, close + 1, out);
 }
 
 int sip_name_addr_parse(struct span text, struct sip_name_addr *out)
 {
-	struct span s = lws_trim(text);
-	struct sip_name_addr na = { .text = s };
-	uint32_t i = display_skip(s, &na.display);
-	int rc = -EINVAL;
-	if (i == s.len) {
-		rc = addr_spec_parse(s, &na);
-	} else if (i != UINT32_MAX) {
-		const char *end = memchr(s.ptr + i, '>', s.len - i);
-		if (!end)
-			return -EINVAL;
-		uint32_t close = (uint32_t)(end - s.ptr);
-		if (sip_uri_parse(span_make(s.ptr + i + 1, close - i - 1), &na.uri))
-			return -EINVAL;
-		rc = name_addr_params(span_from(s, close + 1), &na);
-	}
-	if (rc == 0)
-		*out = na;
-	return rc;
+	struct sip_name_addr na = { 0 };
+	struct span s = span_trim(text);
+	if (sip_name_addr_read(text_of(s), s.ptr, &na))
+		return -EINVAL;
+	*out = na;
+	return 0;
 }
 
 int sip_display_unquote(struct span display, char *buf, uint32_t cap, struct span *out)
@@ -228,14 +258,14 @@ int sip_display_unquote(struct span display, char *buf, uint32_t cap, struct spa
 	uint32_t len = 0;
 	bool is_quoted = s.len && s.ptr[0] == '"';
 	if (is_quoted) {
-		if (quoted_skip(s, 0) != s.len)
+		if (text_quoted(text_of(s), s.ptr) != s.ptr + s.len)
 			return -EINVAL;
 		s = span_make(s.ptr + 1, s.len - 2);
 	}
 	for (uint32_t i = 0; i < s.len; i++) {
 		char c = s.ptr[i];
 		if (is_quoted && c == '\\')
-			c = s.ptr[++i]; // quoted_skip() has seen that one follows
+			c = s.ptr[++i]; // text_quoted() has seen that one follows
 		if (c == 0)
 			return -EINVAL;
 		if (len == cap)

@@ -1,7 +1,7 @@
 // sdp_parse.c - RFC 8866 text to struct sdp_session, line by line.
 #include "sip/sdp.h"
 
-#include "sip/chars.h"
+#include "sip/text.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -53,14 +53,12 @@ static struct span next_word(struct span *rest)
 
 static bool is_digits(struct span s, uint32_t max)
 {
-	if (s.len == 0 || s.len > max)
-		return false;
-	return run_skip(s, 0, CHAR_DIGIT, false) == s.len;
+	return s.len <= max && text_is(text_of(s), s.ptr, CHAR_DIGIT);
 }
 
 static bool is_token(struct span s)
 {
-	return s.len > 0 && run_skip(s, 0, CHAR_TOKEN, false) == s.len;
+	return text_is(text_of(s), s.ptr, CHAR_TOKEN);
 }
 
 // <ttl>, <count> or <ttl>/<count> of a multicast address.
@@ -94,7 +92,7 @@ static int parse_address(struct span rest, struct sdp_address *out)
 		out->is_multicast = true;
 	}
 	if (ip_parse(text, &out->ip) < 0) {
-		if (run_skip(text, 0, CHAR_HOST, false) != text.len)
+		if (text_run(text_of(text), text.ptr, CHAR_HOST) != text.ptr + text.len)
 			return -EINVAL;
 		out->is_fqdn = true;
 	} else if (ip_is_v4(&out->ip) ? (out->ip.b[12] & 0xf0) == 0xe0 : out->ip.b[0] == 0xff) {

@@ -2,7 +2,7 @@
 
 #include "sip/token.h"
 
-#include "sip/chars.h"
+#include "sip/text.h"
 
 #define TOKEN_BYTES 15u // 8 of payload, 7 of MAC; 24 characters of 5 bits
 #define MAC_BYTES   7u
@@ -156,12 +156,13 @@ bool sip_scan_callid(struct span message, struct span *out)
 		if (!is_callid_line(line, &value))
 			continue;
 		// The value may be folded onto the next line; it ends at the first LWS behind it.
-		uint32_t start = lws_skip(line, value), end = start;
-		while (end < line.len && !char_is(line.ptr[end], CHAR_LWS))
+		const struct text t = text_of(line);
+		const char *start = text_lws(t, line.ptr + value), *end = start;
+		while (end < t.end && !is_lws(*end))
 			end++;
 		if (end == start)
 			return false;
-		*out = span_make(line.ptr + start, end - start);
+		*out = span_between(start, end);
 		return true;
 	}
 }

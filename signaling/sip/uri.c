@@ -2,41 +2,20 @@
 
 #include "sip/uri.h"
 
-#include "sip/chars.h"
-
-#include <errno.h>
+#include "sip/read.h"
 
 int sip_param_next(struct span *rest, struct sip_param *out)
 {
-	struct span s = *rest;
-	uint32_t i = lws_skip(s, 0);
-	if (i == s.len)
-		return 0;
-	if (s.ptr[i] == ';')
-		i = lws_skip(s, i + 1);
-	uint32_t name = i;
-	i = run_skip(s, i, CHAR_PARAM, false);
-	if (i == name)
-		return -EINVAL;
-	struct sip_param param = { .name = span_make(s.ptr + name, i - name) };
-	i = lws_skip(s, i);
-	if (i < s.len && s.ptr[i] == '=') {
-		i = lws_skip(s, i + 1);
-		uint32_t value = i;
-		if (i < s.len && s.ptr[i] == '"')
-			i = quoted_skip(s, i);
-		else
-			i = run_skip(s, i, CHAR_PARAM, false);
-		if (i <= value)
-			return -EINVAL;
-		param.value = span_make(s.ptr + value, i - value);
-		param.has_value = true;
-		i = lws_skip(s, i);
-	}
-	if (i < s.len && s.ptr[i] != ';')
-		return -EINVAL;
-	*rest = span_from(s, i);
-	*out = param;
+	struct text t = text_of(*rest);
+	struct param_place at;
+	const char *p = rest->ptr;
+	int rc = param_read(t, &p, &at);
+	if (rc <= 0)
+		return rc;
+	*out = (struct sip_param){ .name = span_between(at.name, at.name_end),
+		.value = at.has_value ? span_between(at.value, at.value_end) : SPAN_NONE,
+		.has_value = at.has_value };
+	*rest = span_between(p, t.end);
 	return 1;
 }
 
@@ -52,38 +31,39 @@ bool sip_param_find(struct span params, struct span name, struct sip_param *out)
 	return false;
 }
 
-// *( ";" pname [ "=" pvalue ] ) from `i` on, without blanks and quotes. Returns the index behind,
-// 0 = malformed.
-static uint32_t uri_params_skip(struct span s, uint32_t i)
+// *( ";" pname [ "=" pvalue ] ) at `p`, without blanks and quotes. Returns the place behind, NULL =
+// malformed.
+static inline const char *uri_params_skip(struct text t, const char *p)
 {
-	while (i < s.len && s.ptr[i] == ';') {
-		uint32_t start = i + 1;
-		i = run_skip(s, start, CHAR_URI_PARAM, true);
-		if (i == start)
-			return 0;
-		if (i == s.len || s.ptr[i] != '=')
+	while (p < t.end && *p == ';') {
+		const char *start = p + 1;
+		p = text_run_escaped(t, start, CHAR_URI_PARAM);
+		if (p == start)
+			return NULL;
+		if (p == t.end || *p != '=')
 			continue;
-		start = i + 1;
-		i = run_skip(s, start, CHAR_URI_PARAM, true);
-		if (i == start)
-			return 0;
+		start = p + 1;
+		p = text_run_escaped(t, start, CHAR_URI_PARAM);
+		if (p == start)
+			return NULL;
 	}
-	return i;
+	return p;
 }
 
-static int uri_port_parse(struct span s, uint32_t *i, uint16_t *port)
+// Digits at `p`. Returns the place behind, NULL = no port.
+static inline const char *uri_port_skip(struct text t, const char *p, uint16_t *port)
 {
-	uint32_t value = 0, start = ++*i;
-	while (*i < s.len && char_is(s.ptr[*i], CHAR_DIGIT)) {
-		value = value * 10 + (uint32_t)(s.ptr[*i] - '0');
+	const char *start = p;
+	uint32_t value = 0, digit;
+	for (; p < t.end && (digit = (uint32_t)(unsigned char)*p - '0') <= 9; p++) {
+		value = value * 10 + digit;
 		if (value > 65535)
-			return -EINVAL;
-		++*i;
+			return NULL;
 	}
-	if (*i == start || value == 0)
-		return -EINVAL;
+	if (p == start || value == 0)
+		return NULL;
 	*port = (uint16_t)value;
-	return 0;
+	return p;
 }
 
 // The last label of a name begins with a letter (toplabel); one of digits must be an IPv4 address.
@@ -94,205 +74,235 @@ static bool host_name_ok(struct span host, struct ip *ip)
 		label--;
 	if (label == host.len) // a final dot is allowed behind a label
 		return host.len > 1 && host.ptr[host.len - 2] != '.';
-	if (run_skip(span_from(host, label), 0, CHAR_DIGIT, false) != host.len - label)
+	if (!text_is(text_of(host), host.ptr + label, CHAR_DIGIT))
 		return host.ptr[0] != '.' && host.ptr[0] != '-';
 	return ip_parse(host, ip) == 0 && ip_is_v4(ip);
 }
 
-static uint32_t digit_at(struct span s, uint32_t i)
+static inline uint32_t digit_at(const char *p)
 {
-	return i < s.len ? (uint32_t)(unsigned char)s.ptr[i] - '0' : UINT32_MAX;
+	return (uint32_t)(unsigned char)*p - '0';
 }
 
-// 0..255 without leading zeros, appended to *bytes. Returns the index behind, 0 = no such number.
-static uint32_t octet_skip(struct span s, uint32_t i, uint32_t *bytes)
+// 0..255 without leading zeros, appended to *bytes. Returns the place behind, NULL = no such
+// number.
+static inline const char *octet_skip(const char *p, uint32_t *bytes)
 {
-	uint32_t value = digit_at(s, i), digit;
+	uint32_t value = digit_at(p++), digit;
 	if (value > 9)
-		return 0;
-	i++;
-	if (value && (digit = digit_at(s, i)) <= 9) {
+		return NULL;
+	if (value && (digit = digit_at(p)) <= 9) {
 		value = value * 10 + digit;
-		if ((digit = digit_at(s, ++i)) <= 9) {
+		if ((digit = digit_at(++p)) <= 9) {
 			value = value * 10 + digit;
-			i++;
+			p++;
 		}
 	}
 	*bytes = *bytes << 8 | value;
-	return value > 255 ? 0 : i;
+	return value > 255 ? NULL : p;
 }
 
-// "a.b.c.d" and nothing of a name behind it. Returns the index behind, 0 = no such address here.
-static uint32_t ipv4_skip(struct span s, uint32_t i, struct ip *ip)
+// "a.b.c.d" and nothing of a name behind it at `p`, of which TEXT_BLOCK bytes may be read. Returns
+// the place behind, NULL = none.
+static inline const char *octets_skip(const char *p, struct ip *ip)
 {
 	uint32_t bytes = 0;
-	i = octet_skip(s, i, &bytes);
+	p = octet_skip(p, &bytes);
 	for (uint32_t group = 1; group < 4; group++) {
-		if (i == 0 || i >= s.len || s.ptr[i] != '.')
-			return 0;
-		i = octet_skip(s, i + 1, &bytes);
+		if (!p || *p != '.')
+			return NULL;
+		p = octet_skip(p + 1, &bytes);
 	}
-	if (i == 0 || (i < s.len && char_is(s.ptr[i], CHAR_HOST)))
-		return 0;
+	if (!p || char_is(*p, CHAR_HOST))
+		return NULL;
 	*ip = ip_from_v4(bytes);
-	return i;
+	return p;
+}
+
+// As ipv4_skip(), of a copy: so many bytes cannot be read here, or what stands behind the text
+// could be taken for a part of the address.
+static __attribute__((noinline)) const char *ipv4_skip_copy(
+	struct text t, const char *p, struct ip *ip)
+{
+	char copy[TEXT_BLOCK] = { 0 };
+	size_t len = (size_t)(t.end - p);
+	memcpy(copy, p, len < TEXT_BLOCK ? len : TEXT_BLOCK);
+	const char *behind = octets_skip(copy, ip);
+	return behind ? p + (behind - copy) : NULL;
+}
+
+// An IPv4 address at `p`. Returns the place behind, NULL = there is none.
+static inline const char *ipv4_skip(struct text t, const char *p, struct ip *ip)
+{
+	if (!text_has_block(t, p) || (t.end - p < (int)TEXT_BLOCK && char_is(*t.end, CHAR_HOST)))
+		return ipv4_skip_copy(t, p, ip);
+	return octets_skip(p, ip);
+}
+
+// A name, or an address in brackets.
+static __attribute__((noinline)) const char *host_name_read(
+	struct text t, const char *p, struct span *host, struct ip *ip)
+{
+	const char *end;
+	if (p < t.end && *p == '[') {
+		end = text_find(t, p, ']');
+		if (end == t.end)
+			return NULL;
+		*host = span_between(p + 1, end);
+		if (ip_parse(*host, ip) || span_find(*host, ':', 0) < 0)
+			return NULL;
+		return end + 1;
+	}
+	end = text_run(t, p, CHAR_HOST);
+	*host = span_between(p, end);
+	return end > p && host_name_ok(*host, ip) ? end : NULL;
+}
+
+static inline const char *host_read(struct text t, const char *p, struct span *host, struct ip *ip)
+{
+	const char *end = ipv4_skip(t, p, ip);
+	if (!end)
+		return host_name_read(t, p, host, ip);
+	*host = span_between(p, end);
+	return end;
+}
+
+const char *sip_host_read(struct text t, const char *p, struct span *host, struct ip *ip)
+{
+	return host_read(t, p, host, ip);
 }
 
 int sip_host_parse(struct span s, uint32_t *pos, struct sip_host *out)
 {
-	uint32_t i = *pos;
 	struct sip_host host = { 0 };
-	uint32_t behind = ipv4_skip(s, i, &host.ip);
-	if (behind) {
-		host.host = span_make(s.ptr + i, behind - i);
-		i = behind;
-	} else if (i < s.len && s.ptr[i] == '[') {
-		const char *end = memchr(s.ptr + i, ']', s.len - i);
-		if (!end)
-			return -EINVAL;
-		uint32_t len = (uint32_t)(end - (s.ptr + i)) - 1;
-		host.host = span_make(s.ptr + i + 1, len);
-		if (ip_parse(host.host, &host.ip) || !memchr(host.host.ptr, ':', len))
-			return -EINVAL;
-		i += len + 2;
-	} else {
-		uint32_t start = i;
-		i = run_skip(s, i, CHAR_HOST, false);
-		host.host = span_make(s.ptr + start, i - start);
-		if (i == start || !host_name_ok(host.host, &host.ip))
-			return -EINVAL;
-	}
-	*pos = i;
+	const char *end = host_read(text_of(s), s.ptr + *pos, &host.host, &host.ip);
+	if (!end)
+		return -EINVAL;
+	*pos = (uint32_t)(end - s.ptr);
 	*out = host;
 	return 0;
 }
 
-// user [":" password] "@". Returns the index behind, 0 = the URI begins with its host: neither that
-// nor anything behind it may hold an '@'.
-static uint32_t userinfo_skip(struct span s, struct sip_uri *uri)
+// user [":" password] "@" at `start`. Returns the place behind, or `start`: the URI begins with its
+// host, and neither that nor anything behind it may hold an '@'.
+static inline const char *userinfo_skip(struct text t, const char *start, struct sip_uri *uri)
 {
-	uint32_t user = run_skip(s, 0, CHAR_USER, true), i = user;
-	struct span password = { 0 };
-	if (i && i < s.len && s.ptr[i] == ':') {
-		i = run_skip(s, user + 1, CHAR_PASSWORD, true);
-		password = span_make(s.ptr + user + 1, i - user - 1);
-	}
-	if (user == 0 || i == s.len || s.ptr[i] != '@')
-		return 0;
-	uri->user = span_make(s.ptr, user);
-	uri->password = password;
+	const char *user = text_run_escaped(t, start, CHAR_USER), *p = user;
+	if (user == start || p == t.end)
+		return start;
+	if (*p == ':')
+		p = text_run_escaped(t, user + 1, CHAR_PASSWORD);
+	if (p == t.end || *p != '@')
+		return start;
+	uri->user = span_between(start, user);
+	if (p > user)
+		uri->password = span_between(user + 1, p);
 	uri->has_user = true;
-	return i + 1;
+	return p + 1;
 }
 
-static int sip_scheme_parse(struct span s, struct sip_uri *uri)
+// Of "sip:" and "sips:", behind the colon.
+static inline int sip_scheme_read(struct text t, const char *p, struct sip_uri *uri)
 {
-	uint32_t i = userinfo_skip(s, uri);
-	struct sip_host host;
-	if (sip_host_parse(s, &i, &host))
-		return -EINVAL;
-	uri->host = host.host;
-	uri->ip = host.ip;
-	if (i < s.len && s.ptr[i] == ':' && uri_port_parse(s, &i, &uri->port))
-		return -EINVAL;
-	if (i < s.len && s.ptr[i] == ';') {
-		uint32_t end = uri_params_skip(s, i);
-		if (end == 0)
-			return -EINVAL;
-		uri->params = span_make(s.ptr + i + 1, end - i - 1);
-		i = end;
+	p = host_read(t, userinfo_skip(t, p, uri), &uri->host, &uri->ip);
+	if (p && p < t.end && *p == ':')
+		p = uri_port_skip(t, p + 1, &uri->port);
+	if (p && p < t.end && *p == ';') {
+		const char *params = p + 1;
+		p = uri_params_skip(t, p);
+		if (p)
+			uri->params = span_between(params, p);
 	}
-	if (i == s.len)
-		return 0;
-	if (s.ptr[i] != '?' || i + 1 == s.len)
+	if (!p)
 		return -EINVAL;
-	uri->headers = span_from(s, i + 1);
-	return run_skip(s, i + 1, CHAR_URI_HEADER, true) == s.len ? 0 : -EINVAL;
+	if (p == t.end)
+		return 0;
+	uri->headers = span_between(p + 1, t.end);
+	if (*p != '?' || uri->headers.len == 0)
+		return -EINVAL;
+	return text_run_escaped(t, p + 1, CHAR_URI_HEADER) == t.end ? 0 : -EINVAL;
 }
 
-static int tel_scheme_parse(struct span s, struct sip_uri *uri)
+static int tel_scheme_read(struct text t, const char *p, struct sip_uri *uri)
 {
-	uint32_t i = 0;
-	if (s.len && s.ptr[0] == '+')
-		i = 1;
-	uint32_t start = i;
-	i = run_skip(s, i, CHAR_PHONE, false);
-	if (i == start)
+	const char *number = p;
+	if (p < t.end && *p == '+')
+		p++;
+	const char *start = p;
+	p = text_run(t, p, CHAR_PHONE);
+	if (p == start)
 		return -EINVAL;
-	uri->user = span_make(s.ptr, i);
+	uri->user = span_between(number, p);
 	uri->has_user = true;
-	if (i == s.len)
+	if (p == t.end)
 		return 0;
-	if (s.ptr[i] != ';' || i + 1 == s.len)
+	uri->params = span_between(p + 1, t.end);
+	if (*p != ';' || uri->params.len == 0)
 		return -EINVAL;
-	uri->params = span_from(s, i + 1);
-	return uri_params_skip(s, i) == s.len ? 0 : -EINVAL;
+	return uri_params_skip(t, p) == t.end ? 0 : -EINVAL;
 }
 
 // NID ":" NSS; the NSS is opaque.
-static int urn_scheme_parse(struct span s, struct sip_uri *uri)
+static int urn_scheme_read(struct text t, const char *p, struct sip_uri *uri)
 {
-	int32_t colon = span_find(s, ':', 0);
-	if (colon <= 0 || (uint32_t)colon + 1 == s.len)
+	const char *colon = text_find(t, p, ':');
+	if (colon == p || t.end - colon < 2)
 		return -EINVAL;
-	if (run_skip(s, 0, CHAR_URIC, true) != s.len)
-		return -EINVAL;
-	uri->user = s;
-	return 0;
+	uri->user = span_between(p, t.end);
+	return text_run_escaped(t, p, CHAR_URIC) == t.end ? 0 : -EINVAL;
 }
 
-static int other_scheme_parse(struct span s, struct sip_uri *uri)
+static int absolute_uri_read(struct text t, const char *p, struct sip_uri *uri)
 {
-	uint32_t i = 0;
-	if (!char_is(s.ptr[0], CHAR_ALPHA))
+	if (!char_is(*p, CHAR_ALPHA))
 		return -EINVAL;
-	while (i < s.len && (char_is(s.ptr[i], CHAR_ALPHA | CHAR_DIGIT) || s.ptr[i] == '+' ||
-			s.ptr[i] == '-' || s.ptr[i] == '.'))
-		i++;
-	if (i + 1 >= s.len || s.ptr[i] != ':')
+	while (p < t.end &&
+		(char_is(*p, CHAR_ALPHA | CHAR_DIGIT) || *p == '+' || *p == '-' || *p == '.'))
+		p++;
+	if (t.end - p < 2 || *p != ':')
 		return -EINVAL;
 	uri->scheme = SIP_SCHEME_OTHER;
-	return run_skip(s, i + 1, CHAR_URIC | CHAR_PARAM, true) == s.len ? 0 : -EINVAL;
+	return text_run_escaped(t, p + 1, CHAR_ABSOLUTE) == t.end ? 0 : -EINVAL;
 }
 
-// Whether `text` begins with "sip:", in one comparison: nearly every URI does. Bit 5 makes the
-// letters lower case and maps nothing else onto them.
-static bool scheme_is_sip(struct span text)
+static __attribute__((noinline)) int other_scheme_read(
+	struct text t, const char *p, struct sip_uri *uri)
 {
-	static const char sip[4] = "sip:", cases[4] = "\x20\x20\x20";
-	uint32_t want, mask, is;
-	if (text.len < sizeof(is))
-		return false;
-	memcpy(&want, sip, sizeof(want));
-	memcpy(&mask, cases, sizeof(mask));
-	memcpy(&is, text.ptr, sizeof(is));
-	return (is | mask) == want;
+	if (t.end - p < 3)
+		return -EINVAL;
+	if (text_starts(t, p, "tel:")) {
+		uri->scheme = SIP_SCHEME_TEL;
+		return tel_scheme_read(t, p + 4, uri);
+	}
+	if (text_starts(t, p, "urn:")) {
+		uri->scheme = SIP_SCHEME_URN;
+		return urn_scheme_read(t, p + 4, uri);
+	}
+	return absolute_uri_read(t, p, uri);
+}
+
+int sip_uri_read(struct text t, const char *p, struct sip_uri *out)
+{
+	out->text = span_between(p, t.end);
+	if (text_starts(t, p, "sip:")) {
+		out->scheme = SIP_SCHEME_SIP;
+		p += 4;
+	} else if (text_starts(t, p, "sips:")) {
+		out->scheme = SIP_SCHEME_SIPS;
+		p += 5;
+	} else {
+		return other_scheme_read(t, p, out);
+	}
+	return sip_scheme_read(t, p, out);
 }
 
 int sip_uri_parse(struct span text, struct sip_uri *out)
 {
-	struct sip_uri uri = { .text = text };
-	int rc;
-	if (text.len < 3)
+	struct sip_uri uri = { 0 };
+	if (sip_uri_read(text_of(text), text.ptr, &uri))
 		return -EINVAL;
-	if (scheme_is_sip(text)) {
-		uri.scheme = SIP_SCHEME_SIP;
-		rc = sip_scheme_parse(span_from(text, 4), &uri);
-	} else if (span_istarts(text, SPAN_LIT("sips:"))) {
-		uri.scheme = SIP_SCHEME_SIPS;
-		rc = sip_scheme_parse(span_from(text, 5), &uri);
-	} else if (span_istarts(text, SPAN_LIT("tel:"))) {
-		uri.scheme = SIP_SCHEME_TEL;
-		rc = tel_scheme_parse(span_from(text, 4), &uri);
-	} else if (span_istarts(text, SPAN_LIT("urn:"))) {
-		uri.scheme = SIP_SCHEME_URN;
-		rc = urn_scheme_parse(span_from(text, 4), &uri);
-	} else {
-		rc = other_scheme_parse(text, &uri);
-	}
-	if (rc == 0)
-		*out = uri;
-	return rc;
+	*out = uri;
+	return 0;
 }
 
 uint16_t sip_uri_port(const struct sip_uri *uri)
@@ -314,7 +324,7 @@ int sip_unescape(struct span text, char *buf, uint32_t cap, struct span *out)
 	for (uint32_t i = 0; i < text.len; i++) {
 		char c = text.ptr[i];
 		if (c == '%') {
-			if (!escape_at(text, i))
+			if (!text_is_escape(text_of(text), text.ptr + i))
 				return -EINVAL;
 			c = (char)(hex_value(text.ptr[i + 1]) << 4 | hex_value(text.ptr[i + 2]));
 			i += 2;

@@ -1,13 +1,13 @@
 // uri_eq.c - equivalence of URIs (RFC 3261 19.1.4).
 
-#include "sip/chars.h"
+#include "sip/text.h"
 #include "sip/uri.h"
 
 // The next byte of an escaped text, decoded; advances *i.
 static int decoded_next(struct span s, uint32_t *i, bool is_caseless)
 {
 	int c = (unsigned char)s.ptr[*i];
-	if (escape_at(s, *i)) {
+	if (text_is_escape(text_of(s), s.ptr + *i)) {
 		c = hex_value(s.ptr[*i + 1]) << 4 | hex_value(s.ptr[*i + 2]);
 		*i += 2;
 	}

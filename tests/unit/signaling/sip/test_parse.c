@@ -1,4 +1,5 @@
 // Whole messages: what is understood, every kind of fault, and whether it can be answered.
+#include "guard.h"
 #include "sip/parse.h"
 
 #include <setjmp.h>
@@ -91,13 +92,30 @@ static void faults(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		int rc = sip_parse(span_str(cases[i].text), &msg, &fault);
+		size_t len = strlen(cases[i].text);
+		const char *text = guard_place(cases[i].text, len);
+		int rc = sip_parse(span_make(text, (uint32_t)len), &msg, &fault);
 		if (fault.kind != cases[i].kind || fault.status != cases[i].status ||
 			fault.can_answer != cases[i].can_answer || (rc != 0) != (fault.kind != 0))
 			fail_msg("case %zu: rc %d kind %d status %u answer %d \"%s\" for:\n%s", i,
 				rc, fault.kind, fault.status, fault.can_answer,
 				fault.reason ? fault.reason : "", cases[i].text);
 	}
+}
+
+// However much of a message has come, nothing behind it is touched or believed.
+static void every_beginning_is_refused(void **state)
+{
+	static const char text[] = HEAD "m: \"A\" <sip:a%41@192.0.2.1:5060;user=phone>;q=0.5\r\n"
+					"Max-Forwards: 70\r\nContent-Length: 4\r\n\r\nbody";
+	const uint32_t whole = sizeof(text) - 1;
+	(void)state;
+	for (uint32_t len = 0; len < whole; len++) {
+		const char *p = guard_place(text, len);
+		assert_int_not_equal(sip_parse(span_make(p, len), &msg, &fault), 0);
+	}
+	assert_int_equal(sip_parse(span_make(guard_place(text, whole), whole), &msg, &fault), 0);
+	assert_true(span_eq(msg.body, SPAN_LIT("body")));
 }
 
 static void nul_is_refused(void **state)
@@ -189,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults),
+		cmocka_unit_test(every_beginning_is_refused),
 		cmocka_unit_test(nul_is_refused),
 		cmocka_unit_test(fields),
 		cmocka_unit_test(absent_fields),
