@@ -256,6 +256,10 @@ static void outbox_carry_out(struct worker *worker, const struct outbox_entry *e
 		worker_fetch(worker, &entry->fetch);
 		return;
 	}
+	if (entry->kind == OUTBOX_HANDOVER) {
+		worker_hand_over(worker, &entry->handover);
+		return;
+	}
 	if (entry->kind == OUTBOX_GONE) {
 		worker_leg_gone(worker, entry->gone);
 		return;

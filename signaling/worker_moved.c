@@ -87,6 +87,30 @@ void worker_fetch(struct worker *worker, const struct outbox_fetch *fetch)
 		core_fetched(worker->core, &worker->env, fetch->ticket, SPAN_NONE);
 }
 
+void worker_hand_over(struct worker *worker, const struct outbox_handover *handover)
+{
+	struct dispatch *dispatch = worker->shared->dispatch;
+	struct moved *moved = dispatch_moved(dispatch);
+	int at = moved_find(moved, handover->dialog);
+	uint32_t owner = at < 0 ? dispatch_owner(dispatch, handover->shard) : (uint32_t)at;
+	struct dispatch_message message = { .kind = DISPATCH_RECEIVED, .hop = handover->hop,
+		.data = handover->data };
+	struct core_message back = { .listener = handover->hop.listener,
+		.source = handover->hop.addr, .connection = handover->hop.connection,
+		.is_dialled = handover->hop.is_dialled, .peer_trunk = handover->hop.peer_trunk,
+		.data = handover->data, .is_handed_over = true };
+
+	if (owner != worker->index && moved_put(moved, handover->own, owner)) {
+		if (dispatch_pass(dispatch, worker->index, owner, &message)) {
+			metric_add(&worker->metrics.passed, 1);
+			return;
+		}
+		moved_drop(moved, handover->own, owner);
+		metric_add(&worker->metrics.ring_full, 1);
+	}
+	core_receive(worker->core, &worker->env, &back);
+}
+
 void worker_leg_gone(struct worker *worker, uint64_t key)
 {
 	moved_drop(dispatch_moved(worker->shared->dispatch), key, worker->index);

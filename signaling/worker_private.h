@@ -127,6 +127,8 @@ uint32_t worker_owner_of(const struct worker *worker, const struct core_scan *sc
 void worker_fetch(struct worker *worker, const struct outbox_fetch *fetch);
 void worker_asked(struct worker *worker, const struct dispatch_message *message);
 void worker_given(struct worker *worker, const struct dispatch_message *message);
+// An INVITE whose call another worker has, or nobody.
+void worker_hand_over(struct worker *worker, const struct outbox_handover *handover);
 void worker_leg_gone(struct worker *worker, uint64_t key);
 
 // worker_ended.c: the log line of an ended call, and its place in the ring.

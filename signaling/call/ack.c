@@ -1,4 +1,5 @@
 #include "call/core_private.h"
+#include "call/pickup.h"
 
 // The caller's side of an INVITE is done; what waited for the ACK goes on.
 static void acknowledged(struct call *call, const struct sip_turn *turn)
@@ -39,6 +40,8 @@ void ack_receive(struct call *call, const struct sip_turn *turn, enum call_side 
 {
 	struct call_invite *invite = &call->invite;
 
+	if (pickup_receive_ack(call, turn, side, msg))
+		return;
 	if (!invite->is_answered || invite->from != side ||
 		msg->cseq.number != invite->server_cseq) {
 		CORE_COUNT(call->core, acks_repeated);

@@ -90,6 +90,7 @@ struct call {
 	struct arena arena;
 	struct call_leg legs[CALL_LEGS];
 	struct call_invite invite;
+	struct pickup *pickup;   // in the arena, NULL = leg B is the one that was called; pickup.h
 	struct transfer *transfer; // that it takes part in, NULL = none; transfer.h
 	struct relay *relays;    // other requests under way, see relay.h
 	struct sip_text sdp_before; // in force at the side that an open offer went to

@@ -1,6 +1,8 @@
 // core.c - the tables of one core, its timers, and its answers to what transactions ask.
 #include "call/core_private.h"
 #include "call/exchange.h"
+#include "call/handover.h"
+#include "call/pickup.h"
 #include "call/transfer.h"
 
 #include "base/check.h"
@@ -54,6 +56,8 @@ static void on_failure(void *context, const struct sip_turn *turn, struct sip_tx
 			answer_failed(call, turn, failure);
 	} else if (call->invite.server == tx && call->invite.is_answered) {
 		ack_missing(call, turn);
+	} else {
+		pickup_over(call, turn, tx, true);
 	}
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		if (call->legs[side].bye == tx)
@@ -70,6 +74,7 @@ static void on_terminated(void *context, const struct sip_turn *turn, struct sip
 		return;
 	}
 	relay_terminated(call, turn, tx);
+	pickup_over(call, turn, tx, false);
 	if (call->accepted == tx)
 		call->accepted = NULL;
 	if (call->invite.server == tx)
@@ -200,6 +205,7 @@ static bool make_tables(struct core *core, const struct core_params *params)
 	core->transfers = slab_new(sizeof(struct transfer), calls_max);
 	core->relays = slab_new(sizeof(struct relay), params->transactions_max);
 	core->asks = resolve_table_new(params->transactions_max);
+	core->handovers = handover_table_new();
 	core->txs = sip_transactions_new(&txs);
 	core->is_trunks_own = !params->trunks;
 	core->trunks = params->trunks ? params->trunks : trunk_table_new();
@@ -207,7 +213,7 @@ static bool make_tables(struct core *core, const struct core_params *params)
 
 	return has_exchanges && core->buckets &&
 		core->wheel && core->calls && core->relays && core->asks && core->forks &&
-		core->transfers && core->txs && core->trunks;
+		core->transfers && core->handovers && core->txs && core->trunks;
 }
 
 struct core *core_new(const struct core_params *params)
@@ -250,6 +256,8 @@ void core_free(struct core *core)
 		slab_free(core->transfers);
 	if (core->asks)
 		slab_free(core->asks);
+	if (core->handovers)
+		slab_free(core->handovers);
 	if (core->forks)
 		slab_free(core->forks);
 	if (core->is_trunks_own)

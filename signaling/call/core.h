@@ -29,6 +29,7 @@ struct core_message {
 	uint16_t peer_trunk;       // that the certificate named, 1 + index; 0 = none did
 	struct span data;          // borrowed during the call
 	struct span call_id;       // in data, as core_scan() saw it; empty = nobody has looked
+	bool is_handed_over;       // came back from an OUTBOX_HANDOVER: nobody else has its call
 };
 
 // NULL: out of memory.

@@ -1,5 +1,6 @@
 // core_door.c - what a message passes before any transaction sees it: parser, strangers, overload.
 #include "call/core_private.h"
+#include "call/handover.h"
 
 #include "base/log.h"
 
@@ -115,7 +116,7 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 		sip_reply_stateless(core->txs, &turn, &in, 400, SPAN_LIT("Ambiguous Call-ID"));
 		return;
 	}
-	if (shed_new_call(core, &turn, &in))
+	if (handover_take(core, &turn, &in, message) || shed_new_call(core, &turn, &in))
 		return;
 	sip_transactions_receive(core->txs, &turn, &in);
 	core_reap(core);

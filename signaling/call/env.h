@@ -28,6 +28,7 @@ enum outbox_kind {
 	OUTBOX_SEND,     // a SIP message to a numeric target
 	OUTBOX_RESOLVE,  // RFC 3263: where a host is; core_resolved() brings the answer
 	OUTBOX_FETCH,    // a call of another worker is needed here; core_fetched() brings it
+	OUTBOX_HANDOVER, // a message whose call another worker has
 	OUTBOX_GONE,     // messages with a Call-ID need not be sent to this worker any more
 	OUTBOX_CALL_END, // a call is over: log line and `muga show calls --ended`
 };
@@ -57,6 +58,17 @@ struct outbox_fetch {
 	uint64_t name;               // of one of its legs, for core_move_out()
 };
 
+// An INVITE that names a call of another worker. It and all that follows it by its Call-ID goes to
+// the worker that has that call, or comes back with core_message.is_handed_over.
+struct outbox_handover {
+	uint32_t shard;              // whose owner has the call, unless it has moved
+	uint64_t dialog;             // core_call_key() of the call's dialog: it may have moved
+	uint64_t name;               // of the call's leg, as struct outbox_fetch has it
+	uint64_t own;                // core_call_key() of the message
+	struct sip_hop hop;          // by which it came
+	struct span data;            // the message, in the outbox's arena
+};
+
 struct call_summary; // call/summary.h
 
 struct outbox_entry {
@@ -65,6 +77,7 @@ struct outbox_entry {
 		struct outbox_send send;
 		struct outbox_resolve resolve;
 		struct outbox_fetch fetch;
+		struct outbox_handover handover;
 		uint64_t gone;               // core_call_key() of the Call-ID
 		const struct call_summary *call_end; // in the outbox's arena
 	};

@@ -1,6 +1,7 @@
 #include "call/export.h"
 
 #include "call/core_private.h"
+#include "call/pickup.h"
 #include "call/record.h"
 #include "call/transfer.h"
 
@@ -259,8 +260,8 @@ int core_move_out(struct core *core, struct core_env *env, uint64_t name, struct
 	core->env = env;
 	if (!call)
 		return -ENOENT;
-	if (call->invite.is_active || call->invites_given_up || call->relays ||
-		call->transfer)
+	if (call->invite.is_active || pickup_is_pending(call) || call->invites_given_up ||
+		call->relays || call->transfer)
 		return -EBUSY;
 	int err = export_call(call, env, out);
 	if (err)

@@ -1,6 +1,7 @@
 #include "call/ability.h"
 #include "call/contact.h"
 #include "call/core_private.h"
+#include "call/pickup.h"
 
 #include "base/check.h"
 
@@ -187,6 +188,8 @@ void leg_repeat_ack(struct call *call, const struct sip_turn *turn, enum call_si
 // Whether our 2xx to an INVITE of that leg still waits for its ACK.
 static bool is_ack_awaited(const struct call *call, enum call_side side)
 {
+	if (side == CALL_LEG_B && pickup_is_pending(call))
+		return true;
 	return call->invite.is_answered && call->invite.from == side && call->invite.server;
 }
 
@@ -271,7 +274,8 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 {
 	struct core *core = call->core;
 	enum sip_method method = sip_tx_method(tx);
-	enum call_side side = method == SIP_METHOD_INVITE ? call->invite.from : response->side;
+	bool is_invite = method == SIP_METHOD_INVITE && tx == call->invite.server;
+	enum call_side side = is_invite ? call->invite.from : response->side;
 	const struct config_profile *profile =
 		config_profile(core_env_of(turn)->config, call->legs[side].profile);
 	struct sip_writer w;
@@ -285,7 +289,7 @@ void leg_respond(struct call *call, const struct sip_turn *turn, struct sip_tx *
 		session_put_answer(&w, &call->legs[side], turn);
 	session_id_put(&w, call, side);
 	edit_put_agent(&w, profile, false);
-	if (method == SIP_METHOD_INVITE && response->status < 300)
+	if (is_invite && response->status < 300)
 		sip_put(&w, call->answered_with.text);
 	sip_put(&w, response->headers);
 	multipart_put_content(&w, &response->body);

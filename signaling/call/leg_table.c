@@ -80,6 +80,19 @@ static struct sip_text *text_at(struct call_leg *leg, uint32_t i)
 	return i - count < dialog->route_count ? &dialog->route[i - count] : NULL;
 }
 
+// Forks of the leg that were ended may say again that they answered, wherever the leg is then.
+static void take_shed(const struct call *from, struct call *to)
+{
+	for (uint32_t i = 0; i < from->shed_count && i < CALL_SHED_MAX; i++) {
+		bool is_known = false;
+
+		for (uint32_t k = 0; k < to->shed_count && k < CALL_SHED_MAX; k++)
+			is_known |= to->shed[k] == from->shed[i];
+		if (!is_known)
+			to->shed[to->shed_count++ % CALL_SHED_MAX] = from->shed[i];
+	}
+}
+
 bool leg_move(struct leg_place from, struct leg_place to)
 {
 	struct call_leg *old = &from.call->legs[from.side];
@@ -104,6 +117,7 @@ bool leg_move(struct leg_place from, struct leg_place to)
 	if (moved.hop.tls_name.len &&
 		!arena_copy(&to.call->arena, moved.hop.tls_name, &moved.hop.tls_name))
 		return false;
+	take_shed(from.call, to.call);
 	moved.next_hop = (struct leg_next){ 0 }; // the other call is told, if anybody
 	session_stop(old);
 	leg_unlink(from.call->core, old);

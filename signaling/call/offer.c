@@ -226,14 +226,17 @@ static void give_back_moves(struct call *call, const struct core_env *env)
 	}
 }
 
-enum offer_result offer_renew(struct call *call, const struct core_env *env, struct span body)
+enum offer_result offer_renew(struct call *call, const struct core_env *env, enum call_side from,
+	struct span body)
 {
-	struct offer before = call->offer;
+	uint32_t opened = 0;
 
-	CHECK(before.is_open);
+	CHECK(!call->answered_ms);
+	for (uint32_t i = 0; i < call->media.count; i++)
+		opened |= media_stream(&call->media, i)->is_open ? 1u << i : 0;
 	give_back_moves(call, env);
 	offer_close(call);
-	return take_offer(call, env, before.from, body, before.opened);
+	return take_offer(call, env, from, body, opened);
 }
 
 static enum offer_result commit_answer(struct call *call, const struct core_env *env, bool is_final)

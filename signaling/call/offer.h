@@ -52,9 +52,11 @@ enum offer_result offer_receive(struct call *call, const struct core_env *env, e
 // to the offerer is in its sdp_sent. With `is_final` the exchange is closed, also on failure.
 enum offer_result offer_answer(struct call *call, const struct core_env *env, struct span body,
 	bool is_final);
-// The open offer once more, to another far end than before: by its profile and ports. The offerer's
-// own ports stay. Errors like offer_receive(), and no offer is open then.
-enum offer_result offer_renew(struct call *call, const struct core_env *env, struct span body);
+// The offer of a call that is not answered once more, to another far end than before: by that one's
+// profile and ports. What the one before has answered is forgotten, the offerer's own ports stay.
+// Errors like offer_receive().
+enum offer_result offer_renew(struct call *call, const struct core_env *env, enum call_side from,
+	struct span body);
 // The offer was refused: streams opened for it go, the session in force stays. Safe when none is
 // open.
 void offer_drop(struct call *call, const struct core_env *env);

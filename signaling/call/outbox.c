@@ -103,6 +103,21 @@ int outbox_fetch(struct outbox *outbox, const struct outbox_fetch *fetch)
 	return 0;
 }
 
+int outbox_handover(struct outbox *outbox, const struct outbox_handover *handover)
+{
+	struct span data;
+
+	if (outbox->count == outbox->entries_max ||
+		!arena_copy(&outbox->arena, handover->data, &data)) {
+		outbox->refused++;
+		return -ENOBUFS;
+	}
+	struct outbox_entry *entry = &outbox->entries[outbox->count++];
+	*entry = (struct outbox_entry){ .kind = OUTBOX_HANDOVER, .handover = *handover };
+	entry->handover.data = data;
+	return 0;
+}
+
 int outbox_gone(struct outbox *outbox, uint64_t key)
 {
 	struct outbox_entry *entry = add(outbox);

@@ -200,10 +200,8 @@ static bool offer_anew(struct call *call, const struct core_env *env)
 		if (!call_set_text(call, &call->offer_text, late_make_offer(call)))
 			return false;
 	}
-	if (invite->is_late)
-		return true;
-	return (call->offer.is_open ? offer_renew(call, env, call->offer_text.text) :
-		offer_receive(call, env, CALL_LEG_A, call->offer_text.text)) == OFFER_OK;
+	return invite->is_late ||
+		offer_renew(call, env, CALL_LEG_A, call->offer_text.text) == OFFER_OK;
 }
 
 // Everything that was made for the old trunk is made for the new one. False: nothing that could be
@@ -326,6 +324,10 @@ bool redirect_prepare(struct call *call, const struct core_env *env, const struc
 bool redirect_follow(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
 	bool is_ours = call->redirect && call->invite.server && !call->transfer;
+
+	// The caller was given an offer of the one who goes elsewhere, and can be given no other.
+	if (call->invite.is_late && (call->offer.is_open || call->reliable.is_settled))
+		return false;
 
 	if (!is_ours || msg->status < 300 || msg->status > 302 ||
 		flow_of(call, core_env_of(turn))->redirect != PROFILE_REDIRECT_FOLLOW)

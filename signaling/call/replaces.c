@@ -2,20 +2,17 @@
 
 #include "call/ability.h"
 #include "call/core_private.h"
+#include "call/handover.h"
+#include "call/pickup.h"
 #include "call/transfer.h"
 
-struct named {
-	struct span call_id, to_tag, from_tag;
-	bool is_early_only;
-};
-
-static bool parse(struct span value, struct named *out)
+bool replaces_parse(struct span value, struct replaces_value *out)
 {
 	struct sip_param param;
 	struct span head = SPAN_NONE;
 	int rc;
 
-	*out = (struct named){ 0 };
+	*out = (struct replaces_value){ 0 };
 	span_cut(&value, ';', &head);
 	out->call_id = span_trim(head);
 	while ((rc = sip_param_next(&value, &param)) > 0) {
@@ -31,7 +28,7 @@ static bool parse(struct span value, struct named *out)
 }
 
 // The leg with our tag `local`, if the rest fits too. NULL: none.
-static const struct call_leg *find_leg(const struct core *core, const struct named *named,
+static const struct call_leg *find_leg(const struct core *core, const struct replaces_value *named,
 	struct span local, struct span remote)
 {
 	struct sip_token token;
@@ -47,10 +44,10 @@ static const struct call_leg *find_leg(const struct core *core, const struct nam
 
 uint16_t replaces_find(struct core *core, struct span value, struct replaces_match *out)
 {
-	struct named named;
+	struct replaces_value named;
 	bool is_ours = true;
 
-	if (!parse(value, &named))
+	if (!replaces_parse(value, &named))
 		return 400;
 	const struct call_leg *leg = find_leg(core, &named, named.to_tag, named.from_tag);
 	if (!leg) {
@@ -72,75 +69,78 @@ uint16_t replaces_find(struct core *core, struct span value, struct replaces_mat
 
 bool replaces_name(const struct core *core, struct span value, struct sip_token *out)
 {
-	struct named named;
+	struct replaces_value named;
 
-	return parse(value, &named) &&
+	return replaces_parse(value, &named) &&
 		(sip_token_verify(&core->keys, SIP_TOKEN_TAG, named.to_tag, out) ||
 			sip_token_verify(&core->keys, SIP_TOKEN_TAG, named.from_tag, out)) &&
 		!leg_lookup(core, out->value);
 }
 
-struct newcomer {
-	struct core *core;
-	const struct sip_turn *turn;
-	struct sip_tx *tx;
-	const struct sip_received *in;
-	const struct config_trunk *trunk;
-	struct replaces_match match;
-	struct call *joined;
-	struct call_body body;
-};
-
 // Whoever takes a leg's place must come from where that leg's far end is (RFC 3891 3 asks for as
 // much trust as in that party itself).
-static uint16_t check(struct newcomer *n)
+static bool is_trusted_for(const struct newcomer *n, const struct call *call, enum call_side side)
+{
+	return call->legs[side].hop.listener >> 8 == n->in->hop.listener >> 8;
+}
+
+// 0, or the status to refuse with.
+static uint16_t find_trunk(struct newcomer *n)
 {
 	const struct config *config = core_env_of(n->turn)->config;
-	const struct sip_header *header = sip_msg_header(n->in->msg, SIP_HEADER_REPLACES);
-	uint32_t realm = n->in->hop.listener >> 8;
 	int trunk = trunk_find(config, &n->in->hop);
 
 	if (trunk < 0)
 		return 403;
 	n->trunk = &config->trunks[trunk];
-	if (n->in->msg->contact_count == 0)
-		return 400;
-	uint16_t status = replaces_find(n->core, header->value, &n->match);
-	if (status)
-		return status;
-	if (n->match.call->legs[n->match.side].hop.listener >> 8 != realm)
-		return 403;
-	return transfer_is_possible(n->match.call) ? 0 : 491;
+	return n->in->msg->contact_count ? 0 : 400;
 }
 
-static uint16_t init_newcomer(struct newcomer *n)
+uint16_t newcomer_fits(const struct newcomer *n, struct call *call)
 {
-	struct call_leg *leg = &n->joined->legs[CALL_LEG_A];
+	uint32_t slot = trunk_slot(n->core->trunks, span_str(n->trunk->name));
+	uint32_t calls_max = n->trunk->calls_max;
+	struct sip_dialog dialog;
+
+	if (!call->is_emergency && calls_max && trunk_calls(n->core->trunks, slot) >= calls_max)
+		return 503;
+	return sip_dialog_init_uas(&dialog, &call->arena, &n->core->msg, SPAN_LIT("probe")) < 0 ?
+		400 :
+		0;
+}
+
+uint16_t newcomer_sit(struct newcomer *n, struct call *call, enum call_side side)
+{
+	struct call_leg *leg = &call->legs[side];
 	struct span tag = span_make(leg->tag, sizeof(leg->tag));
 	struct span name = span_str(n->trunk->name);
 	uint32_t slot = trunk_slot(n->core->trunks, name);
 
 	span_copy(span_sub(name, 0, CALL_NAME_MAX - 1), leg->trunk, sizeof(leg->trunk));
-	if (!trunk_take(n->core->trunks, slot, n->trunk->calls_max))
-		return 503;
-	leg->trunk_slot = slot;
+	limit_learn(leg, core_env_of(n->turn)->config, n->trunk);
+	if (!call->is_emergency) {
+		if (!trunk_take(n->core->trunks, slot, n->trunk->calls_max))
+			return 503;
+		leg->trunk_slot = slot;
+	}
 	leg->hop = n->in->hop;
 	leg->profile = n->trunk->profile;
 	ability_learn(leg, n->in->msg);
-	reliable_begin(n->joined, n->in->msg);
 	session_hear_request(leg, n->in->msg);
-	if (sip_dialog_init_uas(&leg->dialog, &n->joined->arena, n->in->msg, tag) < 0)
+	// From and To as they came, whatever rules made of them.
+	if (sip_dialog_init_uas(&leg->dialog, &call->arena, &n->core->msg, tag) < 0)
 		return 400;
 	leg->has_dialog = true;
+	leg->is_moved = true; // its Call-ID may have been led to this worker
+	handover_keep(n->core, leg->dialog.call_id.text);
 	sip_server_set_tag(n->tx, tag);
 	return 0;
 }
 
 // The newcomer's offer, or the wish for one, to the party that stays.
-static uint16_t ask(struct newcomer *n)
+static uint16_t ask(struct newcomer *n, struct call *joined)
 {
 	const struct core_env *env = core_env_of(n->turn);
-	struct call *joined = n->joined;
 	struct call_invite *invite = &joined->invite;
 	struct call_leg *leg = &joined->legs[CALL_LEG_B];
 
@@ -166,13 +166,14 @@ static uint16_t ask(struct newcomer *n)
 	return 0;
 }
 
-static void take_over(struct newcomer *n, struct transfer *transfer)
+static void take_over(struct newcomer *n, const struct replaces_match *match,
+	struct transfer *transfer)
 {
-	struct call *joined = n->joined;
-	struct call *old = n->match.call;
-	bool has_a = call_other(n->match.side) == CALL_LEG_A;
+	struct call *joined = transfer->joined;
+	struct call *old = match->call;
+	bool has_a = call_other(match->side) == CALL_LEG_A;
 
-	transfer->stays = call_other(n->match.side);
+	transfer->stays = call_other(match->side);
 	transfer->seat = CALL_LEG_B;
 	joined->media.realm[CALL_LEG_A] = (uint16_t)(n->in->hop.listener >> 8);
 	joined->max_forwards = old->max_forwards;
@@ -183,30 +184,58 @@ static void take_over(struct newcomer *n, struct transfer *transfer)
 	joined->invite = (struct call_invite){ .is_active = true, .from = CALL_LEG_A,
 		.server = n->tx, .server_cseq = n->in->msg->cseq.number };
 	sip_tx_set_user(n->tx, call_user(joined));
-	uint16_t status = init_newcomer(n);
+	reliable_begin(joined, n->in->msg);
+	uint16_t status = newcomer_sit(n, joined, CALL_LEG_A);
 	if (!status)
-		status = transfer_take(transfer) ? ask(n) : 491;
+		status = transfer_take(transfer) ? ask(n, joined) : 491;
 	if (status)
 		transfer_fail(transfer, n->turn, status);
+}
+
+// Of a call that was answered. 0, or the status to refuse with.
+static uint16_t replace(struct newcomer *n, struct span value)
+{
+	struct replaces_match match;
+	uint16_t status = replaces_find(n->core, value, &match);
+
+	if (status)
+		return status;
+	if (!is_trusted_for(n, match.call, match.side))
+		return 403;
+	if (!transfer_is_possible(match.call))
+		return 491;
+	struct transfer *transfer = transfer_new(match.call, NULL, core_env_of(n->turn));
+	if (!transfer)
+		return 503;
+	take_over(n, &match, transfer);
+	return 0;
+}
+
+static uint16_t receive(struct newcomer *n)
+{
+	struct span value = sip_msg_header(n->in->msg, SIP_HEADER_REPLACES)->value;
+	uint16_t status = find_trunk(n);
+
+	if (status)
+		return status;
+	struct call *ringing = pickup_find(n->core, value);
+	if (!ringing)
+		return replace(n, value);
+	return is_trusted_for(n, ringing, CALL_LEG_B) ? pickup_take(ringing, n->turn, n) : 403;
 }
 
 void replaces_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in)
 {
 	struct newcomer n = { .core = core, .turn = turn, .tx = tx, .in = in };
-	uint16_t status = check(&n);
 
 	CORE_COUNT(core, replaces_received);
-	if (status) {
-		CORE_COUNT(core, replaces_refused);
-		refuse_status(core, turn, tx, status);
+	uint16_t status = receive(&n);
+	if (!status)
 		return;
-	}
-	struct transfer *transfer = transfer_new(n.match.call, NULL, core_env_of(turn));
-	if (!transfer) {
+	CORE_COUNT(core, replaces_refused);
+	if (status == 503)
 		refuse_busy(core, turn, tx);
-		return;
-	}
-	n.joined = transfer->joined;
-	take_over(&n, transfer);
+	else
+		refuse_status(core, turn, tx, status);
 }

@@ -2,6 +2,7 @@
 
 #include "call/ability.h"
 #include "call/core_private.h"
+#include "call/pickup.h"
 #include "call/refer.h"
 
 #include "base/log.h"
@@ -9,7 +10,7 @@
 bool transfer_is_possible(const struct call *call)
 {
 	if (call->is_finished || call->transfer || call->invite.is_active || !call->answered_ms ||
-		call->offer.is_open)
+		call->offer.is_open || pickup_is_pending(call))
 		return false;
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		if (!call->legs[side].has_dialog || !call->legs[side].dialog.is_confirmed)

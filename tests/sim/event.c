@@ -104,7 +104,7 @@ static void kill_workers(struct sim *sim)
 		if (is_one && i != first)
 			continue;
 		lose_calls(sim, i);
-		sim->fetch_count = 0;
+		sim->fetch_count = sim->handover_count = 0;
 		fprintf(sim->ladder, "%8llu worker %u dies\n", (unsigned long long)sim->now_ms, i);
 		world_restart_worker(sim, i);
 		dead |= UINT64_C(1) << i;

@@ -115,6 +115,32 @@ void record_restore(struct sim *sim, uint64_t dead)
 		record_keep(sim, i);
 }
 
+// It goes where its call is, and all that follows it too; or back to who asked.
+void record_hand_over(struct sim *sim, const struct sim_handover *asked)
+{
+	const struct outbox_handover *handover = &asked->handover;
+	uint32_t to = asked->worker;
+	uint64_t keys[2];
+
+	for (uint32_t i = 0; i < SIM_WORKERS; i++)
+		if (i != to && core_call_keys(sim->cores[i], handover->name, keys))
+			to = i;
+	if (to != asked->worker) {
+		CHECK(sim->moved_count < SIM_MOVED_MAX);
+		sim->moved[sim->moved_count++] = (struct moved){ .key = handover->own,
+			.worker = to };
+		sim->calls_handed++;
+	}
+	struct core_message message = { .listener = handover->hop.listener,
+		.source = handover->hop.addr, .connection = handover->hop.connection,
+		.is_dialled = handover->hop.is_dialled, .peer_trunk = handover->hop.peer_trunk,
+		.data = handover->data, .is_handed_over = to == asked->worker };
+	world_turn(sim, to);
+	core_receive(sim->cores[to], &sim->envs[to], &message);
+	world_flush(sim, to);
+	record_keep(sim, to);
+}
+
 // Calls that lived at another worker when they were stored: their ports are orphans there.
 static void note_moved(struct sim *sim, uint32_t worker)
 {

@@ -149,7 +149,7 @@ struct options {
 struct totals {
 	uint32_t pracks, updates;
 	uint32_t failed, calls, connected, restored, record_len_max;
-	uint32_t transfers, joined, fetched;
+	uint32_t transfers, joined, fetched, handed;
 	// of a fault: seeds that had it, found it, took it for another
 	uint32_t broken, caught, mistaken;
 };
@@ -186,6 +186,7 @@ static void count(const struct sim *sim, struct totals *totals)
 	totals->updates += sim->updates;
 	totals->restored += sim->calls_restored;
 	totals->fetched += sim->calls_fetched;
+	totals->handed += sim->calls_handed;
 	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
 		const struct core_metrics *metrics = core_metrics(sim->cores[i]);
 
@@ -248,8 +249,9 @@ static int run_seeds(const struct options *options)
 		"from records of at most %u bytes, %u seeds failed\n",
 		(unsigned long long)options->seeds, totals.calls, totals.connected, totals.pracks,
 		totals.updates, totals.restored, totals.record_len_max, totals.failed);
-	printf("%u of %u transfers joined both parties, %u calls went to another worker for one\n",
-		totals.joined, totals.transfers, totals.fetched);
+	printf("%u of %u transfers joined both parties, %u calls went to another worker for one, "
+		"%u INVITEs to a call\n",
+		totals.joined, totals.transfers, totals.fetched, totals.handed);
 	return totals.failed > 0;
 }
 

@@ -94,6 +94,13 @@ struct record {
 };
 
 // A worker asks for a call of another one.
+// An INVITE whose call another worker has.
+struct sim_handover {
+	struct outbox_handover handover; // its data: `text`
+	uint32_t worker;
+	char text[8192];
+};
+
 struct sim_fetch {
 	struct outbox_fetch fetch;
 	uint32_t worker;
@@ -266,7 +273,7 @@ struct sim {
 	char failure[128];     // the first one's beginning
 	struct ua uas[SIM_UAS_MAX];
 	uint32_t ua_count;
-	uint32_t calls_ended, calls_connected, calls_restored, calls_fetched;
+	uint32_t calls_ended, calls_connected, calls_restored, calls_fetched, calls_handed;
 	uint32_t pracks, updates;
 	struct record records[SIM_RECORDS_MAX];
 	uint32_t record_len_max;
@@ -274,6 +281,8 @@ struct sim {
 	uint32_t moved_count;
 	struct sim_fetch fetches[SIM_FETCHES_MAX];
 	uint32_t fetch_count;
+	struct sim_handover handovers[SIM_FETCHES_MAX];
+	uint32_t handover_count;
 	struct sip_msg msg;
 	struct sdp_session sdp;
 	FILE *ladder;
@@ -351,6 +360,7 @@ void record_keep(struct sim *sim, uint32_t worker); // after each turn of that w
 void record_restore(struct sim *sim, uint64_t dead);
 void record_forget(struct sim *sim, uint64_t dead); // the store was lost with them
 // Another worker's call goes to `worker`.
+void record_hand_over(struct sim *sim, const struct sim_handover *asked);
 void record_fetch(struct sim *sim, uint32_t worker, const struct outbox_fetch *fetch);
 void record_moved(struct sim *sim, uint32_t worker, uint64_t token);
 // Where a message goes that belongs to `worker` by its shard.

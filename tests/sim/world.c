@@ -238,6 +238,19 @@ static void send_out(struct sim *sim, uint32_t worker, const struct outbox_send 
 	}
 }
 
+static void keep_handover(struct sim *sim, uint32_t worker, const struct outbox_handover *handover)
+{
+	struct sim_handover *kept = &sim->handovers[sim->handover_count];
+
+	if (sim->handover_count == SIM_FETCHES_MAX || handover->data.len > sizeof(kept->text))
+		return; // it comes again
+	sim->handover_count++;
+	kept->worker = worker;
+	kept->handover = *handover;
+	memcpy(kept->text, handover->data.ptr, handover->data.len);
+	kept->handover.data = span_make(kept->text, handover->data.len);
+}
+
 // The outbox, in order, as worker.c does it.
 void world_flush(struct sim *sim, uint32_t worker)
 {
@@ -263,6 +276,8 @@ void world_flush(struct sim *sim, uint32_t worker)
 		if (entry->kind == OUTBOX_FETCH && sim->fetch_count < SIM_FETCHES_MAX)
 			sim->fetches[sim->fetch_count++] = (struct sim_fetch){ .fetch =
 				entry->fetch, .worker = worker };
+		if (entry->kind == OUTBOX_HANDOVER)
+			keep_handover(sim, worker, &entry->handover);
 		if (entry->kind != OUTBOX_SEND)
 			continue;
 		const struct outbox_send *send = &entry->send;
@@ -310,6 +325,8 @@ void world_resolved(struct sim *sim, const struct sim_ask *ask, const struct sip
 
 void world_run(struct sim *sim)
 {
+	while (sim->handover_count)
+		record_hand_over(sim, &sim->handovers[--sim->handover_count]);
 	while (sim->fetch_count) {
 		struct sim_fetch fetch = sim->fetches[--sim->fetch_count];
 

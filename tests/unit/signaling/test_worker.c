@@ -1,175 +1,15 @@
-// Two real workers on loopback sockets around a core of a few lines, defined here before the real
-// one: "shard N echo TEXT" comes back as "W TEXT", W being the worker that had it.
-#include "worker.h"
+// Two real workers on loopback sockets around the core of tiny_core.h.
+#include "tiny_core.h"
 #include "worker_command.h"
 
 #include "base/clock.h"
-#include "call/metric.h"
-#include "call/trunk.h"
 #include "net/udp.h"
-#include "sip/transaction.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <urcu/urcu-qsbr.h>
-
-#include <cmocka.h>
-
-#define WORKERS 2u
-#define TRUNK_CALLS_MAX 5u
-
-// The tiny core -----------------------------------------------------------------------------------
-
-struct core {
-	struct core_params params;
-	struct core_metrics metrics;
-	struct sip_transaction_metrics transactions;
-	uint64_t timer_ms; // UINT64_MAX = none
-	struct outbox_send timer_send;
-	uint32_t calls;
-	struct outbox_send failing; // to whom core_send_failed() is reported
-};
-
-struct core *core_new(const struct core_params *params)
-{
-	struct core *core = calloc(1, sizeof(*core));
-	core->params = *params;
-	core->timer_ms = UINT64_MAX;
-	return core;
-}
-
-void core_free(struct core *core)
-{
-	free(core);
-}
-
-bool core_scan(const struct sip_keys *keys, struct span message, struct core_scan *out)
-{
-	struct span word;
-	(void)keys;
-	out->call_id = SPAN_NONE;
-	return span_cut(&message, ' ', &word) && span_eq(word, SPAN_LIT("shard")) &&
-		span_cut(&message, ' ', &word) &&
-		span_parse_u32(word, CORE_SHARDS - 1, &out->shard) == 0;
-}
-
-static void answer(struct core *core, struct core_env *env, const struct core_message *message,
-	struct span text)
-{
-	char buf[128];
-	int n = snprintf(buf, sizeof(buf), "%u " SPAN_FMT, core->params.worker, SPAN_ARG(text));
-	struct outbox_send send = {
-		.hop = { .listener = message->listener, .addr = message->source,
-			.connection = message->connection },
-		.data = span_make(buf, (uint32_t)n),
-	};
-	assert_int_equal(outbox_send(env->outbox, &send), 0);
-}
-
-void core_send_failed(struct core *core, struct core_env *env, uint64_t ticket,
-	enum core_send_failure failure)
-{
-	char buf[64];
-	struct outbox_send send = core->failing;
-	int n = snprintf(buf, sizeof(buf), "%u failed %u %d", core->params.worker, (unsigned)ticket,
-		(int)failure);
-	send.data = span_make(buf, (uint32_t)n);
-	assert_int_equal(outbox_send(env->outbox, &send), 0);
-}
-
-// Sends by a connection of the other worker that never was; the news must come back here.
-static void send_nowhere(struct core *core, struct core_env *env,
-	const struct core_message *message)
-{
-	uint64_t worker = (core->params.worker + 1) % WORKERS;
-	struct outbox_send send = {
-		.hop = { .listener = message->listener, .addr = message->source,
-			.connection = worker << 56 | UINT64_C(12) << 32 | 99, .is_bound = true },
-		.data = SPAN_LIT("lost"),
-		.ticket = 5,
-	};
-	core->failing.hop = (struct sip_hop){ .listener = message->listener,
-		.addr = message->source, .connection = message->connection };
-	assert_int_equal(outbox_send(env->outbox, &send), 0);
-}
-
-void core_receive(struct core *core, struct core_env *env, const struct core_message *message)
-{
-	struct span rest = message->data, word;
-	assert_non_null(env->config);
-	span_cut(&rest, ' ', &word);
-	span_cut(&rest, ' ', &word);
-	span_cut(&rest, ' ', &word);
-	if (span_eq(word, SPAN_LIT("timer"))) {
-		core->timer_ms = env->now_ms + 30;
-		core->timer_send.hop.listener = message->listener;
-		core->timer_send.hop.addr = message->source;
-	} else if (span_eq(word, SPAN_LIT("trunk"))) {
-		uint32_t slot = trunk_slot(core->params.trunks, SPAN_LIT("shared"));
-		answer(core, env, message, trunk_take(core->params.trunks, slot, TRUNK_CALLS_MAX) ?
-			SPAN_LIT("taken") : SPAN_LIT("full"));
-	} else if (span_eq(word, SPAN_LIT("call"))) {
-		core->calls++;
-	} else if (span_eq(word, SPAN_LIT("nowhere"))) {
-		struct core_message lost = *message;
-		lost.listener = listener_make(60, 3);
-		answer(core, env, &lost, rest);
-	} else if (span_starts(rest, SPAN_LIT("0\r\nGone"))) {
-		send_nowhere(core, env, message);
-	} else if (span_eq(word, SPAN_LIT("end"))) {
-		struct call_summary summary = { .info.token = 77, .info.from = "a b\"c=\n" };
-		outbox_call_end(env->outbox, &summary);
-		answer(core, env, message, rest);
-	} else {
-		answer(core, env, message, rest);
-	}
-}
-
-void core_run_timers(struct core *core, struct core_env *env)
-{
-	if (core->timer_ms > env->now_ms)
-		return;
-	core->timer_ms = UINT64_MAX;
-	core->timer_send.data = SPAN_LIT("fired");
-	outbox_send(env->outbox, &core->timer_send);
-}
-
-uint64_t core_next_timer_ms(const struct core *core)
-{
-	return core->timer_ms;
-}
-
-void core_hangup_all(struct core *core, struct core_env *env)
-{
-	(void)env;
-	core->calls = 0;
-}
-
-const struct core_metrics *core_metrics(const struct core *core)
-{
-	return &core->metrics;
-}
-
-const struct sip_transaction_metrics *core_transaction_metrics(const struct core *core)
-{
-	return &core->transactions;
-}
-
-bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info *out)
-{
-	if (*cursor >= core->calls)
-		return false;
-	memset(out, 0, sizeof(*out));
-	out->token = ++*cursor;
-	return true;
-}
 
 // The workers around it ---------------------------------------------------------------------------
 
@@ -182,7 +22,6 @@ static struct config config = {
 		.buffer_per_source_max = 1 << 20, .connect_ms = 1000, .handshake_ms = 1000,
 		.message_ms = 1000, .idle_ms = 60000 },
 };
-static struct worker_shared shared;
 static char tls_error[TLS_ERROR_MAX];
 static struct worker *workers[WORKERS];
 static struct shm_map signaling, media;
@@ -353,6 +192,18 @@ static void test_shard_moves(void **state)
 		say(1, "shard 9 echo odd");
 		expect(1, to == 0 ? "0 odd" : "1 odd");
 	}
+}
+
+// What was handed over takes all that follows by its Call-ID along; what nobody has comes back.
+static void test_hands_over(void **state)
+{
+	(void)state;
+	say(0, "shard 0 hand 1 x\r\nCall-ID: handed\r\n\r\n");
+	expect(0, "1 here");
+	say(0, "shard 0 echo x\r\nCall-ID: handed\r\n\r\n");
+	expect(0, "1 x\r\nCall-ID: handed\r\n\r\n");
+	say(0, "shard 0 hand 0!\r\nCall-ID: other\r\n\r\n");
+	expect(0, "0 back");
 }
 
 static void test_without_call_id(void **state)
@@ -564,6 +415,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_owner_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shard_moves, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_hands_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_without_call_id, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_connection_serves_all_workers, set_up,
 			tear_down),

@@ -180,7 +180,8 @@ static inline void fixture_take(struct fixture *f)
 		if (entry->kind == OUTBOX_FETCH)
 			f->fetch = entry->fetch;
 		f->gone_count += entry->kind == OUTBOX_GONE;
-		if (entry->kind == OUTBOX_FETCH || entry->kind == OUTBOX_GONE)
+		if (entry->kind == OUTBOX_FETCH || entry->kind == OUTBOX_GONE ||
+			entry->kind == OUTBOX_HANDOVER)
 			continue;
 		if (entry->kind == OUTBOX_RESOLVE) {
 			f->resolve = entry->resolve;
