@@ -31,6 +31,8 @@ struct leg_ability {
 struct call_leg {
 	bool is_moved;           // came as a record: dispatch may know its Call-ID
 	bool has_referred;       // a REFER came by it: later ones are told apart by id=
+	// CSeq of its REFER that was passed on, here and on the other leg; 0 = nothing to be told
+	uint32_t refer_asked, refer_passed;
 	struct call *call;       // whose leg it is, NULL = not in the token table
 	struct call_leg *next;   // in its bucket of that table
 	uint64_t token;          // in its tag, 48 bits

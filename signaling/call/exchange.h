@@ -84,6 +84,8 @@ void exchange_put_rest(struct sip_writer *w, const struct exchange *x,
 // Likewise of an answer, but for what hide.h lets pass.
 void exchange_put_answer(struct sip_writer *w, const struct exchange *x,
 	const struct sip_msg *msg);
+// Subscription-State of a NOTIFY, without what could name somebody.
+void exchange_put_state(struct sip_writer *w, const struct sip_msg *msg);
 // Our Contact and Allow towards that side.
 void exchange_put_contact(struct sip_writer *w, const struct config *config,
 	const struct subscription_side *side);

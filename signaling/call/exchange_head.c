@@ -54,12 +54,18 @@ static void put_some_params(struct sip_writer *w, const struct sip_msg *msg,
 	sip_put_lit(w, "\r\n");
 }
 
+void exchange_put_state(struct sip_writer *w, const struct sip_msg *msg)
+{
+	static const struct span names[] = { SPAN_LIT("reason"), SPAN_LIT("expires"),
+		SPAN_LIT("retry-after"), SPAN_NONE };
+
+	put_some_params(w, msg, SIP_HEADER_SUBSCRIPTION_STATE, names);
+}
+
 void exchange_put_rest(struct sip_writer *w, const struct exchange *x,
 	const struct hide_params *hide)
 {
 	static const struct span event[] = { SPAN_LIT("id"), SPAN_NONE };
-	static const struct span state[] = { SPAN_LIT("reason"), SPAN_LIT("expires"),
-		SPAN_LIT("retry-after"), SPAN_NONE };
 	const struct sip_msg *msg = hide->msg;
 
 	edit_put_agent(w, hide->to, true);
@@ -67,7 +73,7 @@ void exchange_put_rest(struct sip_writer *w, const struct exchange *x,
 	put_fields(w, msg, request_fields[x->method]);
 	put_some_params(w, msg, SIP_HEADER_EVENT, event);
 	if (x->method == SIP_METHOD_NOTIFY)
-		put_some_params(w, msg, SIP_HEADER_SUBSCRIPTION_STATE, state);
+		exchange_put_state(w, msg);
 	// Content is what these requests are for: it goes from end to end.
 	if (!span_is_empty(msg->body))
 		put_fields(w, msg, content_fields);
@@ -99,5 +105,5 @@ void exchange_put_methods(struct sip_writer *w, const struct config_profile *pro
 	if (bits & PROFILE_REQUEST_PUBLISH)
 		sip_put_lit(w, ", PUBLISH");
 	if (bits & PROFILE_REQUEST_SUBSCRIBE)
-		sip_put_lit(w, ", SUBSCRIBE, NOTIFY");
+		sip_put_lit(w, ", SUBSCRIBE");
 }

@@ -98,6 +98,8 @@ static void put_leg(struct draft *draft, const struct call *call, enum call_side
 	to->acked_cseq = leg->acked_cseq;
 	to->allowed = leg->ability.allowed;
 	to->supported = leg->ability.supported;
+	to->refer_asked = leg->refer_asked;
+	to->refer_passed = leg->refer_passed;
 	to->session = leg->session.interval_s << 1 | leg->session.is_ours;
 	if (session_id_pack(leg, draft->uuids[side]))
 		to->uuid = (ProtobufCBinaryData){ SESSION_ID_BYTES, draft->uuids[side] };
@@ -134,7 +136,10 @@ static void put_streams(struct draft *draft, const struct call *call)
 		const struct media_stream *stream = media_stream(&call->media, i);
 		bool is_offered = call->offer.is_open && (call->offer.opened & 1u << i);
 
-		if ((!stream->is_open && !stream->is_bundled) || is_offered)
+		bool is_there = stream->is_open || stream->is_bundled ||
+			media_is_foreign(&call->media, i);
+
+		if (!is_there || is_offered)
 			continue;
 		Muga__State__Stream *to = &draft->streams[count];
 		muga__state__stream__init(to);
@@ -186,6 +191,7 @@ static void put_call(struct draft *draft, const struct call *call, const struct 
 	to->max_forwards = call->max_forwards;
 	to->route_line = call->route_line;
 	to->emergency = call->is_emergency;
+	to->session_private = call->is_session_private;
 	to->a = &draft->legs[CALL_LEG_A];
 	to->b = &draft->legs[CALL_LEG_B];
 	put_leg(draft, call, CALL_LEG_A);

@@ -155,6 +155,8 @@ static bool take_dialog(struct import *im, enum call_side side, const Muga__Stat
 	leg->has_dialog = true;
 	leg->is_moved = true;
 	leg->has_referred = from->flags & RECORD_LEG_REFERRED;
+	leg->refer_asked = from->refer_asked;
+	leg->refer_passed = from->refer_passed;
 	leg->sdp_id = from->sdp_id;
 	leg->sdp_version = from->sdp_version;
 	return take_texts(im->call, leg, from);
@@ -333,6 +335,7 @@ static int take_call(struct import *im)
 	media_init(&im->call->media, &im->call->arena, 0, 0);
 	if (from->emergency)
 		emergency_mark(im->call);
+	im->call->is_session_private = from->session_private;
 	err = take_times(im);
 	if (!err)
 		err = take_leg(im, CALL_LEG_A, from->a);

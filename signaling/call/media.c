@@ -390,6 +390,21 @@ void media_close_all(struct media *media, const struct core_env *env)
 	media->passed = 0;
 }
 
+// What the next record of the call says of it: it may come to the worker whose ports they are.
+static void keep_foreign(struct media *media, const struct media_adopt *adopt)
+{
+	struct media_stream *stream = &media->streams[adopt->index];
+
+	media->foreign |= 1u << adopt->index;
+	*stream = (struct media_stream){ .kind = adopt->kind };
+	for (uint32_t side = 0; side < CALL_LEGS; side++) {
+		stream->pair[side].media_address = adopt->address[side];
+		stream->pair[side].port = adopt->port[side];
+		stream->pair[side].incarnation = adopt->incarnation[side];
+		stream->remote[side] = adopt->remote[side];
+	}
+}
+
 int media_adopt(struct media *media, const struct core_env *env, const struct media_adopt *adopt)
 {
 	struct media_stream *stream = make_stream(media, adopt->index);
@@ -406,7 +421,7 @@ int media_adopt(struct media *media, const struct core_env *env, const struct me
 		if (err && side == CALL_LEG_B)
 			flow_pair_disown(env->flows, &found.pair[CALL_LEG_A]);
 		if (err == -ENOENT)
-			media->foreign |= 1u << adopt->index;
+			keep_foreign(media, adopt);
 		if (err)
 			return err;
 		found.remote[side] = adopt->remote[side];

@@ -2,6 +2,7 @@
 
 #include "call/ability.h"
 #include "call/core_private.h"
+#include "call/notify.h"
 #include "call/replaces.h"
 
 #define SUBSCRIPTION_S 180u // longer than any INVITE rings
@@ -32,7 +33,7 @@ static void on_notify_failed(struct call *call, const struct sip_turn *turn, str
 	notified(call, turn, relay);
 }
 
-static const struct relay_ops notify_ops = {
+static const struct relay_ops report_ops = {
 	.response = on_notify_response,
 	.failed = on_notify_failed,
 };
@@ -67,7 +68,7 @@ bool refer_notify(struct transfer *transfer, const struct sip_turn *turn, uint16
 		.headers = sip_writer_text(&w),
 		.body = { .type = SPAN_LIT("message/sipfrag;version=2.0"),
 			.data = sip_writer_text(&body) } };
-	struct relay *relay = relay_start(call, turn, &notify_ops, &request);
+	struct relay *relay = relay_start(call, turn, &report_ops, &request);
 	if (relay && status >= 200 && status < 300)
 		relay->data = IS_LAST;
 	CORE_COUNT(call->core, notifies_sent);
@@ -226,6 +227,8 @@ static enum relay_verdict pass_on(struct refer *r, struct leg_request *out)
 		refuse_status(core, r->turn, r->relay->server, 513);
 		return RELAY_ANSWERED;
 	}
+	if (!is_silent(r->msg))
+		notify_expect(r->call, r->from, r->msg->cseq.number);
 	out->headers = sip_writer_text(&w);
 	return RELAY_SEND;
 }
@@ -396,6 +399,18 @@ static enum relay_verdict on_refer(struct call *call, const struct sip_turn *tur
 	return RELAY_ANSWERED;
 }
 
+// Of one that was passed on.
+static void on_refer_response(struct call *call, const struct sip_turn *turn, struct relay *relay,
+	const struct sip_msg *msg, struct leg_response *out)
+{
+	(void)turn;
+	if (msg->status >= 300 || is_silent(msg))
+		notify_expect_none(call, relay->from);
+	if (msg->status < 300 && is_silent(msg))
+		out->headers = SPAN_LIT("Refer-Sub: false\r\n");
+}
+
 const struct relay_ops refer_ops = {
 	.request = on_refer,
+	.response = on_refer_response,
 };

@@ -3,6 +3,7 @@
 #include "call/core_private.h"
 #include "call/exchange.h"
 #include "call/info.h"
+#include "call/notify.h"
 #include "call/refer.h"
 #include "call/update.h"
 
@@ -12,6 +13,7 @@ static const struct relay_ops *const ops_of[SIP_METHOD_COUNT] = {
 	[SIP_METHOD_PRACK] = &prack_ops,
 	[SIP_METHOD_UPDATE] = &update_ops,
 	[SIP_METHOD_REFER] = &refer_ops,
+	[SIP_METHOD_NOTIFY] = &notify_ops,
 };
 
 void relay_put_allow(struct sip_writer *w, const struct config_profile *profile)

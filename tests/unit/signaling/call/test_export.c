@@ -2,6 +2,8 @@
 
 #include "call/export.h"
 
+#include "state.pb-c.h"
+
 #include <errno.h>
 
 static char tag[64]; // ours towards the phone
@@ -179,6 +181,104 @@ static void bundled(void **state)
 	assert_int_equal(fixture_flows(f), 4);
 }
 
+static uint8_t first[CALL_RECORD_MAX];
+static uint32_t first_len;
+
+// The record of a call that came from a record; with `is_abroad` to a worker that has none of its
+// ports. What differs by rule is made equal: CSeqs go on with a gap.
+static void export_twice(struct fixture *f, bool is_abroad, Muga__State__Call *calls[2])
+{
+	assert_int_equal(export(f), 0);
+	memcpy(first, record, record_len);
+	first_len = record_len;
+	restart(f);
+	if (is_abroad)
+		fixture_wait(f, 5000); // the orphans are retired, nobody can claim them
+	assert_int_equal(import(f), 0);
+	assert_int_equal(metric_read(&core_metrics(f->core)->streams_foreign) > 0, is_abroad);
+	assert_int_equal(export(f), 0);
+	calls[0] = muga__state__call__unpack(NULL, first_len, first);
+	calls[1] = muga__state__call__unpack(NULL, record_len, record);
+	assert_non_null(calls[0]);
+	assert_non_null(calls[1]);
+	Muga__State__Leg *const legs[] = { calls[1]->a, calls[1]->b };
+	for (uint32_t i = 0; i < 2; i++)
+		legs[i]->local_cseq -= 16;
+	// A refresh that asks both far ends for other ports is on its way.
+	calls[1]->invite = calls[1]->server_cseq = calls[1]->client_cseq = 0;
+	calls[1]->b->local_cseq -= is_abroad;
+	calls[0]->heard_ms = calls[1]->heard_ms;
+}
+
+static void expect_same(Muga__State__Call *calls[2], const char *name)
+{
+	static uint8_t packed[2][CALL_RECORD_MAX];
+	size_t lens[2];
+
+	for (uint32_t i = 0; i < 2; i++) {
+		lens[i] = muga__state__call__pack(calls[i], packed[i]);
+		muga__state__call__free_unpacked(calls[i], NULL);
+	}
+	if (lens[0] != lens[1] || memcmp(packed[0], packed[1], lens[0]) != 0)
+		fail_msg("%s: %zu and %zu bytes", name, lens[0], lens[1]);
+}
+
+#define WITH_MSRP(ip)                                                                              \
+	FIXTURE_SDP(ip) "m=message 7654 TCP/MSRP *\r\na=path:msrp://" ip ":1/x;tcp\r\n"
+
+// Whatever a call has comes through two records unchanged; a plain one is a kilobyte at most.
+static void nothing_is_lost(void **state)
+{
+	static const struct {
+		const char *name, *extra, *offer, *answer;
+		uint32_t len_max, stream_count, passed;
+		bool is_emergency, is_private;
+	} cases[] = {
+		{ "plain", "", FIXTURE_SDP("10.1.1.5"), FIXTURE_SDP("10.2.1.1"), 1024, 1, 0,
+			false, false },
+		{ "bundled", "", GROUP("10.1.1.5", "4002"), GROUP("10.2.1.1", "4000"), 2048, 2, 0,
+			false, false },
+		{ "passed", "", WITH_MSRP("10.1.1.5"), WITH_MSRP("10.2.1.1"), 2048, 1, 1, false,
+			false },
+		{ "emergency", "Resource-Priority: esnet.1\r\nPrivacy: session\r\n",
+			FIXTURE_SDP("10.1.1.5"), FIXTURE_SDP("10.2.1.1"), 1024, 1, 0, true, true },
+		{ "timer", "Supported: timer, 100rel\r\nAllow: INVITE, UPDATE\r\n"
+			"Session-Expires: 900;refresher=uas\r\n",
+			FIXTURE_SDP("10.1.1.5"), FIXTURE_SDP("10.2.1.1"), 1024, 1, 0, false,
+			false },
+	};
+	struct fixture *f = *state;
+
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (uint32_t is_abroad = 0; is_abroad < 2; is_abroad++) {
+			struct fixture_request request = { .method = "INVITE", .cseq = 1,
+				.extra = cases[i].extra, .body = cases[i].offer };
+			Muga__State__Call *calls[2];
+
+			for (uint32_t k = 0; k < 2; k++)
+				f->profiles[k].sdp.unanchored = PROFILE_UNANCHORED_PASS;
+			fixture_phone(f, &request);
+			fixture_carrier(f, "INVITE", 200, cases[i].answer);
+			fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
+			fixture_ack(f, tag);
+			export_twice(f, is_abroad, calls);
+			assert_true(first_len <= cases[i].len_max);
+			assert_int_equal(calls[0]->n_stream, cases[i].stream_count);
+			assert_int_equal(calls[0]->passed, cases[i].passed);
+			assert_int_equal(calls[0]->emergency, cases[i].is_emergency);
+			assert_int_equal(calls[0]->session_private, cases[i].is_private);
+			assert_int_equal(calls[0]->a->uuid.len, 16);
+			assert_int_equal(calls[0]->b->uuid.len, 16);
+			expect_same(calls, cases[i].name);
+			core_hangup_all(f->core, &f->env);
+			fixture_take(f);
+			fixture_wait(f, 70000);
+			fixture_forget(f);
+			assert_int_equal(fixture_calls(f), 0);
+		}
+	}
+}
+
 static void taken_over_and_back(void **state)
 {
 	struct fixture *f = *state;
@@ -348,6 +448,7 @@ int main(void)
 		TEST(ended_by_the_caller),
 		TEST(changed_by_the_called),
 		TEST(bundled),
+		TEST(nothing_is_lost),
 		TEST(taken_over_and_back),
 		TEST(taken_over_for_good),
 		TEST(ports_elsewhere),

@@ -1,6 +1,8 @@
 // INFO inside a call: packages and key presses cross, other content by list (RFC 6086).
 #include "dialog.h"
 
+#include "call/relay.h"
+
 static void establish(struct dialog *d, struct fixture *f)
 {
 	dialog_invite(d, f, "Recv-Info: g.3gpp.mid-call\r\n", FIXTURE_SDP("10.1.1.5"));
@@ -52,10 +54,45 @@ static void info(void **state)
 	}
 }
 
+// More than a call may have under way at once: 503, and as many again when those are answered.
+static void flood(void **state)
+{
+	struct fixture *f = *state;
+	struct dialog d;
+
+	dialog_establish(&d, f, "", "");
+	for (uint32_t round = 0; round < 2; round++) {
+		fixture_forget(f);
+		for (uint32_t i = 0; i < RELAYS_PER_CALL + 20; i++)
+			dialog_phone(&d, "INFO", 10 + round * 100 + i, "", "");
+		assert_int_equal(fixture_count(f, "INFO"), RELAYS_PER_CALL);
+		assert_int_equal(fixture_count(f, "SIP/2.0 503"), 20);
+		assert_non_null(strstr(fixture_last(f, "SIP/2.0 503")->text, "Retry-After: "));
+		uint32_t count = f->sent_count;
+		for (uint32_t i = 0; i < count; i++) {
+			const char *text = f->sent[i].text;
+			char answer[2048];
+
+			if (strncmp(text, "INFO", 4) != 0)
+				continue;
+			snprintf(answer, sizeof(answer),
+				"SIP/2.0 200 OK\r\nVia: %s\r\nFrom: %s\r\nTo: %s\r\n"
+				"Call-ID: %s\r\nCSeq: %s\r\nContent-Length: 0\r\n\r\n",
+				fixture_header(text, "Via"), fixture_header(text, "From"),
+				fixture_header(text, "To"), fixture_header(text, "Call-ID"),
+				fixture_header(text, "CSeq"));
+			fixture_receive(f, "10.2.1.1:5060", answer);
+		}
+		assert_int_equal(fixture_count(f, "SIP/2.0 200"), RELAYS_PER_CALL);
+	}
+	assert_int_equal(f->ended_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(info, fixture_open, fixture_close),
+		cmocka_unit_test_setup_teardown(flood, fixture_open, fixture_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,8 +234,31 @@ static void reinvite_meanwhile(void **state)
 	refer(f, 2, "Refer-To: <sip:1777@10.1.0.1>\r\n");
 	fixture_phone(f, &invite);
 	assert_non_null(fixture_last(f, "SIP/2.0 491"));
+	// Two at once.
+	fixture_forget(f);
 	refer(f, 4, "Refer-To: <sip:1777@10.1.0.1>\r\n");
+	assert_non_null(fixture_last(f, "SIP/2.0 491"));
+	assert_null(fixture_last(f, "INVITE"));
 	assert_int_equal(COUNT(refers_refused), 1);
+}
+
+// To the referrer's own number: no route of it leads back to itself. With a dialog of this very
+// call to be replaced: it cannot take part twice.
+static void to_oneself(void **state)
+{
+	struct fixture *f = *state;
+	char lines[512];
+
+	fixture_establish(f, tag);
+	refer(f, 2, "Refer-To: <sip:55@10.1.0.1>\r\n");
+	assert_non_null(fixture_last(f, "SIP/2.0 404"));
+	snprintf(lines, sizeof(lines), "Refer-To: <sip:1777@10.1.0.1?Replaces=secret-call%%40"
+		"10.1.1.5%%3Bto-tag%%3D%s%%3Bfrom-tag%%3Dsecret-a>\r\n", tag);
+	fixture_forget(f);
+	refer(f, 3, lines);
+	assert_non_null(fixture_last(f, "SIP/2.0 491"));
+	assert_null(fixture_last(f, "INVITE"));
+	assert_int_equal(fixture_calls(f), 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
@@ -250,6 +273,7 @@ int main(void)
 		TEST(refused),
 		TEST(by_profile),
 		TEST(reinvite_meanwhile),
+		TEST(to_oneself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

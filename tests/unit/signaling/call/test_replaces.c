@@ -401,6 +401,36 @@ static void newcomer_refused(void **state)
 	assert_int_equal(fixture_calls(f), 1);
 }
 
+// One at a time takes a place, and no call is left over.
+static void newcomers_in_turn(void **state)
+{
+	struct fixture *f = *state;
+	char value[256];
+
+	establish(f, 0);
+	snprintf(value, sizeof(value), "%s;to-tag=%s;from-tag=secret-a", calls[0].call_id,
+		calls[0].tag);
+	fixture_forget(f);
+	invite_replaces(f, value, "10.1.1.6");
+	// The same dialog again, while the first newcomer waits: not by another one's INVITE.
+	char text[2048];
+	snprintf(text, sizeof(text),
+		"INVITE sip:111@10.1.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.1.7;branch=z9hG4bKtwo\r\n"
+		"Max-Forwards: 70\r\nFrom: <sip:67@x>;tag=two\r\nTo: <sip:111@x>\r\n"
+		"Call-ID: secret-two\r\nCSeq: 1 INVITE\r\nContact: <sip:two@10.1.1.7>\r\n"
+		"Replaces: %s\r\nContent-Length: 0\r\n\r\n", value);
+	fixture_receive(f, "10.1.1.7:5060", text);
+	assert_non_null(fixture_last(f, "SIP/2.0 491"));
+	fixture_carrier(f, "INVITE sip:secret-b", 200, FIXTURE_SDP("10.2.1.1"));
+	assert_non_null(fixture_last(f, "SIP/2.0 200"));
+	answer_all(f, "BYE");
+	core_hangup_all(f->core, &f->env);
+	fixture_take(f);
+	fixture_wait(f, 70000);
+	assert_int_equal(fixture_calls(f), 0);
+	assert_int_equal(fixture_flows(f), 0);
+}
+
 // Whom it replaces is over already.
 static void newcomer_late(void **state)
 {
@@ -473,6 +503,7 @@ int main(void)
 		TEST(attended_nowhere),
 		TEST(newcomer),
 		TEST(newcomer_refused),
+		TEST(newcomers_in_turn),
 		TEST(newcomer_late),
 		TEST(change_refused),
 		TEST(passed_on),

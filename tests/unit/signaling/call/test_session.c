@@ -283,6 +283,25 @@ static void refused_invite(void **state)
 	assert_int_equal(fixture_calls(f), 0);
 }
 
+// Whoever asks for one second more each time is told off in the end.
+static void refused_step_by_step(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t invites = 0;
+	char lines[32];
+
+	set(f, 1, MODE_REQUIRE, 90);
+	dialog_invite(&d, f, "", SDP_A);
+	for (; !fixture_last(f, "SIP/2.0 422"); invites++) {
+		assert_true(invites < 10);
+		snprintf(lines, sizeof(lines), "Min-SE: %u\r\n", 101 + invites);
+		dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 422,
+			.extra = lines });
+	}
+	assert_int_equal(invites, 5);
+	assert_int_equal(fixture_calls(f), 0);
+}
+
 static void refused_reinvite(void **state)
 {
 	struct fixture *f = *state;
@@ -329,6 +348,7 @@ int main(void)
 		TEST(refused_methods),
 		TEST(refused_needless),
 		TEST(refused_invite),
+		TEST(refused_step_by_step),
 		TEST(refused_reinvite),
 		TEST(unanswered_refresh),
 	};
