@@ -297,6 +297,10 @@ const struct config_item config_profile_headers_items[] = {
 	  .fallback = "true", .help = "whether the peer is sent a Session-ID (RFC 7989)" },
 	{ .key = "warning", .type = CONFIG_TYPE_BOOL, .is_live = true, AT(is_warning_passed),
 	  .fallback = "false", .help = "whether the peer is told Warnings of the other side" },
+	{ .key = "challenges", .type = CONFIG_TYPE_BOOL, .is_live = true, AT(is_challenge_passed),
+	  .fallback = "false",
+	  .help = "whether the peer's 401 and 407 go to the other side, whose credentials come "
+		  "back to it (RFC 7616); else the other side is told 403" },
 	{ .key = "requests", .type = CONFIG_TYPE_VALUE, .is_live = true, .value = take_requests,
 	  .expected = "a list of MESSAGE, PUBLISH, SUBSCRIBE, OPTIONS; usual (the first three) or "
 		      "none",

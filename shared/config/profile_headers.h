@@ -76,4 +76,5 @@ struct profile_headers {
 	bool is_code_from_cause;   // an error's status follows its Q.850 cause (RFC 3398 7.2.4.1)
 	bool is_session_id_off;    // no Session-ID (RFC 7989) to this peer
 	bool is_warning_passed;    // Warning, with our name as its agent
+	bool is_challenge_passed;  // 401 and 407 of the peer are answered by the other side
 };

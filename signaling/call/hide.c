@@ -71,6 +71,7 @@ void hide_put_request(struct sip_writer *w, const struct hide_params *params)
 	// Names of packages, no more (RFC 6086 4.2.1).
 	sip_put_headers_of(w, params->msg, SIP_HEADER_RECV_INFO);
 	identity_put(w, params);
+	challenge_put_credentials(w, params);
 	put_listed(w, params);
 }
 
@@ -111,6 +112,7 @@ void hide_put_answer(struct sip_writer *w, const struct hide_params *params)
 {
 	sip_put_headers_of(w, params->msg, SIP_HEADER_RECV_INFO);
 	identity_put(w, params);
+	challenge_put_info(w, params);
 	put_listed(w, params);
 	put_warnings(w, params);
 }
@@ -135,11 +137,14 @@ void hide_put_error(struct sip_writer *w, const struct hide_params *params)
 {
 	cause_put(w, params, hide_told(params));
 	put_retry_after(w, params->msg);
+	if (hide_told(params) == params->msg->status)
+		challenge_put(w, params);
 	put_listed(w, params);
 	put_warnings(w, params);
 }
 
-// Redirections name hosts of the other side, challenges are meant for us: neither helps the caller.
+// Redirections name hosts of the other side, challenges are meant for us unless a profile passes
+// them: neither helps the caller.
 uint16_t hide_status(uint16_t status)
 {
 	if (status < 400)
@@ -173,6 +178,8 @@ uint16_t hide_told(const struct hide_params *params)
 	for (uint32_t i = 0; i < to->code_count; i++)
 		if (to->codes[i].status == status)
 			return to->codes[i].told;
+	if (challenge_passes(params))
+		return status;
 	by_cause = to->is_code_from_cause ? cause_to_status(q850_cause(params->msg)) : 0;
 	return by_cause ? (uint16_t)by_cause : hide_status(status);
 }
@@ -202,6 +209,14 @@ struct span hide_request(struct call *call, enum call_side from, const struct si
 	struct passing passing = pass_begin(call, from, msg);
 
 	hide_put_request(&passing.w, &passing.params);
+	return pass_end(&passing);
+}
+
+struct span hide_credentials(struct call *call, enum call_side from, const struct sip_msg *msg)
+{
+	struct passing passing = pass_begin(call, from, msg);
+
+	challenge_put_credentials(&passing.w, &passing.params);
 	return pass_end(&passing);
 }
 

@@ -2,7 +2,8 @@
 //
 // Messages are built anew; what no function here writes does not cross. Pure, owner thread. Parts:
 // identity.c (who calls, RFC 3323, 3325), divert.c (who diverted, RFC 5806, 7044, 7544), cause.c
-// (why it failed, RFC 3326), session_id.c (RFC 7989), edit.c (rules of the profiles).
+// (why it failed, RFC 3326), challenge.c (digest between the ends), session_id.c (RFC 7989), edit.c
+// (rules of the profiles).
 #pragma once
 
 #include "call/call.h"
@@ -38,6 +39,8 @@ struct span hide_request(struct call *call, enum call_side from, const struct si
 struct span hide_answer(struct call *call, enum call_side from, const struct sip_msg *msg);
 struct span hide_error(struct call *call, enum call_side from, const struct sip_msg *msg,
 	uint16_t *status);
+// The credentials alone, of a request in the call whose other lines stay here.
+struct span hide_credentials(struct call *call, enum call_side from, const struct sip_msg *msg);
 // Reason of a BYE or CANCEL.
 struct span hide_reason(struct call *call, enum call_side from, const struct sip_msg *msg);
 
@@ -99,6 +102,15 @@ uint32_t cause_of_status(uint32_t status);
 uint32_t cause_to_status(uint32_t cause);
 // Reason lines for the peer, of a BYE or CANCEL (status 0) or an error answer.
 void cause_put(struct sip_writer *w, const struct hide_params *params, uint32_t status);
+
+// challenge.c ------------------------------------------------------------------------------------
+
+// Whether a 401 or 407 goes to the other side as it is: its sender challenges from end to end.
+bool challenge_passes(const struct hide_params *params);
+// Challenges of such an answer; credentials of a request to such a peer; Authentication-Info.
+void challenge_put(struct sip_writer *w, const struct hide_params *params);
+void challenge_put_credentials(struct sip_writer *w, const struct hide_params *params);
+void challenge_put_info(struct sip_writer *w, const struct hide_params *params);
 
 // session_id.c -----------------------------------------------------------------------------------
 

@@ -106,12 +106,13 @@ static enum relay_verdict receive_request(struct call *call, const struct sip_tu
 	session_hear_request(leg, in->msg);
 	sip_dialog_refresh_target(&leg->dialog, in->msg);
 	ability_learn(leg, in->msg);
-	if (!has_offer)
-		return ability_allows(other, SIP_METHOD_UPDATE) ? RELAY_SEND :
-								  answer_here(call, turn, relay);
-	enum relay_verdict verdict = take_offer(call, turn, relay, in->msg);
-	if (verdict == RELAY_SEND)
+	if (!has_offer && !ability_allows(other, SIP_METHOD_UPDATE))
+		return answer_here(call, turn, relay);
+	enum relay_verdict verdict =
+		has_offer ? take_offer(call, turn, relay, in->msg) : RELAY_SEND;
+	if (verdict == RELAY_SEND && has_offer)
 		out->body = sip_body_sdp(other->sdp_sent.text);
+	out->headers = hide_credentials(call, relay->from, in->msg);
 	return verdict;
 }
 

@@ -56,7 +56,7 @@ static void cross_each_way(void)
 	static struct config_profile rich = { .headers = { .pass = names, .pass_count = 3,
 		.diversion = PROFILE_DIVERSION_BOTH, .reason = PROFILE_REASON_Q850,
 		.identity = PROFILE_ASSERT_PREFERRED, .is_code_from_cause = true,
-		.is_warning_passed = true } };
+		.is_warning_passed = true, .is_challenge_passed = true } };
 
 	for (uint32_t way = 0; way < 8; way++) {
 		struct hide_params params = { .msg = &msg, .own = { .port = 5060 },

@@ -64,6 +64,7 @@ static void all_keys(void **state)
 		"      from_host: c.example\n      to_host: d.example\n"
 		"      identity: preferred\n      diversion: both\n      reason: q850\n"
 		"      code_from_cause: true\n      warning: true\n"
+		"      challenges: true\n"
 		"      requests: [MESSAGE, OPTIONS]\n"
 		"      rules:\n        in:\n"
 		"          - {action: rename, name: s, to: X-Subject, methods: [INVITE, MESSAGE],"
@@ -90,6 +91,7 @@ static void all_keys(void **state)
 	assert_int_equal(headers->diversion, PROFILE_DIVERSION_BOTH);
 	assert_int_equal(headers->reason, PROFILE_REASON_Q850);
 	assert_true(headers->is_code_from_cause && headers->is_warning_passed);
+	assert_true(headers->is_challenge_passed && !usual->is_challenge_passed);
 	assert_int_equal(headers->requests, PROFILE_REQUEST_MESSAGE | PROFILE_REQUEST_OPTIONS);
 	assert_int_equal(headers->in.count, 1);
 	assert_int_equal(headers->out.count, 0);
