@@ -235,6 +235,8 @@ static bool do_step(struct stage *stage, struct flow *flow, const struct step *s
 	case STEP_FORK:
 		party_fork(party, &flow->parties[step->other]);
 		return true;
+	case STEP_ANSWERS:
+		return true; // answer_rest() heeds it from now on
 	case STEP_HANG_UP:
 		wire_hang_up(&stage->world.wire, party->connection, step->is_abrupt);
 		party->connection = 0;
@@ -243,8 +245,24 @@ static bool do_step(struct stage *stage, struct flow *flow, const struct step *s
 	return false;
 }
 
+// What parties answer by themselves, since they may get it or not.
+static void answer_rest(struct stage *stage, struct flow *flow)
+{
+	for (uint32_t i = 0; i < flow->step && flow->state != FLOW_FAILED; i++) {
+		struct step step = flow->script->steps[i];
+
+		if (step.op != STEP_ANSWERS || !take_expected(stage, flow, &step))
+			continue;
+		step.status = 200;
+		if (flow->state != FLOW_FAILED)
+			send_step(stage, flow, &step);
+	}
+}
+
 void flow_run(struct stage *stage, struct flow *flow, uint64_t now_ns)
 {
+	if (flow->inbox)
+		answer_rest(stage, flow);
 	while (flow->state == FLOW_RUNNING && flow->step < flow->script->count) {
 		const struct step *step = &flow->script->steps[flow->step];
 		if (!do_step(stage, flow, step, now_ns)) {

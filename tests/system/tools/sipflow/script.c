@@ -95,6 +95,10 @@ static bool parse_step(struct script *script, struct step *step, char *text)
 		step->op = STEP_FORK;
 		return party_of(script, word(&text), &step->other);
 	}
+	if (!strcmp(verb, "answers")) {
+		step->op = STEP_ANSWERS;
+		return parse_message(step, text) && !step->status;
+	}
 	step->op = STEP_HANG_UP;
 	step->is_abrupt = !strcmp(verb, "breaks");
 	return step->is_abrupt || !strcmp(verb, "reconnects");

@@ -13,6 +13,7 @@
 //   sleep 500                    milliseconds, in which nothing need happen
 //   b2 forks b                   b2 answers the same INVITE by a tag of its own
 //   a reconnects, a breaks       closes its connection, properly or by a reset
+//   a answers BYE                by 200, if one comes at all: for races that may end in two ways
 //   b > 401 challenge=SHA-256,MD5  a > INVITE auth=MD5  b < INVITE auth
 //
 // A party's first letter is its side, `a` or `b`. What the parties get is looked for in the order
@@ -26,7 +27,7 @@
 
 enum { PARTIES_MAX = 8, HEADERS_MAX = 12 };
 
-enum step_op { STEP_SEND, STEP_EXPECT, STEP_SLEEP, STEP_FORK, STEP_HANG_UP };
+enum step_op { STEP_SEND, STEP_EXPECT, STEP_SLEEP, STEP_FORK, STEP_HANG_UP, STEP_ANSWERS };
 
 struct step_header {
 	char name[48];
