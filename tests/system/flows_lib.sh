@@ -8,6 +8,7 @@
 LAB_DIR=$dir
 . "$here/stream_lib.sh"
 FLOWS=$here/flows
+FLOWS_PROFILES=
 rounds=0
 A=10.78.0.3 B=10.78.0.4 MUGA_A=10.78.0.1 MUGA_B=10.78.0.2
 
@@ -29,13 +30,14 @@ listeners() { # IP
 	echo "{udp: \"$1:5060\"}, {tcp: \"$1:5060\"}, {tls: \"$1:5061\", $tls}, {ws: \"$1:8080\"}, {wss: \"$1:8443\", $tls}"
 }
 
-# flows_config TRANSPORT-TO-B: $FLOWS_PROFILES are profiles, one trunk to b for each: a called user that
+# flows_config TRANSPORT-TO-B [IP:PORT]: b, or who leads to it, is there. $FLOWS_PROFILES are profiles, one trunk to b for each: a called user that
 # begins with the profile's first letter goes by it, others by the default one.
 flows_config() {
-	local host="sip:$B:5080;transport=$1" profile
+	local at=${2:-$B:5080} host profile
+	host="sip:$at;transport=$1"
 	# A folder of its own: ports that calls had before a restart rest for a while.
 	run=$dir/run.$((rounds += 1))
-	[ "$1" != udp ] || host=$B:5080
+	[ "$1" != udp ] || host=$at
 	cat >"$dir/muga.yaml" <<-END
 	version: 1
 	node: {id: flows, workers: 2, run_dir: $run}
@@ -53,7 +55,7 @@ flows_config() {
 	$(sed 's/^/  /' <<<"${FLOWS_PROFILES:-plain: {\}}")
 	trunks:
 	  phones: {realm: access, hosts: ["$A:5090"], match: {ip: $A}}
-	  carrier: {realm: core, hosts: ["$host"], match: {ip: $B}, tls: {ca: $TLS_DIR/ca.pem}}
+	  carrier: {realm: core, hosts: ["$host"], match: {ip: ${at%:*}}, tls: {ca: $TLS_DIR/ca.pem}}
 	$(for profile in $(profiles); do
 		echo "  carrier-$profile: {realm: core, hosts: [\"$host\"], match: {ip: 10.99.${#profile}.0/24}," \
 			"profile: $profile, tls: {ca: $TLS_DIR/ca.pem}}"
@@ -85,10 +87,15 @@ metric() { curl -s --unix-socket "$run/muga.sock" http://x/v1/metrics | jq "$1";
 
 # flow NAME TRANSPORT-A TRANSPORT-B [sipflow option...] SCRIPT...
 flow() {
-	local name=$1 a=$2 b=$3
-	shift 3
+	flow_by "$1" "$2" "$3" "$MUGA_B" "${listener_port[$3]}" "${@:4}"
+}
+
+# The same, where b talks to somebody else: NAME TRANSPORT-A TRANSPORT-B IP PORT ...
+flow_by() {
+	local name=$1 a=$2 b=$3 ip=$4 port=$5
+	shift 5
 	"$MUGA_BUILD/tests/system/sipflow" --a "/run/netns/$ns,$a,$A,5090,$MUGA_A,${listener_port[$a]}" \
-		--b "/run/netns/$ns,$b,$B,5080,$MUGA_B,${listener_port[$b]}" --ca "$TLS_DIR/ca.pem" \
+		--b "/run/netns/$ns,$b,$B,5080,$ip,$port" --ca "$TLS_DIR/ca.pem" \
 		--cert "$TLS_DIR/flow.pem" --key "$TLS_DIR/flow.key" "$@" \
 		>"$dir/$name.json" 2>"$dir/$name.log" && return
 	cat "$dir/$name.log" "$dir/$name.json"

@@ -129,7 +129,8 @@ static bool is_it(const struct flow *flow, const struct inbox *message, const st
 
 	if (message->party >= 0 ? message->party != (int)step->party : message->side != party->side)
 		return false;
-	if (sip_text_status(message->text) != step->status)
+	int status = sip_text_status(message->text);
+	if (status != step->status && (!status || status != step->status_else))
 		return false;
 	sip_text_header(message->text, "CSeq", cseq, sizeof(cseq));
 	const char *method = strchr(cseq, ' ');

@@ -63,10 +63,13 @@ static bool parse_message(struct step *step, char *text)
 	if (!what)
 		return false;
 	strcpy(step->method, "INVITE");
-	if (isdigit((unsigned char)what[0]))
+	const char *or = strchr(what, '|');
+	if (isdigit((unsigned char)what[0])) {
 		step->status = (uint16_t)atoi(what);
-	else
+		step->status_else = or ? (uint16_t)atoi(or + 1) : 0;
+	} else {
 		snprintf(step->method, sizeof(step->method), "%s", what);
+	}
 	while ((next = word(&text))) {
 		if (isupper((unsigned char)next[0]) && step->status)
 			snprintf(step->method, sizeof(step->method), "%s", next);

@@ -9,6 +9,7 @@
 //   b > 183 sdp=sendonly rel     answers the INVITE reliably (RFC 3262)
 //   a < 183 sdp=sendonly rel
 //   b > 200 UPDATE               answers another request
+//   a < 200|481 BYE              where a race may end in two ways
 //   a > ACK
 //   sleep 500                    milliseconds, in which nothing need happen
 //   b2 forks b                   b2 answers the same INVITE by a tag of its own
@@ -40,6 +41,7 @@ struct step {
 	uint32_t line;        // in the file
 	uint32_t party, other; // other: of a fork, whose dialog
 	uint16_t status;      // 0: a request
+	uint16_t status_else; // that will do as well, 0 = none
 	char method[16];      // of the request, or of that which is answered
 	bool has_sdp, is_reliable, has_auth, is_abrupt;
 	char direction[16];   // of the session description
