@@ -35,6 +35,7 @@ void burst_init(struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t cou
 	burst->now_ns = now_ns;
 	burst->now_8khz = (uint32_t)(now_ns / 125000);
 	burst->is_sent = false;
+	burst->is_protected = false;
 	for (uint32_t i = 0; i < count; i++) {
 		struct packet *packet = &burst->packets[i];
 		struct rte_mbuf *mbuf = mbufs[i];
@@ -53,8 +54,12 @@ void forward_burst(struct lane *lane, struct burst *burst)
 	lane_routes_follow(lane);
 	classify_burst(lane, burst); // what is not media leaves to the kernel path here
 	lookup_burst(lane, burst);   // port -> flow, ready header, state
+	if (unlikely(burst->ready & READY_SRTP_IN))
+		unprotect_burst(lane, burst); // SRTP -> RTP, or nothing of it is believed
 	latch_burst(lane, burst);    // source check, learning, RTP validity, rate, statistics
 	rewrite_burst(lane, burst);  // the header of the other leg
+	if (unlikely(burst->is_protected))
+		protect_burst(lane, burst); // RTP -> SRTP, under the other leg's key
 	transmit_burst(lane, burst);
 }
 

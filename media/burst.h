@@ -43,6 +43,8 @@ enum packet_flag {
 	// Untagged IPv4 without options, UDP; the frame ends with the datagram. Kept by latch only
 	// for RTP from the source that stands in the ready header.
 	PACKET_PLAIN = 1 << 2,
+	PACKET_CHANGED = 1 << 3, // other payload than came: its UDP checksum is made anew
+	PACKET_PROTECT = 1 << 4, // leaves under a key: set by protect_reserve()
 };
 
 // What the stages know of one packet. A line, so that a burst stays in the first-level cache.
@@ -76,6 +78,8 @@ struct burst {
 	uint16_t rx_port;    // index into lane->ports: all packets of a burst came in there
 	bool is_handed_over; // came from another lane's ring: a handover again would be a loop
 	bool is_sent;        // every packet is VERDICT_SENT: nothing to finish
+	bool is_protected;   // some packet is PACKET_PROTECT
+	uint16_t ready;      // enum ready_flag of all headers that lookup found, or-ed
 	uint32_t octets;     // frame bytes of what rewrite gave to transmit
 	uint64_t now_ns;     // CLOCK_MONOTONIC, one reading for the burst
 	uint32_t now_8khz;   // the same in RTP timestamp units of 8000 Hz
@@ -112,9 +116,9 @@ const char *drop_reason_help(uint32_t reason);
 void burst_init(
 	struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t count, uint64_t now_ns);
 
-// The life of a packet, in order: classify, lookup, latch, rewrite, transmit. Afterwards packets
-// are VERDICT_SENT, DROP, EXCEPTION or HANDOVER; the lane takes care of the last two, then calls
-// burst_finish().
+// The life of a packet, in order: classify, lookup, unprotect, latch, rewrite, protect, transmit.
+// Afterwards packets are VERDICT_SENT, DROP, EXCEPTION or HANDOVER; the lane takes care of the last
+// two, then calls burst_finish().
 void forward_burst(struct lane *lane, struct burst *burst);
 
 // Counts and frees what was dropped. What is still EXCEPTION or HANDOVER is dropped for its reason.
@@ -123,6 +127,9 @@ void burst_finish(struct lane *lane, struct burst *burst);
 // The stages, for forward_burst() and tests.
 void classify_burst(struct lane *lane, struct burst *burst); // headers -> media address and port
 void lookup_burst(struct lane *lane, struct burst *burst);   // port -> flow, header, state
+// SRTP to RTP. Only for bursts with READY_SRTP_IN in burst->ready.
+void unprotect_burst(struct lane *lane, struct burst *burst);
 void latch_burst(struct lane *lane, struct burst *burst);    // source, RTP validity, rate
 void rewrite_burst(struct lane *lane, struct burst *burst);  // the peer's header, stream statistics
+void protect_burst(struct lane *lane, struct burst *burst);  // RTP to SRTP: if is_protected
 void transmit_burst(struct lane *lane, struct burst *burst); // egress ports

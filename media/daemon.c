@@ -1,6 +1,7 @@
 #include "daemon.h"
 
 #include "addresses.h"
+#include "crypto.h"
 #include "eal.h"
 #include "guard.h"
 #include "lane_run.h"
@@ -39,6 +40,7 @@ struct media {
 	struct nexthop_table *nexthops;
 	struct neigh *neigh;
 	uint32_t lanes;
+	struct crypto crypto;
 	struct lane_runner *runners;
 	struct addresses addresses;
 	uint32_t map_current;
@@ -265,6 +267,24 @@ static int start_neigh(struct media *media)
 	return neigh_refresh(media->neigh);
 }
 
+// Sessions for all keys that signaling can give out, for RTP and RTCP, and some for odd headers.
+static int start_srtp(struct media *media)
+{
+	uint32_t keys = media->segments.signaling.geometry.keys;
+	int rc;
+
+	if (keys == 0)
+		return 0;
+	rc = crypto_open(&media->crypto, media->config->dataplane.crypto, media->lanes,
+		keys * 2 + keys / 2);
+	if (rc) {
+		LOG_ERROR(PORT, "crypto_refused", "keys=%u reason=\"%s\"", keys, strerror(-rc));
+		return rc;
+	}
+	LOG_INFO(PORT, "crypto_up", "driver=%s keys=%u", media->crypto.name, keys);
+	return lane_runners_add_srtp(media->runners, media->lanes, &media->crypto);
+}
+
 static int start_dataplane(struct media *media)
 {
 	uint64_t began_ns = clock_mono_ns();
@@ -288,7 +308,9 @@ static int start_dataplane(struct media *media)
 	wire_lanes(media);
 	if (telemetry_dpdk_start(media->runners, media->lanes))
 		LOG_WARN(MAIN, "no_dpdk_telemetry", "reason=\"DPDK refused the commands\"");
-	rc = take_addresses(media);
+	rc = start_srtp(media);
+	if (!rc)
+		rc = take_addresses(media);
 	if (!rc)
 		rc = neigh_refresh(media->neigh);
 	if (!rc)
@@ -344,6 +366,7 @@ static void stop_dataplane(struct media *media)
 	if (media->is_eal_up) {
 		telemetry_dpdk_stop();
 		lane_runners_free(media->runners, media->lanes);
+		crypto_close(&media->crypto);
 		rte_mempool_free(media->pool);
 		eal_stop();
 	}

@@ -17,7 +17,8 @@ bool flow_sync_copy(const struct lane *lane, uint32_t slot, uint16_t address, ui
 	memcpy(out, &lane->view.cfg[slot], sizeof(*out));
 	return out->checksum == flow_checksum(out) && out->media_address == address &&
 		out->port == port && out->incarnation != 0 && out->state_index < lane->view.flows &&
-		out->kind <= FLOW_OPAQUE && out->latch_mode <= FLOW_LATCH_LEARN;
+		out->kind <= FLOW_OPAQUE && out->latch_mode <= FLOW_LATCH_LEARN &&
+		(out->kind != FLOW_OPAQUE || (out->key_rx | out->key_tx) == 0);
 }
 
 static uint32_t remote_hash(const struct flow_cfg *cfg)

@@ -5,6 +5,7 @@
 #include "flow_sync.h"
 #include "lane.h"
 #include "proto/rtp.h"
+#include "srtp.h"
 #include "sum.h"
 
 #include <netinet/in.h>
@@ -39,7 +40,8 @@ void ready_header_set_source(struct ready_header *header, const struct ip *ip, u
 	header->source_v6 = *ip;
 	memcpy(&header->source_v4, &ip->b[12], sizeof(header->source_v4));
 	header->flags |= READY_SOURCE;
-	if (!ip_is_v4(ip) || !(header->flags & READY_RTP) || (header->flags & READY_RATE))
+	if (!ip_is_v4(ip) || !(header->flags & READY_RTP) ||
+		(header->flags & (READY_RATE | READY_SRTP_IN)))
 		return;
 	// From now on all four words of the old pseudo header are known (RFC 1624 equation 3).
 	uint64_t before = (uint64_t)header->own_sum + header->source_v4 + header->source_port_be;
@@ -155,6 +157,37 @@ static void fill_template(struct ready_header *header, const struct nexthop *hop
 	fill_sums(header);
 }
 
+// The key under which packets for the far end of `peer` leave.
+static enum drop_reason fill_key_out(
+	struct lane *lane, const struct flow_cfg *peer, struct ready_header *header)
+{
+	if (peer->key_tx == 0)
+		return DROP_NONE;
+	if (!lane->srtp)
+		return DROP_SRTP_NO_KEY;
+	struct srtp_route *route = &lane->srtp->routes[header - lane->headers];
+	route->tx = peer->key_tx - 1;
+	route->tx_serial = srtp_take(lane, route->tx, peer->incarnation, true);
+	header->flags |= READY_SRTP_OUT;
+	header->flags &= (uint16_t)~READY_PLAIN_OUT;
+	return route->tx_serial ? DROP_NONE : DROP_SRTP_NO_KEY;
+}
+
+// The key under which the flow's packets come. Without a usable one, unprotect drops them.
+static void fill_key_in(struct lane *lane, const struct flow_cfg *cfg, struct ready_header *header)
+{
+	if (cfg->key_rx == 0)
+		return;
+	header->flags |= READY_SRTP_IN;
+	if (!lane->srtp)
+		return;
+	struct srtp_route *route = &lane->srtp->routes[header - lane->headers];
+	route->rx = cfg->key_rx - 1;
+	route->rx_serial = srtp_take(lane, route->rx, cfg->incarnation, false);
+	if (route->rx_serial == 0)
+		route->rx = SRTP_NO_KEY;
+}
+
 static enum drop_reason fill_egress(
 	struct lane *lane, const struct flow_cfg *cfg, struct ready_header *header)
 {
@@ -177,7 +210,7 @@ static enum drop_reason fill_egress(
 	header->tos = (uint8_t)(cfg->dscp << 2);
 	header->egress_ports_be[0] = rte_cpu_to_be_16(cfg->peer_port);
 	fill_template(header, &hop, &own->ip, &to);
-	return DROP_NONE;
+	return fill_key_out(lane, &peer, header);
 }
 
 static uint16_t ingress_flags(const struct flow_cfg *cfg)
@@ -226,6 +259,7 @@ bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint
 		.retry_in = RETRY_EVERY,
 		.peer_slot = SHM_FLOW_NONE,
 	};
+	fill_key_in(lane, &cfg, header);
 	header->egress_reason = fill_egress(lane, &cfg, header);
 	header->own_sum = sum_own(lane, address, port);
 	if (latch.phase == FLOW_LATCH_LOCKED)

@@ -28,6 +28,8 @@ enum ready_flag {
 	READY_PLAIN_OUT = 1 << 8,     // the egress part is ready, IPv4, untagged
 	READY_VLAN = 1 << 9,          // what leaves is tagged
 	READY_BAD_SEQUENCE = 1 << 10, // bad_sequence is set
+	READY_SRTP_IN = 1 << 11,      // what comes must be SRTP: see srtp_route beside the header
+	READY_SRTP_OUT = 1 << 12,     // what leaves must be
 };
 
 struct ready_header {

@@ -55,6 +55,8 @@ struct lane_event {
 	uint32_t owner; // worker whose ring it goes to; from the record, so unchecked
 };
 
+struct srtp_lane;
+
 struct lane {
 	uint32_t id;                         // 0..lanes-1
 	struct flow_view view;               // signaling's tables
@@ -65,6 +67,7 @@ struct lane {
 	uint32_t headers_max;                 // slots beyond it are refused (DROP_BAD_FLOW)
 	uint32_t header_epoch;                // headers of another epoch are rebuilt; never 0
 	uint32_t route_generation;            // nexthop_generation() at header_epoch
+	struct srtp_lane *srtp;               // NULL: flows with keys are refused, packet by packet
 	uint16_t ip_id;                       // next IPv4 identification, any value
 	uint8_t shard_lane[SHM_MEDIA_SHARDS]; // lane of each media shard
 	struct lane_port ports[LANE_PORTS_MAX];

@@ -3,6 +3,7 @@
 #include "ethdev.h"
 #include "lane_hints.h"
 #include "latency.h"
+#include "srtp.h"
 #include "telemetry.h"
 
 #include "base/clock.h"
@@ -27,6 +28,17 @@ static struct epoch_slot *epoch_slot_of(const struct lane_runner *runner,
 	return &shm_epoch_slots(attachment->media)[runner->lane.id];
 }
 
+static void attach_srtp(struct srtp_lane *srtp, const struct lane_attachment *next)
+{
+	if (!srtp)
+		return;
+	srtp->contexts = next->contexts;
+	srtp->routes = next->routes;
+	srtp->keys = next->view.keys;
+	srtp->states = next->crypto;
+	srtp->key_count = next->contexts ? next->view.key_count : 0;
+}
+
 // Takes what the main thread published. Between bursts only.
 static const struct lane_attachment *follow(struct lane_runner *runner)
 {
@@ -45,8 +57,10 @@ static const struct lane_attachment *follow(struct lane_runner *runner)
 	}
 	if (next == now)
 		return now;
-	if (now)
+	if (now) {
+		srtp_detach(lane); // the keys are of the old file
 		epoch_offline(epoch_slot_of(runner, now));
+	}
 	if (next) {
 		lane->view = next->view;
 		lane->states = next->states;
@@ -54,6 +68,7 @@ static const struct lane_attachment *follow(struct lane_runner *runner)
 		lane->bursts = shm_lane_bursts(next->media, lane->id);
 		lane->headers = next->headers;
 		lane->headers_max = next->headers_max;
+		attach_srtp(lane->srtp, next);
 		epoch_online(epoch_slot_of(runner, next), next->global_epoch, next->instance);
 		lane_headers_expire(lane);
 		lane_hints_sweep_all(runner);
@@ -177,6 +192,7 @@ static void do_chores(struct lane_runner *runner, const struct lane_attachment *
 	uint64_t now_ns)
 {
 	lane_hints_take(runner, attachment, now_ns);
+	srtp_sweep(&runner->lane);
 	if (now_ns - runner->publish_ns >= PUBLISH_NS) {
 		runner->publish_ns = now_ns;
 		telemetry_publish(runner, shm_lane_counters(attachment->media, runner->lane.id));
@@ -247,6 +263,7 @@ int lane_run(void *context)
 	attachment = atomic_load_explicit(&runner->attached, memory_order_relaxed);
 	if (attachment) {
 		telemetry_publish(runner, shm_lane_counters(attachment->media, runner->lane.id));
+		srtp_detach(&runner->lane);
 		epoch_offline(epoch_slot_of(runner, attachment));
 	}
 	atomic_store_explicit(&runner->is_running, false, memory_order_release);

@@ -14,6 +14,8 @@
 
 #define LANE_RX_MAX 256
 
+struct crypto;
+
 // One pair of segment files as lanes see it. Immutable while published to lanes.
 struct lane_attachment {
 	const struct shm_map *signaling;
@@ -22,6 +24,9 @@ struct lane_attachment {
 	struct flow_state *states;
 	struct ready_header *headers; // shared by all lanes, one writer per flow
 	uint32_t headers_max;
+	struct srtp_context *contexts; // likewise, beside the segment's keys: [view.key_count]
+	struct srtp_route *routes;     // likewise, beside headers
+	struct flow_crypto *crypto;    // media's file, [view.key_count]
 	_Atomic uint64_t *global_epoch;
 	uint32_t instance;            // of media's file
 };
@@ -108,6 +113,10 @@ static inline uint32_t lane_of_shard(uint32_t shard, uint32_t lanes)
 // `count` runners with the rings between them, or NULL. rte_eal_init() before.
 struct lane_runner *lane_runners_new(uint32_t count);
 void lane_runners_free(struct lane_runner *runners, uint32_t count);
+
+// Before the launch: SRTP for all of them; without it, flows with keys are refused. 0 or -ENOMEM.
+int lane_runners_add_srtp(
+	struct lane_runner *runners, uint32_t count, const struct crypto *crypto);
 
 // Before the launch. -ENOSPC: LANE_RX_MAX.
 int lane_runner_add_rx(struct lane_runner *runner, const struct lane_rx *rx);

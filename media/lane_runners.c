@@ -3,6 +3,7 @@
 #include "lane_run.h"
 
 #include "ethdev.h"
+#include "srtp.h"
 
 #include "base/clock.h"
 
@@ -63,10 +64,23 @@ void lane_runners_free(struct lane_runner *runners, uint32_t count)
 {
 	if (!runners)
 		return;
+	for (uint32_t lane = 0; lane < count; lane++)
+		srtp_lane_free(runners[lane].lane.srtp);
 	for (uint32_t from = 0; from < count; from++)
 		for (uint32_t to = 0; to < count; to++)
 			rte_ring_free(runners[from].to[to]);
 	rte_free(runners);
+}
+
+int lane_runners_add_srtp(
+	struct lane_runner *runners, uint32_t count, const struct crypto *crypto)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		runners[i].lane.srtp = srtp_lane_new(crypto, i);
+		if (!runners[i].lane.srtp)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 int lane_runner_add_rx(struct lane_runner *runner, const struct lane_rx *rx)

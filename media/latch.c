@@ -4,6 +4,8 @@
 // RTP) is the slow path, and safe by default: the signaled source wins at once; any other one is
 // followed for `probation_packets` packets, which must be one SSRC with a continuing sequence;
 // then it is locked, and nothing but a new signaled remote opens the flow again.
+#include "latch.h"
+
 #include "flow_sync.h"
 #include "lane.h"
 #include "proto/rtcp.h"
@@ -241,6 +243,14 @@ static bool accept_source(struct lane *lane, const struct burst *burst, struct p
 		return true;
 	drop_counted(packet, DROP_WRONG_SOURCE, &packet->state->dropped_source);
 	return false;
+}
+
+bool latch_drop_foreign(struct packet *packet)
+{
+	if (!(packet->header->flags & READY_SOURCE) || is_ready_source(packet))
+		return false;
+	drop_counted(packet, DROP_WRONG_SOURCE, &packet->state->dropped_source);
+	return true;
 }
 
 // Rate --------------------------------------------------------------------------------------------

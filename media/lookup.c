@@ -47,7 +47,8 @@ static inline bool is_of_record(const struct ready_header *header, const struct 
 	return _mm_testz_si128(difference, difference);
 }
 
-static inline void lookup_header(struct lane *lane, struct packet *packet)
+// Adds the header's flags to `ready`.
+static inline void lookup_header(struct lane *lane, struct packet *packet, uint16_t *ready)
 {
 	const struct ready_header *header = packet->header;
 
@@ -56,6 +57,7 @@ static inline void lookup_header(struct lane *lane, struct packet *packet)
 		packet_drop(packet, DROP_BAD_FLOW);
 		return;
 	}
+	*ready |= header->flags;
 	packet->state = &lane->states[header->state_index];
 	rte_prefetch0(&packet->state->packets);
 }
@@ -65,11 +67,13 @@ void lookup_burst(struct lane *lane, struct burst *burst)
 	struct packet *end = burst->packets + burst->count;
 	uint32_t slots = lane->view.flows < lane->headers_max ? lane->view.flows :
 								lane->headers_max;
+	uint16_t ready = 0;
 
 	for (struct packet *packet = burst->packets; packet < end; packet++)
 		if (likely(packet->verdict == VERDICT_FORWARD))
 			lookup_slot(lane, packet, slots);
 	for (struct packet *packet = burst->packets; packet < end; packet++)
 		if (likely(packet->verdict == VERDICT_FORWARD))
-			lookup_header(lane, packet);
+			lookup_header(lane, packet, &ready);
+	burst->ready = ready;
 }

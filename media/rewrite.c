@@ -3,6 +3,8 @@
 // The UDP header stays where it is; network and link headers are written in front of it, whatever
 // their lengths were, so IPv4 <-> IPv6 and VLAN changes are one code path. The payload is never
 // touched.
+#include "rewrite.h"
+
 #include "base/metric.h"
 #include "lane.h"
 #include "sum.h"
@@ -48,7 +50,7 @@ static uint64_t sum_old(const struct packet *packet)
 }
 
 // From scratch, over the payload.
-static uint16_t checksum_full(const struct packet *packet, const struct ready_header *header)
+uint16_t rewrite_checksum(const struct packet *packet, const struct ready_header *header)
 {
 	uint64_t sum = (uint64_t)header->udp_sum + sum_be16(IPPROTO_UDP) +
 		2ull * sum_be16(packet->udp_len); // in the pseudo header and in its own
@@ -63,14 +65,19 @@ static bool checksum_new(const struct packet *packet, const struct ready_header 
 	uint16_t old;
 
 	memcpy(&old, packet->udp + 6, sizeof(old));
+	if (unlikely(packet->flags & PACKET_CHANGED)) {
+		// What is encrypted later gets its checksum then.
+		*out = packet->flags & PACKET_PROTECT ? 0 : rewrite_checksum(packet, header);
+		return true;
+	}
 	if (unlikely(old == 0)) {
 		if (is_trusted && (packet->flags & PACKET_IPV6))
 			return false; // RFC 8200 8.1
-		*out = header->flags & READY_EGRESS_V6 ? checksum_full(packet, header) : 0;
+		*out = header->flags & READY_EGRESS_V6 ? rewrite_checksum(packet, header) : 0;
 		return true;
 	}
 	if (unlikely(!is_trusted)) {
-		*out = checksum_full(packet, header);
+		*out = rewrite_checksum(packet, header);
 		return true;
 	}
 	uint16_t before = sum_fold(sum_old(packet));
@@ -147,6 +154,7 @@ static bool write_headers(struct lane *lane, struct packet *packet,
 	mbuf->pkt_len = link_len + ip_len + udp_len;
 	mbuf->ol_flags &= MBUF_KEPT;
 	memcpy(udp, header->egress_ports_be, 4);
+	store16(udp + 4, sum_be16((uint16_t)udp_len));
 	store16(udp + 6, checksum);
 	write_link(frame, header);
 	if (is_v6)
@@ -238,7 +246,7 @@ static bool retry_egress(
 
 // Any packet. False: dropped.
 static __attribute__((noinline)) bool rewrite_any(
-	struct lane *lane, struct packet *packet, bool is_trusted)
+	struct lane *lane, struct burst *burst, struct packet *packet, bool is_trusted)
 {
 	struct ready_header *header = packet->header;
 	uint16_t checksum;
@@ -252,6 +260,10 @@ static __attribute__((noinline)) bool rewrite_any(
 	}
 	if (header->egress_reason != DROP_NONE && !retry_egress(lane, packet, header)) {
 		drop_counted(packet, header->egress_reason);
+		return false;
+	}
+	if (header->flags & READY_SRTP_OUT && !protect_reserve(lane, burst, packet, header)) {
+		drop_counted(packet, packet->reason);
 		return false;
 	}
 	if (!checksum_new(packet, header, is_trusted, &checksum)) {
@@ -280,7 +292,7 @@ void rewrite_burst(struct lane *lane, struct burst *burst)
 		if (likely(packet->flags == plain && (header->flags & READY_PLAIN_OUT)) &&
 			likely(rewrite_plain(lane, packet, header)))
 			octets += RTE_ETHER_HDR_LEN + IP4_HEADER + packet->udp_len;
-		else if (rewrite_any(lane, packet, is_trusted))
+		else if (rewrite_any(lane, burst, packet, is_trusted))
 			octets += packet->mbuf->data_len;
 	}
 	burst->octets = octets;

@@ -1,5 +1,6 @@
 #include "segments.h"
 
+#include "srtp.h"
 #include "telemetry.h"
 
 #include "base/clock.h"
@@ -9,19 +10,34 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static int take_headers(struct segments *segments)
+static void free_private(struct segments *segments)
 {
-	uint32_t flows = segments->signaling.geometry.flows;
-
-	if (flows <= segments->headers_max)
-		return 0;
 	header_cache_free(segments->headers, segments->headers_max);
-	segments->headers_max = 0;
-	segments->headers = header_cache_new(flows);
-	if (!segments->headers)
-		return -ENOMEM;
-	segments->headers_max = flows;
-	return 0;
+	srtp_routes_free(segments->routes, segments->headers_max);
+	srtp_contexts_free(segments->contexts, segments->keys_max);
+	segments->headers = NULL;
+	segments->routes = NULL;
+	segments->contexts = NULL;
+	segments->headers_max = segments->keys_max = 0;
+}
+
+// Memory of our own beside the file's slabs: what is there already may be larger.
+static int take_private(struct segments *segments)
+{
+	const struct shm_geometry *geometry = &segments->signaling.geometry;
+
+	if (geometry->flows <= segments->headers_max && geometry->keys <= segments->keys_max)
+		return 0;
+	free_private(segments);
+	segments->headers = header_cache_new(geometry->flows);
+	segments->routes = srtp_routes_new(geometry->flows);
+	segments->contexts = srtp_contexts_new(geometry->keys);
+	segments->headers_max = geometry->flows;
+	segments->keys_max = geometry->keys;
+	if (segments->headers && segments->routes && segments->contexts)
+		return 0;
+	free_private(segments);
+	return -ENOMEM;
 }
 
 static void fill_attachment(struct segments *segments)
@@ -34,6 +50,9 @@ static void fill_attachment(struct segments *segments)
 		.states = shm_flow_state(&segments->media),
 		.headers = segments->headers,
 		.headers_max = segments->headers_max,
+		.contexts = segments->contexts,
+		.routes = segments->routes,
+		.crypto = shm_flow_crypto(&segments->media),
 		.global_epoch = shm_global_epoch(&segments->signaling),
 		.instance = atomic_load(&shm_header(&segments->media)->instance),
 	};
@@ -61,7 +80,7 @@ int segments_open(struct segments *segments, const char *dir, uint32_t lanes)
 	rc = -ERANGE;
 	if (segments->signaling.geometry.lanes < lanes)
 		goto err_signaling;
-	rc = fstat(segments->signaling.fd, &st) ? -errno : take_headers(segments);
+	rc = fstat(segments->signaling.fd, &st) ? -errno : take_private(segments);
 	if (rc)
 		goto err_signaling;
 	rc = shm_media_create(dir, &segments->signaling, &segments->media);
@@ -110,7 +129,5 @@ void segments_close(struct segments *segments)
 void segments_free(struct segments *segments)
 {
 	segments_close(segments);
-	header_cache_free(segments->headers, segments->headers_max);
-	segments->headers = NULL;
-	segments->headers_max = 0;
+	free_private(segments);
 }

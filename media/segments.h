@@ -14,6 +14,9 @@ struct segments {
 	struct lane_attachment attachment;
 	struct ready_header *headers;
 	uint32_t headers_max;     // allocated: grows with a larger file only
+	struct srtp_context *contexts;
+	struct srtp_route *routes; // [headers_max]
+	uint32_t keys_max;         // contexts allocated, likewise
 	dev_t device;             // of the signaling file that is mapped
 	ino_t inode;
 	bool is_open;

@@ -138,16 +138,25 @@ struct config_route {
 	uint32_t line;                      // in the file
 };
 
+// DPDK's driver for SRTP.
+enum config_crypto {
+	CONFIG_CRYPTO_AUTO,     // aesni_mb, else openssl
+	CONFIG_CRYPTO_AESNI_MB, // Intel's multi-buffer library, for any CPU with AES instructions
+	CONFIG_CRYPTO_OPENSSL,  // any CPU; a session costs 50 us there, and memory at run time
+};
+
 struct config_dataplane {
 	uint32_t cores[16];                 // CPU of each lane
 	uint32_t lanes;                     // >= 1
 	bool is_hugepages;                  // false = --no-huge
 	uint32_t memory_mb;                 // EAL memory
+	enum config_crypto crypto;
 };
 
 struct config_limits {
 	uint32_t calls_max;                 // over all workers
 	uint32_t transactions_max;
+	uint32_t srtp_legs_max;             // media streams of legs with SRTP at once, 0 = none
 	uint32_t quarantine_ms;
 	uint32_t orphan_timeout_ms;
 	uint32_t ring_timeout_ms;           // longest time an INVITE may go unanswered

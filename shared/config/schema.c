@@ -44,6 +44,13 @@ static const struct config_item node_items[] = {
 	{ .key = NULL },
 };
 
+static const char *const crypto_drivers[] = {
+	[CONFIG_CRYPTO_AUTO] = "auto",
+	[CONFIG_CRYPTO_AESNI_MB] = "aesni_mb",
+	[CONFIG_CRYPTO_OPENSSL] = "openssl",
+	NULL,
+};
+
 static const struct config_item device_items[] = {
 	{ .key = "kind", .type = CONFIG_TYPE_CHOICE, .is_required = true, AT(config_device, kind),
 	  .choices = device_kinds, .help = "how packets reach the forwarder" },
@@ -68,6 +75,9 @@ static const struct config_item dataplane_items[] = {
 	  .value = config_take_memory, .fallback = "512MiB",
 	  .expected = "a memory size 64MiB..1024GiB",
 	  .help = "memory for packets" },
+	{ .key = "crypto", .type = CONFIG_TYPE_CHOICE, AT(config, dataplane.crypto),
+	  .choices = crypto_drivers, .fallback = "auto",
+	  .help = "DPDK driver for SRTP; auto: aesni_mb, or openssl where the CPU lacks AES" },
 	{ .key = "devices", .type = CONFIG_TYPE_NAMED, .items = device_items,
 	  .max = CONFIG_DEVICES_MAX, .begin = config_begin_device, .finish = config_finish_device,
 	  .help = "ports of the forwarder" },
@@ -249,6 +259,9 @@ static const struct config_item limit_items[] = {
 	{ .key = "transactions", .type = CONFIG_TYPE_UINT, AT(config, limits.transactions_max),
 	  .min = 16, .max = 100000000, .fallback = "40000",
 	  .help = "concurrent SIP transactions of the node" },
+	{ .key = "srtp_legs", .type = CONFIG_TYPE_UINT, AT(config, limits.srtp_legs_max),
+	  .max = 1000000, .fallback = "2000",
+	  .help = "concurrent media streams of legs with SRTP, about 9 KiB each; 0 = no SRTP" },
 	{ .key = "quarantine", .type = CONFIG_TYPE_DURATION, AT(config, limits.quarantine_ms),
 	  .max = 300 * SECOND_MS, .fallback = "5s",
 	  .help = "rest of a media port before it serves another call" },

@@ -1,4 +1,4 @@
-// block.c - who owns which blocks, and the pools of slots and states made of them.
+// block.c - who owns which blocks, and the pools of slots, states and keys made of them.
 //
 // An id that a restart with another number of workers put under somebody else's port is lent: its
 // borrower sets its bit in the file's `returned` map once the lanes have passed; the owner
@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SWEEP_BLOCKS 4u // looked through per run
 #define BLOCK_WORDS  (SHM_BLOCK / 64)
@@ -39,9 +40,8 @@ static uint32_t power_of_two(uint32_t least)
 
 int pool_init(struct flow_writer *w, struct id_pool *pool, uint32_t foreign)
 {
-	uint32_t flows = w->signaling.geometry.flows;
 	pool->total = 0;
-	for (uint32_t block = w->worker; block < flows / SHM_BLOCK; block += w->workers)
+	for (uint32_t block = w->worker; block < pool->limit / SHM_BLOCK; block += w->workers)
 		pool->total += SHM_BLOCK;
 
 	// Each own id and each borrowed one rests at most once at a time.
@@ -81,6 +81,8 @@ uint32_t pool_release(struct flow_writer *w, struct id_pool *pool, uint64_t end,
 	while (pool->resting_head != end && budget) {
 		uint32_t id = pool->resting[pool->resting_head++ & pool->resting_mask];
 		budget--;
+		if (pool->secrets != NULL)
+			explicit_bzero(&pool->secrets[id], sizeof(pool->secrets[id]));
 		if (id_is_own(w, id)) {
 			pool_put(pool, id);
 			continue;
@@ -114,10 +116,12 @@ void pool_sweep_returned(struct flow_writer *w, struct id_pool *pool)
 {
 	if (pool->lent_count == 0)
 		return;
-	uint32_t blocks = w->signaling.geometry.flows / SHM_BLOCK;
+	uint32_t blocks = pool->limit / SHM_BLOCK;
 	for (uint32_t i = 0; i < SWEEP_BLOCKS; i++) {
 		if (pool->sweep_block >= blocks)
 			pool->sweep_block = w->worker;
+		if (pool->sweep_block >= blocks)
+			return;
 		for (uint32_t word = 0; word < BLOCK_WORDS; word++)
 			collect_word(pool, pool->sweep_block * BLOCK_WORDS + word);
 		pool->sweep_block += w->workers;

@@ -51,13 +51,19 @@ static const char *clean(const char *name, char *buf)
 	return buf;
 }
 
+// JSON's readers take signed numbers; what is larger was never written by us.
+static unsigned long long shown(uint64_t value)
+{
+	return value < INT64_MAX ? value : INT64_MAX;
+}
+
 static void print_number(struct dump *dump, const char *name, uint64_t value, bool is_last)
 {
 	if (dump->options.is_json)
-		fprintf(dump->out, "\"%s\": %llu%s", name, (unsigned long long)value,
+		fprintf(dump->out, "\"%s\": %llu%s", name, shown(value),
 			is_last ? "" : ", ");
 	else
-		fprintf(dump->out, "%-20s %llu\n", name, (unsigned long long)value);
+		fprintf(dump->out, "%-20s %llu\n", name, shown(value));
 }
 
 // Of a file of another boot the age means nothing; it is 0 where the heartbeat lies ahead.
@@ -152,11 +158,11 @@ static void print_flow(struct dump *dump, const struct flow_cfg *cfg)
 			: "  %u:%u incarnation=%llu generation=%u state=%u kind=%u flags=%u "
 			  "remote=%s "
 			  "peer=%u:%u/%llu call=%016llx leg=%u worker=%u key=%s\n",
-		cfg->media_address, cfg->port, (unsigned long long)cfg->incarnation,
+		cfg->media_address, cfg->port, shown(cfg->incarnation),
 		cfg->generation, cfg->state_index, cfg->kind, cfg->flags, remote, cfg->peer_address,
-		cfg->peer_port, (unsigned long long)cfg->peer_incarnation,
+		cfg->peer_port, shown(cfg->peer_incarnation),
 		(unsigned long long)cfg->call_token, cfg->call_leg, cfg->owner,
-		cfg->key_id ? "true" : "false");
+		(cfg->key_rx | cfg->key_tx) ? "true" : "false");
 }
 
 struct flow_totals {
@@ -245,10 +251,10 @@ static void print_state(struct dump *dump, uint32_t id, const struct flow_state 
 					"\"forwarded\": %llu, \"last_ns\": %llu}"
 				      : "  %u incarnation=%llu source=%s packets=%llu "
 					"forwarded=%llu last_ns=%llu\n",
-		id, (unsigned long long)atomic_load(&state->incarnation), source,
-		(unsigned long long)atomic_load(&state->packets),
-		(unsigned long long)atomic_load(&state->forwarded),
-		(unsigned long long)atomic_load(&state->last_ns));
+		id, shown(atomic_load(&state->incarnation)), source,
+		shown(atomic_load(&state->packets)),
+		shown(atomic_load(&state->forwarded)),
+		shown(atomic_load(&state->last_ns)));
 }
 
 static void dump_states(struct dump *dump)
@@ -290,7 +296,7 @@ static void dump_media(struct dump *dump)
 		fprintf(dump->out,
 			dump->options.is_json ? "{\"lane\": %u, \"epoch\": %llu, \"instance\": %u}"
 					      : "  lane=%u epoch=%llu instance=%u\n",
-			i, (unsigned long long)atomic_load(&slot.epoch),
+			i, shown(atomic_load(&slot.epoch)),
 			atomic_load(&slot.instance));
 	}
 	array_end(dump);

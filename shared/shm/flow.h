@@ -50,8 +50,10 @@ struct flow_cfg {
 	uint8_t dscp;		    // 0..63 of what leaves by the peer for this flow
 	uint16_t probation_packets; // packets until a learned source is locked, >= 1
 	uint32_t rate_pps_max;	    // 0 = no policing
-	uint32_t key_id;	    // SRTP key slot, 0 = plain
-	uint32_t spare0;
+	// SRTP (flow_crypto.h): key slot + 1 of what comes in and of what leaves by this port; 0 =
+	// plain. Set by flow_publish().
+	uint32_t key_rx;
+	uint32_t key_tx;
 
 	// line 1: where those packets leave; read when a lane builds its cached header
 	alignas(64) uint64_t peer_incarnation; // 0 = no peer yet: receive, count, forward nothing

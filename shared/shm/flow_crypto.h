@@ -31,16 +31,15 @@ struct flow_mark {
 // writer: the signaling worker that owns the slot, before flow_publish(); readers: lanes.
 struct flow_key {
 	alignas(64) uint64_t incarnation; // of the pair; 0 = no key here
-	uint32_t serial;     // names the key in its slot: never the same twice, never 0
+	uint64_t serial;     // names the key: never the same twice, never 0
 	uint8_t suite;	     // enum srtp_suite, not SRTP_NONE
 	uint8_t mki_bytes;   // 0..16
 	uint16_t spare;
+	uint32_t rtcp_index; // first SRTCP index that we may send
 	uint8_t key[32];     // master key, as long as the suite says; the rest is 0
 	uint8_t salt[16];    // master salt, likewise
 	uint8_t mki[16];     // likewise
 	struct flow_mark marks[FLOW_KEY_MARKS];
-	uint32_t rtcp_index; // first SRTCP index that we may send
-	uint32_t spare1;
 	uint32_t checksum;   // flow_key_checksum()
 };
 _Static_assert(sizeof(struct flow_key) == 128, "two lines; a change bumps SHM_ABI");
@@ -59,13 +58,14 @@ _Static_assert(sizeof(struct flow_stream) == 32, "two in a line");
 struct flow_crypto {
 	// line 0: whose it is, and what went wrong
 	alignas(64) _Atomic uint64_t incarnation; // release-stored after the reset of the rest
-	_Atomic uint32_t serial;		  // of the key
+	_Atomic uint64_t serial;		  // of the key
 	_Atomic uint32_t rtcp_index;		  // next SRTCP index to send
-	_Atomic uint64_t packets;		  // authenticated or protected
+	uint32_t spare0;
+	_Atomic uint64_t packets; // authenticated or protected
 	_Atomic uint64_t auth_failed;
 	_Atomic uint64_t replayed; // or too old, or an index that was sent before
 	_Atomic uint64_t refused;  // too short, another MKI, not encrypted
-	uint64_t spare[2];
+	uint64_t spare1;
 	// line 1: SSRCs that had to give up their entry, three bits of 512 each: never sent again
 	uint64_t gone[8];
 	struct flow_stream streams[FLOW_STREAMS];

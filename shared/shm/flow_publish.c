@@ -15,7 +15,6 @@ static _Atomic uint32_t *index_of(
 
 static void fill_record(struct flow_cfg *to, struct flow_cfg *record)
 {
-	memset(&record->spare0, 0, sizeof(record->spare0));
 	memset(record->spare1, 0, sizeof(record->spare1));
 	record->checksum = flow_checksum(record);
 	SHM_CRASH_POINT(60);
@@ -71,6 +70,8 @@ int flow_publish(
 	record.media_address = pair->media_address;
 	record.port = (uint16_t)(pair->port + which);
 	record.owner = w->worker;
+	record.key_rx = pair->key[FLOW_KEY_RX];
+	record.key_tx = pair->key[FLOW_KEY_TX];
 	fill_record(&w->cfg[slot], &record);
 	// release: pairs with flow_lookup()
 	atomic_store_explicit(index_of(w, pair, which), slot, memory_order_release);
@@ -82,6 +83,11 @@ int flow_publish(
 		pool_rest(&w->slots, pair->cfg_slot[which]);
 	pair->cfg_slot[which] = slot;
 	pair->generation[which] = record.generation;
+	for (uint32_t use = 0; use < FLOW_KEY_USES; use++) {
+		uint32_t old = pair->published_key[which][use];
+		pair->published_key[which][use] = pair->key[use];
+		key_drop_unused(w, pair, use, old);
+	}
 	w->counters.published += is_first;
 	w->counters.replaced += !is_first;
 	return 0;
@@ -106,6 +112,7 @@ void flow_pair_retire(struct flow_writer *w, struct flow_pair *pair)
 		if (pair->state_index[which] != SHM_FLOW_NONE)
 			give(&w->states, pair->state_index[which]);
 	}
+	keys_retire(w, pair);
 	pair_rest(w, pair_of(w, pair->media_address, pair->port));
 	w->pairs_used--;
 	w->counters.retired++;

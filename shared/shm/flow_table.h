@@ -17,6 +17,12 @@
 
 struct flow_writer;
 
+enum flow_key_use {
+	FLOW_KEY_RX, // under which the far end sends
+	FLOW_KEY_TX, // under which we send to it
+	FLOW_KEY_USES
+};
+
 struct flow_writer_params {
 	const struct shm_map *signaling; // writable; borrowed for the writer's life
 	const struct shm_map *media;	 // borrowed; NULL = not there yet (flow_writer_set_media)
@@ -34,6 +40,9 @@ struct flow_pair {
 	uint32_t state_index[2];
 	uint64_t incarnation;	// of both ports
 	uint32_t generation[2]; // last published, 0 = reserved only
+	// By enum flow_key_use, slot + 1 or 0: of the next records, and of those now published.
+	uint32_t key[FLOW_KEY_USES];
+	uint32_t published_key[2][FLOW_KEY_USES];
 };
 
 // Of one worker. Ports are counted one by one, not as pairs.
@@ -44,6 +53,8 @@ struct flow_counters {
 	uint32_t ports_free, ports_used, ports_resting;
 	uint32_t slots_free, slots_total; // flow_cfg slots of own blocks
 	uint32_t states_free;		  // flow_state slots of own blocks, as many in total
+	uint32_t keys_free, keys_total;	  // flow_key slots of own blocks
+	uint64_t refused_keys;		  // keys for which no slot was left
 	uint32_t orphans;		  // adopted at start, not claimed by a call
 	uint64_t orphans_retired;
 	uint64_t discarded;  // torn or impossible records unpublished at start
@@ -75,6 +86,17 @@ void flow_pair_disown(struct flow_writer *writer, struct flow_pair *pair);
 // ports on that address, -ENOMEM: no slots left. O(1), also at 99 % occupancy.
 int flow_pair_reserve(
 	struct flow_writer *writer, uint16_t media_address, int media_shard, struct flow_pair *out);
+// Gives one direction of the leg a key, or none (NULL: plain). suite, key, salt, mki, marks and
+// rtcp_index count; the caller wipes its copy. In force for a port with its next flow_publish():
+// publish both. The key that it has already keeps its slot, and with it everything that media
+// remembers of packets under it; any other begins anew. 0; -ENOMEM: no slot left, the old one
+// stays; -EINVAL: no suite, or an impossible MKI.
+int flow_pair_set_key(struct flow_writer *writer, struct flow_pair *pair, enum flow_key_use use,
+	const struct flow_key *key);
+// What media remembers of packets under the key that the pair's records name; NULL: none, or media
+// never touched it.
+const struct flow_crypto *flow_crypto_of(
+	const struct flow_writer *writer, const struct flow_pair *pair, enum flow_key_use use);
 // Publishes or replaces the record of port + which (0 RTP, 1 RTCP). The caller fills kind, latch,
 // remote, peer, dscp, limits and call fields of *cfg; identity, generation, state and checksum are
 // set here. The lane concerned gets a hint. 0, or -ENOMEM: no slot for the new generation (the old
@@ -104,6 +126,8 @@ struct flow_view {
 	const struct flow_cfg *cfg;
 	uint32_t addresses;
 	uint32_t flows;
+	const struct flow_key *keys;
+	uint32_t key_count;
 };
 
 // `signaling` must outlive the view.

@@ -1,7 +1,8 @@
 // flow_writer.h - one worker's side of the flow table, for the sources of shared/shm only.
 //
 // All of it is private memory of one thread, derived anew from the files at each start; what must
-// survive lies in the files. Ids of flow_cfg slots and of states come from two equal pools.
+// survive lies in the files. Ids of flow_cfg slots and of states come from two equal pools, those
+// of keys from a smaller one; a block of any belongs to whom the slots' block of that number does.
 #pragma once
 
 #include "shm/flow_table.h"
@@ -31,6 +32,8 @@ struct id_pool {
 	uint64_t *lent;		    // own ids that lie under another worker's port
 	uint32_t lent_count;
 	uint32_t sweep_block; // next block to look through for returned ids
+	uint32_t limit;	      // ids of all workers
+	struct flow_key *secrets; // [limit], wiped before an id is free again; may be NULL
 };
 
 struct port_shard {
@@ -53,7 +56,7 @@ struct port_pool {
 struct grace_batch {
 	uint64_t epoch;
 	uint64_t closed_ms;
-	uint64_t slots_end, states_end, pairs_end;
+	uint64_t slots_end, states_end, keys_end, pairs_end;
 };
 
 struct quarantine_batch {
@@ -81,7 +84,7 @@ struct flow_writer {
 	uint64_t incarnation, incarnation_end; // range taken off the file
 	uint32_t headroom;		       // slots that only replacements may take
 
-	struct id_pool slots, states;
+	struct id_pool slots, states, keys;
 	struct port_pool *pools; // [geometry.addresses]
 	uint32_t pools_open;	 // addresses taken up so far
 	uint32_t blocks_per_address;
@@ -93,7 +96,8 @@ struct flow_writer {
 	uint64_t resting_head, resting_mid, resting_tail;
 	struct grace_batch grace[GRACE_BATCHES];
 	uint32_t grace_head, grace_tail;
-	uint64_t slots_closed, states_closed, pairs_closed; // ends of the last closed batch
+	// ends of the last closed batch
+	uint64_t slots_closed, states_closed, keys_closed, pairs_closed;
 	struct quarantine_batch quarantine[QUARANTINE_BATCHES];
 	uint32_t quarantine_head, quarantine_tail;
 	uint64_t absent_epoch; // batches up to this one were closed when media was proven absent
@@ -111,8 +115,9 @@ struct flow_writer {
 struct recovery {
 	uint64_t *slots_live;  // [flows / 64]
 	uint64_t *states_live; // [flows / 64]
+	uint64_t *keys_live;   // [keys / 64]
 	bool *is_block_fresh;  // [flows / SHM_BLOCK] own blocks never claimed before
-	uint32_t foreign;      // slots and states of others under own ports
+	uint32_t foreign;      // slots, states and keys of others under own ports
 	bool is_out_of_memory;
 };
 
@@ -156,11 +161,18 @@ void pool_rest(struct id_pool *pool, uint32_t id); // until the grace period is 
 uint32_t pool_release(struct flow_writer *w, struct id_pool *pool, uint64_t end, uint32_t budget);
 void pool_sweep_returned(struct flow_writer *w, struct id_pool *pool);
 
+// flow_keys.c
+// Gives back the slot unless a record or the pair's next ones still name it.
+void key_drop_unused(struct flow_writer *w, const struct flow_pair *pair, enum flow_key_use use,
+	uint32_t key);
+void keys_retire(struct flow_writer *w, struct flow_pair *pair);
+
 // port_alloc.c
 void ports_open(struct flow_writer *w);
 uint16_t pair_port(const struct flow_writer *w, uint32_t pair, uint32_t *address);
 void pair_free(struct flow_writer *w, uint32_t pair);
 void pair_rest(struct flow_writer *w, uint32_t pair);
+uint64_t next_incarnation(struct flow_writer *w);
 
 // recover.c
 bool recover(struct flow_writer *w);

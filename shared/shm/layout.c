@@ -29,6 +29,8 @@ bool shm_geometry_is_valid(const struct shm_geometry *g)
 	// All ports of all addresses in use, each with a second generation: nobody needs more.
 	if (g->flows > SHM_ADDRESS_MAX * SHM_PORTS * 2 || g->flows % SHM_BLOCK)
 		return false;
+	if (g->keys > g->flows || g->keys % SHM_BLOCK)
+		return false;
 	return g->flows >= g->workers * SHM_BLOCK;
 }
 
@@ -42,11 +44,13 @@ void shm_signaling_layout(const struct shm_geometry *g, struct shm_signaling_lay
 	out->slot_owner = place(&end, g->flows / SHM_BLOCK * sizeof(uint64_t));
 	out->returned_slots = place(&end, g->flows / 64 * sizeof(uint64_t));
 	out->returned_states = place(&end, g->flows / 64 * sizeof(uint64_t));
+	out->returned_keys = place(&end, g->keys / 64 * sizeof(uint64_t));
 	out->stamps = place(&end, (size_t)g->addresses * SHM_PAIRS * sizeof(uint32_t));
 	out->index = place(&end, (size_t)g->addresses * SHM_PORTS * sizeof(uint32_t));
 	out->cfg = place(&end, (size_t)g->flows * sizeof(struct flow_cfg));
 	out->rings = place(&end, rings * sizeof(struct hint_ring));
 	out->cursors = place(&end, rings * sizeof(struct hint_cursor));
+	out->keys = place(&end, (size_t)g->keys * sizeof(struct flow_key));
 	out->bytes = end;
 }
 
@@ -57,6 +61,7 @@ void shm_media_layout(const struct shm_geometry *g, struct shm_media_layout *out
 
 	place(&end, sizeof(struct shm_media));
 	out->states = place(&end, (size_t)g->flows * sizeof(struct flow_state));
+	out->crypto = place(&end, (size_t)g->keys * sizeof(struct flow_crypto));
 	out->latency = place(&end,
 		(size_t)g->lanes * (g->addresses + 1) * sizeof(struct histogram));
 	out->rings = place(&end, rings * sizeof(struct hint_ring));
@@ -191,6 +196,11 @@ _Atomic uint64_t *shm_returned_states(const struct shm_map *signaling)
 	return SIGNALING_AT(signaling, returned_states);
 }
 
+_Atomic uint64_t *shm_returned_keys(const struct shm_map *signaling)
+{
+	return SIGNALING_AT(signaling, returned_keys);
+}
+
 _Atomic uint32_t *shm_stamps(const struct shm_map *signaling, uint32_t address)
 {
 	CHECK(address < signaling->geometry.addresses);
@@ -208,6 +218,18 @@ _Atomic uint32_t *shm_index(const struct shm_map *signaling, uint32_t address)
 struct flow_cfg *shm_flow_cfg(const struct shm_map *signaling)
 {
 	return SIGNALING_AT(signaling, cfg);
+}
+
+struct flow_key *shm_flow_key(const struct shm_map *signaling)
+{
+	return SIGNALING_AT(signaling, keys);
+}
+
+struct flow_crypto *shm_flow_crypto(const struct shm_map *media)
+{
+	struct shm_media_layout layout;
+	shm_media_layout(&media->geometry, &layout);
+	return (struct flow_crypto *)((char *)media->base + layout.crypto);
 }
 
 struct flow_state *shm_flow_state(const struct shm_map *media)

@@ -46,16 +46,19 @@ struct shm_signaling_layout {
 	size_t slot_owner;	// _Atomic uint64_t[flows / SHM_BLOCK]
 	size_t returned_slots;	// _Atomic uint64_t[flows / 64], a bit per slot: flow_writer.h
 	size_t returned_states; // likewise
+	size_t returned_keys;	// _Atomic uint64_t[keys / 64]
 	size_t stamps;		// _Atomic uint32_t[addresses * SHM_PAIRS]
 	size_t index;		// _Atomic uint32_t[addresses * SHM_PORTS]
 	size_t cfg;		// struct flow_cfg[flows]
 	size_t rings;		// struct hint_ring[SHM_WORKER_MAX * lanes]
 	size_t cursors;		// struct hint_cursor[SHM_WORKER_MAX * lanes]
+	size_t keys;		// struct flow_key[keys]
 	size_t bytes;
 };
 
 struct shm_media_layout {
 	size_t states;	// struct flow_state[flows]
+	size_t crypto;	// struct flow_crypto[keys]
 	size_t latency; // struct histogram[lanes * (addresses + 1)]: latency.h
 	size_t rings;	// struct hint_ring[SHM_WORKER_MAX * lanes]
 	size_t cursors; // struct hint_cursor[SHM_WORKER_MAX * lanes]
@@ -80,5 +83,6 @@ _Atomic uint64_t *shm_port_owner(const struct shm_map *signaling, uint32_t addre
 _Atomic uint64_t *shm_slot_owner(const struct shm_map *signaling);
 _Atomic uint64_t *shm_returned_slots(const struct shm_map *signaling);
 _Atomic uint64_t *shm_returned_states(const struct shm_map *signaling);
+_Atomic uint64_t *shm_returned_keys(const struct shm_map *signaling);
 _Atomic uint32_t *shm_stamps(const struct shm_map *signaling, uint32_t address);
 _Atomic uint64_t *shm_incarnation_next(const struct shm_map *signaling);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ORPHAN_RUN_MS	 10u // between two slices
 #define ORPHAN_RUN_COUNT 64u // orphans looked at in one slice
@@ -54,6 +55,9 @@ bool orphan_adopt(struct flow_writer *w, const struct flow_cfg *cfg, uint32_t sl
 	orphan->pair.cfg_slot[which] = slot;
 	orphan->pair.state_index[which] = cfg->state_index;
 	orphan->pair.generation[which] = cfg->generation;
+	const uint32_t keys[FLOW_KEY_USES] = { cfg->key_rx, cfg->key_tx };
+	memcpy(orphan->pair.key, keys, sizeof(keys));
+	memcpy(orphan->pair.published_key[which], keys, sizeof(keys));
 	return true;
 }
 

@@ -111,7 +111,7 @@ static uint32_t pick_shard(const struct flow_writer *w, struct port_pool *pool)
 	return next_in_turn(pool, common ? common : pool->bucket[pool->fullest]);
 }
 
-static uint64_t next_incarnation(struct flow_writer *w)
+uint64_t next_incarnation(struct flow_writer *w)
 {
 	if (w->incarnation == w->incarnation_end) {
 		w->incarnation = atomic_fetch_add_explicit(

@@ -6,6 +6,7 @@
 #define OPEN_BATCH(w)                                                                              \
 	((w)->slots.resting_tail != (w)->slots_closed ||                                           \
 		(w)->states.resting_tail != (w)->states_closed ||                                  \
+		(w)->keys.resting_tail != (w)->keys_closed ||                                      \
 		(w)->resting_tail != (w)->pairs_closed)
 
 // Everything retired since the last turn waits for one epoch together.
@@ -23,9 +24,11 @@ static void close_batch(struct flow_writer *w)
 		.closed_ms = w->now_ms,
 		.slots_end = w->slots.resting_tail,
 		.states_end = w->states.resting_tail,
+		.keys_end = w->keys.resting_tail,
 		.pairs_end = w->resting_tail };
 	w->slots_closed = batch->slots_end;
 	w->states_closed = batch->states_end;
+	w->keys_closed = batch->keys_end;
 	w->pairs_closed = batch->pairs_end;
 }
 
@@ -108,6 +111,7 @@ static void pass_grace(struct flow_writer *w)
 		}
 		budget = pool_release(w, &w->slots, batch->slots_end, budget);
 		budget = pool_release(w, &w->states, batch->states_end, budget);
+		budget = pool_release(w, &w->keys, batch->keys_end, budget);
 		uint64_t pairs = batch->pairs_end - w->resting_mid;
 		if (pairs > budget)
 			pairs = budget;
@@ -115,6 +119,7 @@ static void pass_grace(struct flow_writer *w)
 		quarantine_pairs(w, w->resting_mid + pairs);
 		if (w->slots.resting_head != batch->slots_end ||
 			w->states.resting_head != batch->states_end ||
+			w->keys.resting_head != batch->keys_end ||
 			w->resting_mid != batch->pairs_end)
 			return; // out of budget
 		w->grace_head++;
@@ -149,6 +154,7 @@ void flow_writer_run(struct flow_writer *w, uint64_t now_ms)
 	end_quarantine(w);
 	pool_sweep_returned(w, &w->slots);
 	pool_sweep_returned(w, &w->states);
+	pool_sweep_returned(w, &w->keys);
 }
 
 void flow_writer_set_media(struct flow_writer *w, const struct shm_map *media)
@@ -168,5 +174,7 @@ void flow_writer_counters(const struct flow_writer *w, struct flow_counters *out
 	out->slots_free = w->slots.free_count;
 	out->slots_total = w->slots.total;
 	out->states_free = w->states.free_count;
+	out->keys_free = w->keys.free_count;
+	out->keys_total = w->keys.total;
 	out->orphans = w->orphan_count;
 }

@@ -9,6 +9,12 @@
 #define HEADROOM_PART                                                                              \
 	32u // 1/32 of the slots is kept for replacements: calls in progress come first
 
+static bool is_key_whole(const struct flow_writer *w, uint32_t key, uint64_t incarnation)
+{
+	return key == 0 || (key <= w->keys.limit &&
+				   flow_key_is_valid(&w->keys.secrets[key - 1], incarnation));
+}
+
 // Whether the record can be true; whether its state is not another port's as well.
 static bool is_live(const struct flow_writer *w, const struct recovery *found, uint32_t address,
 	uint16_t port, uint32_t slot)
@@ -20,6 +26,9 @@ static bool is_live(const struct flow_writer *w, const struct recovery *found, u
 	if (cfg->incarnation >=
 		atomic_load_explicit(shm_incarnation_next(&w->signaling), memory_order_relaxed))
 		return false;
+	if (!is_key_whole(w, cfg->key_rx, cfg->incarnation) ||
+		!is_key_whole(w, cfg->key_tx, cfg->incarnation))
+		return false;
 	uint32_t count = atomic_load_explicit(
 		shm_address_count(&w->signaling), memory_order_relaxed);
 	return address < count && !bit_get(found->states_live, cfg->state_index);
@@ -27,10 +36,23 @@ static bool is_live(const struct flow_writer *w, const struct recovery *found, u
 
 static void lend(struct flow_writer *w, struct id_pool *pool, uint32_t id)
 {
-	if (!id_is_own(w, id))
+	if (!id_is_own(w, id) || bit_get(pool->lent, id))
 		return;
 	bit_set(pool->lent, id);
 	pool->lent_count++;
+}
+
+// Both ports of a pair name the same keys.
+static void recover_key(
+	struct flow_writer *w, struct recovery *found, uint32_t key, bool is_own_port)
+{
+	if (key == 0)
+		return;
+	if (is_own_port && !bit_get(found->keys_live, key - 1))
+		found->foreign += !id_is_own(w, key - 1);
+	bit_set(found->keys_live, key - 1);
+	if (!is_own_port)
+		lend(w, &w->keys, key - 1);
 }
 
 static void recover_port(struct flow_writer *w, struct recovery *found, uint32_t address,
@@ -52,6 +74,8 @@ static void recover_port(struct flow_writer *w, struct recovery *found, uint32_t
 	const struct flow_cfg *cfg = &w->cfg[slot];
 	bit_set(found->slots_live, slot);
 	bit_set(found->states_live, cfg->state_index);
+	recover_key(w, found, cfg->key_rx, is_own);
+	recover_key(w, found, cfg->key_tx, is_own);
 	if (!is_own) {
 		lend(w, &w->slots, slot);
 		lend(w, &w->states, cfg->state_index);
@@ -88,6 +112,9 @@ static bool claim_slots(struct flow_writer *w, struct recovery *found)
 			uint32_t word = block * (SHM_BLOCK / 64) + i;
 			atomic_store_explicit(&w->slots.returned[word], 0, memory_order_release);
 			atomic_store_explicit(&w->states.returned[word], 0, memory_order_release);
+			if (word < w->keys.limit / 64)
+				atomic_store_explicit(
+					&w->keys.returned[word], 0, memory_order_release);
 		}
 	}
 	return true;
@@ -97,7 +124,7 @@ static bool claim_slots(struct flow_writer *w, struct recovery *found)
 static void fill_pool(struct flow_writer *w, struct id_pool *pool, const uint64_t *live,
 	const bool *is_block_fresh)
 {
-	for (uint32_t id = w->signaling.geometry.flows; id-- > 0;) {
+	for (uint32_t id = pool->limit; id-- > 0;) {
 		if (!id_is_own(w, id) || bit_get(live, id))
 			continue;
 		if (is_block_fresh[id / SHM_BLOCK])
@@ -117,9 +144,11 @@ static bool make_rings(struct flow_writer *w)
 	w->resting_pairs = malloc(ring * sizeof(*w->resting_pairs));
 	w->pair_link = calloc(pairs, sizeof(*w->pair_link));
 	w->pools = calloc(w->signaling.geometry.addresses, sizeof(*w->pools));
-	w->slots.lent = calloc(w->signaling.geometry.flows / 64, sizeof(uint64_t));
-	w->states.lent = calloc(w->signaling.geometry.flows / 64, sizeof(uint64_t));
-	return w->resting_pairs && w->pair_link && w->pools && w->slots.lent && w->states.lent;
+	w->slots.lent = calloc(w->slots.limit / 64, sizeof(uint64_t));
+	w->states.lent = calloc(w->states.limit / 64, sizeof(uint64_t));
+	w->keys.lent = calloc(w->keys.limit / 64 + 1, sizeof(uint64_t));
+	return w->resting_pairs && w->pair_link && w->pools && w->slots.lent &&
+	       w->states.lent && w->keys.lent;
 }
 
 bool recover(struct flow_writer *w)
@@ -127,25 +156,29 @@ bool recover(struct flow_writer *w)
 	uint32_t flows = w->signaling.geometry.flows;
 	struct recovery found = { .slots_live = calloc(flows / 64, sizeof(uint64_t)),
 		.states_live = calloc(flows / 64, sizeof(uint64_t)),
+		.keys_live = calloc(w->keys.limit / 64 + 1, sizeof(uint64_t)),
 		.is_block_fresh = calloc(flows / SHM_BLOCK, sizeof(bool)) };
 	bool is_done = false;
 
-	if (!found.slots_live || !found.states_live || !found.is_block_fresh || !make_rings(w))
+	if (!found.slots_live || !found.states_live || !found.keys_live || !found.is_block_fresh ||
+		!make_rings(w))
 		goto out;
 	if (!claim_slots(w, &found))
 		goto out;
 	scan_index(w, &found);
 	if (found.is_out_of_memory || pool_init(w, &w->slots, found.foreign) ||
-		pool_init(w, &w->states, found.foreign))
+		pool_init(w, &w->states, found.foreign) || pool_init(w, &w->keys, found.foreign))
 		goto out;
 	fill_pool(w, &w->slots, found.slots_live, found.is_block_fresh);
 	fill_pool(w, &w->states, found.states_live, found.is_block_fresh);
+	fill_pool(w, &w->keys, found.keys_live, found.is_block_fresh);
 	w->headroom = w->slots.total / HEADROOM_PART;
 	ports_open(w);
 	is_done = true;
 out:
 	free(found.slots_live);
 	free(found.states_live);
+	free(found.keys_live);
 	free(found.is_block_fresh);
 	return is_done;
 }
@@ -169,7 +202,11 @@ struct flow_writer *flow_writer_new(const struct flow_writer_params *params, uin
 	w->global_epoch = shm_global_epoch(&w->signaling);
 	w->slots.returned = shm_returned_slots(&w->signaling);
 	w->states.returned = shm_returned_states(&w->signaling);
-	w->slots.sweep_block = w->states.sweep_block = w->worker;
+	w->keys.returned = shm_returned_keys(&w->signaling);
+	w->slots.limit = w->states.limit = w->signaling.geometry.flows;
+	w->keys.limit = w->signaling.geometry.keys;
+	w->keys.secrets = shm_flow_key(&w->signaling);
+	w->slots.sweep_block = w->states.sweep_block = w->keys.sweep_block = w->worker;
 	w->blocks_per_address = (SHM_BLOCKS_PER_ADDRESS + w->workers - 1) / w->workers;
 	uint32_t instance = atomic_load_explicit(
 		&shm_header(&w->signaling)->instance, memory_order_relaxed);
@@ -187,6 +224,7 @@ void flow_writer_free(struct flow_writer *w)
 		return;
 	pool_fini(&w->slots);
 	pool_fini(&w->states);
+	pool_fini(&w->keys);
 	free(w->resting_pairs);
 	free(w->pair_link);
 	free(w->pools);

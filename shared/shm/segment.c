@@ -92,6 +92,20 @@ static int map_file(struct shm_map *map, size_t bytes, bool is_writer)
 	return 0;
 }
 
+// Keys stay out of core dumps: their pages, or huge pages, or if need be all.
+static void hide_keys(const struct shm_map *map)
+{
+	struct shm_signaling_layout layout;
+
+	if (map->is_media || map->geometry.keys == 0)
+		return;
+	shm_signaling_layout(&map->geometry, &layout);
+	size_t unit = map->bytes >= HUGE_BYTES_MIN ? HUGE_PAGE_BYTES : 4096;
+	size_t start = layout.keys / unit * unit;
+	if (madvise((char *)map->base + start, map->bytes - start, MADV_DONTDUMP) != 0)
+		madvise(map->base, map->bytes, MADV_DONTDUMP);
+}
+
 void shm_close(struct shm_map *map)
 {
 	if (map->base)
@@ -125,7 +139,7 @@ static bool covers(const struct opening *opening)
 	const struct shm_geometry *have = &opening->old.geometry;
 	const struct shm_geometry *want = &opening->geometry;
 	return have->addresses >= want->addresses && have->flows >= want->flows &&
-	       have->lanes >= want->lanes;
+	       have->lanes >= want->lanes && have->keys >= want->keys;
 }
 
 static bool is_equal(const struct opening *opening)
@@ -133,7 +147,7 @@ static bool is_equal(const struct opening *opening)
 	const struct shm_geometry *have = &opening->old.geometry;
 	const struct shm_geometry *want = &opening->geometry;
 	return have->addresses == want->addresses && have->flows == want->flows &&
-	       have->lanes == want->lanes;
+	       have->lanes == want->lanes && have->keys == want->keys;
 }
 
 // Of the file found and locked: 0 = take it over, 1 = replace it, or an error.
@@ -311,6 +325,7 @@ static void take_over(struct shm_map *map, const struct shm_geometry *want)
 		instance = 1;
 	header->geometry.workers = want->workers;
 	map->geometry.workers = want->workers;
+	hide_keys(map);
 	atomic_store_explicit(&header->writer_pid, (uint32_t)getpid(), memory_order_relaxed);
 	SHM_CRASH_POINT(13);
 	atomic_store_explicit(&header->heartbeat_ns, clock_mono_ns(), memory_order_relaxed);
@@ -448,6 +463,7 @@ static int attach(const char *dir, bool is_media, struct shm_map *out)
 	err = shm_header_check(map.base, magic_of(is_media), (uint64_t)st.st_size, &map.geometry);
 	if (err)
 		goto fail;
+	hide_keys(&map);
 	*out = map;
 	return 0;
 fail:

@@ -5,6 +5,7 @@
 //                rings towards media. Written by muga-signaling, mapped read-only by everyone else.
 // media.seg:     header, lane epochs, flow_state slab, event rings towards signaling. Written by
 //                muga-media only.
+// Keys lie in pages of their own at the end of signaling.seg, left out of core dumps.
 // Directory: a hugetlbfs mount if there is one, else tmpfs. Each writer holds an OFD lock on its
 // own file for its life: the lock's release is the only proof of its death. A file is built under
 // another name and renamed when it is whole, so what lies under the real name is never half made.
@@ -15,6 +16,7 @@
 #include "shm/epoch.h"
 #include "shm/event.h"
 #include "shm/flow.h"
+#include "shm/flow_crypto.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +30,8 @@ struct shm_geometry {
 			// one block per worker
 	uint32_t workers; // 1..SHM_WORKER_MAX, those of the last start: no size depends on it
 	uint32_t lanes;	  // 1..SHM_LANE_MAX: event rings are sized for it
+	uint32_t keys;	  // flow_key and flow_crypto slots each, multiple of SHM_BLOCK, at most
+			  // `flows`; 0 = no SRTP
 };
 
 // One (DPDK port, VLAN, IP). writer: signaling, published by address_count (release). Append-only
@@ -116,6 +120,8 @@ struct shm_address *shm_addresses(const struct shm_map *signaling); // [SHM_ADDR
 _Atomic uint32_t *shm_address_count(const struct shm_map *signaling);
 _Atomic uint32_t *shm_index(const struct shm_map *signaling, uint32_t address); // [SHM_PORTS]
 struct flow_cfg *shm_flow_cfg(const struct shm_map *signaling);			// [flows]
+struct flow_key *shm_flow_key(const struct shm_map *signaling);			// [keys]
+struct flow_crypto *shm_flow_crypto(const struct shm_map *media);		// [keys]
 _Atomic uint64_t *shm_global_epoch(const struct shm_map *signaling);
 struct flow_state *shm_flow_state(const struct shm_map *media);	 // [flows]
 struct epoch_slot *shm_epoch_slots(const struct shm_map *media); // [SHM_LANE_MAX]

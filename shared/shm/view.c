@@ -11,6 +11,8 @@ void flow_view_init(struct flow_view *view, const struct shm_map *signaling)
 	view->cfg = shm_flow_cfg(signaling);
 	view->addresses = signaling->geometry.addresses;
 	view->flows = signaling->geometry.flows;
+	view->keys = shm_flow_key(signaling);
+	view->key_count = signaling->geometry.keys;
 }
 
 #ifdef __SANITIZE_THREAD__

@@ -14,13 +14,14 @@ static void test_publish_replace_retire(void **state)
 	uint16_t port = pair.port;
 	assert_null(flow_lookup(&view, 0, port));
 	struct flow_cfg cfg = {
-		.remote_port = 7, .incarnation = 999, .generation = 50, .spare0 = 3
+		.remote_port = 7, .incarnation = 999, .generation = 50, .key_rx = 3
 	};
 	assert_int_equal(flow_publish(writer, &pair, 0, &cfg), 0);
 	const struct flow_cfg *first = flow_lookup(&view, 0, port);
 	assert_non_null(first);
 	assert_int_equal(first->incarnation, pair.incarnation); // identity is not the caller's
 	assert_int_equal(first->generation, 1);
+	assert_int_equal(first->key_rx, 0); // nor are keys
 	assert_int_equal(first->port, port);
 	assert_null(flow_lookup(&view, 0, port + 1));
 

@@ -8,18 +8,21 @@ static void test_geometry(void **state)
 		struct shm_geometry geometry;
 		bool is_valid;
 	} cases[] = {
-		{ { 1, 256, 1, 1 }, true },
-		{ { SHM_ADDRESS_MAX, 1 << 20, SHM_WORKER_MAX, SHM_LANE_MAX }, true },
-		{ { 0, 256, 1, 1 }, false },
-		{ { SHM_ADDRESS_MAX + 1, 256, 1, 1 }, false },
-		{ { 1, 255, 1, 1 }, false },
-		{ { 1, 0, 1, 1 }, false },
-		{ { 1, 256, 2, 1 }, false },
-		{ { 1, 256, 0, 1 }, false },
-		{ { 1, 256 * 65, SHM_WORKER_MAX + 1, 1 }, false },
-		{ { 1, 256, 1, 0 }, false },
-		{ { 1, 256, 1, SHM_LANE_MAX + 1 }, false },
-		{ { 1, 0xffffff00, 1, 1 }, false },
+		{ { 1, 256, 1, 1, 0 }, true },
+		{ { SHM_ADDRESS_MAX, 1 << 20, SHM_WORKER_MAX, SHM_LANE_MAX, 0 }, true },
+		{ { 0, 256, 1, 1, 0 }, false },
+		{ { SHM_ADDRESS_MAX + 1, 256, 1, 1, 0 }, false },
+		{ { 1, 255, 1, 1, 0 }, false },
+		{ { 1, 0, 1, 1, 0 }, false },
+		{ { 1, 256, 2, 1, 0 }, false },
+		{ { 1, 256, 0, 1, 0 }, false },
+		{ { 1, 256 * 65, SHM_WORKER_MAX + 1, 1, 0 }, false },
+		{ { 1, 256, 1, 0, 0 }, false },
+		{ { 1, 256, 1, SHM_LANE_MAX + 1, 0 }, false },
+		{ { 1, 0xffffff00, 1, 1, 0 }, false },
+		{ { 1, 512, 1, 1, 512 }, true },
+		{ { 1, 512, 1, 1, 768 }, false },
+		{ { 1, 512, 1, 1, 255 }, false },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(shm_geometry_is_valid(&cases[i].geometry), cases[i].is_valid);

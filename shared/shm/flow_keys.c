@@ -1,0 +1,94 @@
+// flow_keys.c - the keys of a pair of ports: taken, named by records, given back, wiped.
+#include "shm/flow_writer.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool is_possible(const struct flow_key *key)
+{
+	return key->suite != 0 && key->mki_bytes <= sizeof(key->mki);
+}
+
+static bool is_same(const struct flow_key *a, const struct flow_key *b)
+{
+	return a->suite == b->suite && a->mki_bytes == b->mki_bytes &&
+	       memcmp(a->key, b->key, sizeof(a->key)) == 0 &&
+	       memcmp(a->salt, b->salt, sizeof(a->salt)) == 0 &&
+	       memcmp(a->mki, b->mki, sizeof(a->mki)) == 0;
+}
+
+static void fill_key(struct flow_writer *w, const struct flow_pair *pair,
+	const struct flow_key *from, struct flow_key *to)
+{
+	struct flow_key key = *from;
+
+	key.incarnation = pair->incarnation;
+	key.serial = next_incarnation(w); // a number that never repeats
+	key.spare = 0;
+	key.checksum = flow_key_checksum(&key);
+	*to = key;
+	explicit_bzero(&key, sizeof(key));
+	SHM_CRASH_POINT(67);
+}
+
+void key_drop_unused(
+	struct flow_writer *w, const struct flow_pair *pair, enum flow_key_use use, uint32_t key)
+{
+	if (key != 0 && key != pair->key[use] && key != pair->published_key[0][use] &&
+		key != pair->published_key[1][use])
+		pool_rest(&w->keys, key - 1);
+}
+
+int flow_pair_set_key(struct flow_writer *w, struct flow_pair *pair, enum flow_key_use use,
+	const struct flow_key *key)
+{
+	uint32_t old = pair->key[use], slot = SHM_FLOW_NONE;
+
+	if (key != NULL) {
+		if (!is_possible(key))
+			return -EINVAL;
+		if (old != 0 && is_same(&w->keys.secrets[old - 1], key))
+			return 0;
+		slot = pool_take(&w->keys);
+		if (slot == SHM_FLOW_NONE) {
+			w->counters.refused_keys++;
+			return -ENOMEM;
+		}
+		fill_key(w, pair, key, &w->keys.secrets[slot]);
+	}
+	pair->key[use] = slot == SHM_FLOW_NONE ? 0 : slot + 1;
+	key_drop_unused(w, pair, use, old);
+	return 0;
+}
+
+void keys_retire(struct flow_writer *w, struct flow_pair *pair)
+{
+	for (uint32_t use = 0; use < FLOW_KEY_USES; use++) {
+		uint32_t named[3] = { pair->key[use], pair->published_key[0][use],
+			pair->published_key[1][use] };
+
+		pair->key[use] = pair->published_key[0][use] = pair->published_key[1][use] = 0;
+		for (uint32_t i = 0; i < 3; i++) {
+			bool is_again = (i > 0 && named[i] == named[0]) ||
+					(i > 1 && named[i] == named[1]);
+			if (!is_again)
+				key_drop_unused(w, pair, use, named[i]);
+		}
+	}
+}
+
+const struct flow_crypto *flow_crypto_of(
+	const struct flow_writer *w, const struct flow_pair *pair, enum flow_key_use use)
+{
+	uint32_t key = pair->key[use];
+
+	if (!w->has_media || key == 0 || key > w->media.geometry.keys)
+		return NULL;
+	const struct flow_crypto *crypto = &shm_flow_crypto(&w->media)[key - 1];
+	// acquire: pairs with the lane's store after it reset the rest
+	if (atomic_load_explicit(&crypto->incarnation, memory_order_acquire) != pair->incarnation ||
+		atomic_load_explicit(&crypto->serial, memory_order_relaxed) !=
+			w->keys.secrets[key - 1].serial)
+		return NULL;
+	return crypto;
+}
