@@ -54,6 +54,8 @@ void forward_burst(struct lane *lane, struct burst *burst)
 	lane_routes_follow(lane);
 	classify_burst(lane, burst); // what is not media leaves to the kernel path here
 	lookup_burst(lane, burst);   // port -> flow, ready header, state
+	if (unlikely(burst->ready & READY_SECURE))
+		divert_burst(lane, burst); // STUN and DTLS -> slow thread
 	if (unlikely(burst->ready & READY_SRTP_IN))
 		unprotect_burst(lane, burst); // SRTP -> RTP, or nothing of it is believed
 	latch_burst(lane, burst);    // source check, learning, RTP validity, rate, statistics

@@ -127,6 +127,8 @@ void burst_finish(struct lane *lane, struct burst *burst);
 // The stages, for forward_burst() and tests.
 void classify_burst(struct lane *lane, struct burst *burst); // headers -> media address and port
 void lookup_burst(struct lane *lane, struct burst *burst);   // port -> flow, header, state
+// STUN and DTLS to the slow thread. Only for bursts with READY_SECURE in burst->ready.
+void divert_burst(struct lane *lane, struct burst *burst);
 // SRTP to RTP. Only for bursts with READY_SRTP_IN in burst->ready.
 void unprotect_burst(struct lane *lane, struct burst *burst);
 void latch_burst(struct lane *lane, struct burst *burst);    // source, RTP validity, rate

@@ -8,6 +8,7 @@
 #include "neigh.h"
 #include "port.h"
 #include "segments.h"
+#include "slow.h"
 #include "telemetry_dpdk.h"
 
 #include "base/clock.h"
@@ -41,6 +42,7 @@ struct media {
 	struct neigh *neigh;
 	uint32_t lanes;
 	struct crypto crypto;
+	struct slow *slow;
 	struct lane_runner *runners;
 	struct addresses addresses;
 	uint32_t map_current;
@@ -285,6 +287,24 @@ static int start_srtp(struct media *media)
 	return lane_runners_add_srtp(media->runners, media->lanes, &media->crypto);
 }
 
+// ICE and DTLS, where keys may be agreed at all.
+static int start_slow(struct media *media)
+{
+	int rc;
+
+	if (media->segments.signaling.geometry.keys == 0)
+		return 0;
+	media->slow = slow_new(media->lanes);
+	if (!media->slow)
+		return -ENOMEM;
+	rc = slow_start(media->slow);
+	if (rc)
+		return rc;
+	slow_attach(media->slow, &media->segments.attachment);
+	lane_runners_add_slow(media->runners, media->lanes, media->slow, media->pool);
+	return 0;
+}
+
 static int start_dataplane(struct media *media)
 {
 	uint64_t began_ns = clock_mono_ns();
@@ -310,6 +330,8 @@ static int start_dataplane(struct media *media)
 		LOG_WARN(MAIN, "no_dpdk_telemetry", "reason=\"DPDK refused the commands\"");
 	rc = start_srtp(media);
 	if (!rc)
+		rc = start_slow(media);
+	if (!rc)
 		rc = take_addresses(media);
 	if (!rc)
 		rc = neigh_refresh(media->neigh);
@@ -327,12 +349,16 @@ static int follow_signaling(struct media *media)
 
 	LOG_WARN(SHM, "signaling_file_replaced", "dir=%s", media->config->shm_dir);
 	lane_runners_attach(media->runners, media->lanes, NULL);
+	if (media->slow)
+		slow_attach(media->slow, NULL);
 	segments_close(&media->segments);
 	rc = wait_for_segments(media);
 	if (!rc)
 		rc = take_addresses(media);
 	if (!rc)
 		attach_lanes(media);
+	if (!rc && media->slow)
+		slow_attach(media->slow, &media->segments.attachment);
 	return rc;
 }
 
@@ -355,6 +381,7 @@ static void stop_dataplane(struct media *media)
 		atomic_store(&media->runners[l].is_stopping, true);
 	if (media->is_eal_up)
 		rte_eal_mp_wait_lcore();
+	slow_free(media->slow);
 	neigh_free(media->neigh);
 	for (uint32_t p = 0; p < media->port_count; p++)
 		port_close(&media->ports[p]);

@@ -157,6 +157,26 @@ static void fill_template(struct ready_header *header, const struct nexthop *hop
 	fill_sums(header);
 }
 
+enum drop_reason ready_header_aim(struct lane *lane, uint16_t address, uint16_t port,
+	const struct addr *to, struct ready_header *header)
+{
+	const struct address_entry *own = address_map_of(lane->addresses, address);
+	struct nexthop hop;
+	enum drop_reason reason;
+
+	if (own == NULL)
+		return DROP_NO_ROUTE;
+	reason = check_far_end(lane, to, own);
+	if (reason != DROP_NONE)
+		return reason;
+	if (!nexthop_lookup(lane->nexthops, address, &to->ip, &hop) ||
+		hop.port >= LANE_PORTS_MAX || lane->ports[hop.port].send == NULL)
+		return DROP_NO_ROUTE;
+	header->egress_ports_be[0] = rte_cpu_to_be_16(port);
+	fill_template(header, &hop, &own->ip, to);
+	return DROP_NONE;
+}
+
 // The key under which packets for the far end of `peer` leave.
 static enum drop_reason fill_key_out(
 	struct lane *lane, const struct flow_cfg *peer, struct ready_header *header)
@@ -192,24 +212,19 @@ static enum drop_reason fill_egress(
 	struct lane *lane, const struct flow_cfg *cfg, struct ready_header *header)
 {
 	struct flow_cfg peer;
-	struct nexthop hop;
-	const struct address_entry *own = address_map_of(lane->addresses, cfg->peer_address);
 
 	header->peer_slot = peer_word(lane, cfg);
 	if (cfg->flags & FLOW_DROP)
 		return DROP_HELD;
-	if (!copy_peer(lane, cfg, &peer) || own == NULL)
+	if (!copy_peer(lane, cfg, &peer) ||
+		address_map_of(lane->addresses, cfg->peer_address) == NULL)
 		return DROP_NO_PEER;
 	struct addr to = far_end(lane, &peer);
-	enum drop_reason reason = check_far_end(lane, &to, own);
+	header->tos = (uint8_t)(cfg->dscp << 2);
+	enum drop_reason reason =
+		ready_header_aim(lane, cfg->peer_address, cfg->peer_port, &to, header);
 	if (reason != DROP_NONE)
 		return reason;
-	if (!nexthop_lookup(lane->nexthops, cfg->peer_address, &to.ip, &hop) ||
-		hop.port >= LANE_PORTS_MAX || lane->ports[hop.port].send == NULL)
-		return DROP_NO_ROUTE;
-	header->tos = (uint8_t)(cfg->dscp << 2);
-	header->egress_ports_be[0] = rte_cpu_to_be_16(cfg->peer_port);
-	fill_template(header, &hop, &own->ip, &to);
 	return fill_key_out(lane, &peer, header);
 }
 
@@ -227,6 +242,8 @@ static uint16_t ingress_flags(const struct flow_cfg *cfg)
 		flags |= READY_COMPANION;
 	if (cfg->rate_pps_max != 0)
 		flags |= READY_RATE;
+	if (cfg->secure != 0)
+		flags |= READY_SECURE;
 	return flags;
 }
 

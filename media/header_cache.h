@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/addr.h"
+#include "burst.h"
 
 #include <stdalign.h>
 #include <stdbool.h>
@@ -30,6 +31,7 @@ enum ready_flag {
 	READY_BAD_SEQUENCE = 1 << 10, // bad_sequence is set
 	READY_SRTP_IN = 1 << 11,      // what comes must be SRTP: see srtp_route beside the header
 	READY_SRTP_OUT = 1 << 12,     // what leaves must be
+	READY_SECURE = 1 << 13,       // ICE or DTLS were agreed: their packets leave by divert
 };
 
 struct ready_header {
@@ -70,6 +72,11 @@ _Static_assert(offsetof(struct ready_header, source_v6) == 64, "IPv4 to IPv4 tou
 // path. False: the record is refused. A failed egress part is not a failure: it is
 // header->egress_reason.
 bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint16_t port);
+
+// Only the egress part, for a packet of our own from that address and port to `to`. *header is
+// empty before.
+enum drop_reason ready_header_aim(struct lane *lane, uint16_t address, uint16_t port,
+	const struct addr *to, struct ready_header *header);
 
 // Whether the peer's port has another record, or none, since the header was built. `header` is one
 // of lane->headers[].

@@ -33,6 +33,8 @@ struct lane_counters {
 	_Atomic uint64_t headers_built; // slow path of rewrite
 	_Atomic uint64_t latched;       // sources locked
 	_Atomic uint64_t events_lost;   // lane->events was full
+	_Atomic uint64_t departed;      // records of the slow thread that were done
+	_Atomic uint64_t departures_lost; // that could not be: no route, no memory, port full
 	_Atomic uint64_t dropped[DROP_REASON_COUNT];
 };
 
@@ -55,6 +57,7 @@ struct lane_event {
 	uint32_t owner; // worker whose ring it goes to; from the record, so unchecked
 };
 
+struct slow_link;
 struct srtp_lane;
 
 struct lane {
@@ -67,6 +70,9 @@ struct lane {
 	uint32_t headers_max;                 // slots beyond it are refused (DROP_BAD_FLOW)
 	uint32_t header_epoch;                // headers of another epoch are rebuilt; never 0
 	uint32_t route_generation;            // nexthop_generation() at header_epoch
+	struct slow_link *slow;               // NULL: no STUN, no DTLS
+	struct rte_mbuf *(*mbuf_new)(void *context); // of the lane's own packets; NULL: none
+	void *mbuf_context;                   // of mbuf_new
 	struct srtp_lane *srtp;               // NULL: flows with keys are refused, packet by packet
 	uint16_t ip_id;                       // next IPv4 identification, any value
 	uint8_t shard_lane[SHM_MEDIA_SHARDS]; // lane of each media shard

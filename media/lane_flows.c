@@ -1,6 +1,7 @@
 // lane_flows.c - what the loop calls between bursts to keep ready headers in step with the tables.
 #include "base/metric.h"
 #include "lane.h"
+#include "slow_link.h"
 
 #include <string.h>
 
@@ -54,6 +55,8 @@ void lane_flow_changed(struct lane *lane, uint16_t address, uint16_t port)
 
 	if (cfg == NULL)
 		return; // retired: both legs are, and the sweep finds what is left
+	if (lane->headers[cfg - lane->view.cfg].flags & READY_SECURE)
+		slow_link_tell(lane, cfg);
 	// Read once: the record is the other process's, what was checked must be what is used.
 	uint16_t peer_address = __atomic_load_n(&cfg->peer_address, __ATOMIC_RELAXED);
 	uint16_t peer_port = __atomic_load_n(&cfg->peer_port, __ATOMIC_RELAXED);

@@ -2,6 +2,7 @@
 
 #include "ethdev.h"
 #include "lane_hints.h"
+#include "slow_link.h"
 #include "latency.h"
 #include "srtp.h"
 #include "telemetry.h"
@@ -233,6 +234,8 @@ static void turn(struct lane_runner *runner)
 	uint32_t packets = receive_ports(runner, attachment != NULL);
 
 	packets += receive_handed(runner, attachment != NULL);
+	if (attachment && runner->lane.slow)
+		packets += depart_run(&runner->lane);
 	metric_add(&runner->loop.turns, 1);
 	if (attachment) {
 		uint64_t now_ns = clock_mono_ns();

@@ -123,6 +123,14 @@ int lane_runner_add_rx(struct lane_runner *runner, const struct lane_rx *rx);
 void lane_runner_add_tx(struct lane_runner *runner, uint16_t port, const struct lane_tx *tx,
 	bool is_checksum_trusted);
 
+struct slow;
+struct rte_mempool;
+
+// Before the launch: the slow thread's rings for all of them, and the pool of what it has them
+// send.
+void lane_runners_add_slow(struct lane_runner *runners, uint32_t count, struct slow *slow,
+	struct rte_mempool *pool);
+
 // Main thread: gives lanes another attachment, or NULL, and waits until all work with it.
 void lane_runners_attach(struct lane_runner *runners, uint32_t count,
 	const struct lane_attachment *attachment);

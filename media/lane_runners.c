@@ -3,6 +3,7 @@
 #include "lane_run.h"
 
 #include "ethdev.h"
+#include "slow.h"
 #include "srtp.h"
 
 #include "base/clock.h"
@@ -81,6 +82,21 @@ int lane_runners_add_srtp(
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+static struct rte_mbuf *mbuf_from_pool(void *context)
+{
+	return rte_pktmbuf_alloc(context);
+}
+
+void lane_runners_add_slow(struct lane_runner *runners, uint32_t count, struct slow *slow,
+	struct rte_mempool *pool)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		runners[i].lane.slow = slow_link_of(slow, i);
+		runners[i].lane.mbuf_new = mbuf_from_pool;
+		runners[i].lane.mbuf_context = pool;
+	}
 }
 
 int lane_runner_add_rx(struct lane_runner *runner, const struct lane_rx *rx)

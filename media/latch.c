@@ -30,7 +30,7 @@ static void drop_counted(struct packet *packet, enum drop_reason reason, _Atomic
 	packet_drop(packet, reason);
 }
 
-static struct addr packet_source(const struct packet *packet)
+struct addr latch_source(const struct packet *packet)
 {
 	struct addr source = { .port = rtp_load16(packet->udp) };
 
@@ -91,6 +91,15 @@ static bool is_ready_source(const struct packet *packet)
 	memcpy(&port_be, packet->udp, sizeof(port_be));
 	return memcmp(packet->header->source_v6.b, packet->ip + 8, 16) == 0 &&
 		packet->header->source_port_be == port_be;
+}
+
+bool latch_is_bad_source(
+	const struct lane *lane, const struct packet *packet, const struct addr *source)
+{
+	const struct address_entry *own = address_map_of(lane->addresses, packet->address);
+
+	return source->port == 0 || address_map_has(lane->addresses, &source->ip) ||
+		(ip_is_special(&source->ip) && own && !ip_is_special(&own->ip));
 }
 
 // Takes `next` as the flow's latch and tells whom it concerns: the peer's header, signaling.
@@ -220,11 +229,9 @@ static bool learn(struct lane *lane, const struct burst *burst, struct packet *p
 // The flow has no locked source yet, or the family is not that of the ready one.
 static bool accept_source_odd(struct lane *lane, const struct burst *burst, struct packet *packet)
 {
-	struct addr source = packet_source(packet);
-	const struct address_entry *own = address_map_of(lane->addresses, packet->address);
+	struct addr source = latch_source(packet);
 
-	if (source.port == 0 || address_map_has(lane->addresses, &source.ip) ||
-		(ip_is_special(&source.ip) && own && !ip_is_special(&own->ip))) {
+	if (latch_is_bad_source(lane, packet, &source)) {
 		drop_counted(packet, DROP_BAD_SOURCE, &packet->state->dropped_source);
 		return false;
 	}

@@ -164,6 +164,11 @@ static bool write_headers(struct lane *lane, struct packet *packet,
 	return true;
 }
 
+bool rewrite_own(struct lane *lane, struct packet *packet, const struct ready_header *header)
+{
+	return write_headers(lane, packet, header, rewrite_checksum(packet, header));
+}
+
 // Plain packets -----------------------------------------------------------------------------------
 
 // A sum of two words: one step is enough.

@@ -13,6 +13,10 @@ struct ready_header;
 // `header`; as it lies in memory.
 uint16_t rewrite_checksum(const struct packet *packet, const struct ready_header *header);
 
+// A datagram of our own, whose payload stands behind packet->udp: all headers, by the egress part
+// of `header`. False: it does not fit.
+bool rewrite_own(struct lane *lane, struct packet *packet, const struct ready_header *header);
+
 // The packet will leave under the key of `header`: makes room behind it, and counts the room in
 // packet->udp_len. False: dropped, `reason` set; the caller counts it at the flow.
 bool protect_reserve(struct lane *lane, struct burst *burst, struct packet *packet,

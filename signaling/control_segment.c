@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #define FLOWS_PER_CALL  4u // two legs, RTP and RTCP
-#define KEYS_PER_LEG    2u // what the far end sends under, and what we do
+#define KEYS_PER_LEG    3u // what the far end sends under, what we do, and ICE and DTLS
 #define ADDRESS_STEP    8u // room for addresses appended later without a new file
 #define FLOWS_MAX       (SHM_ADDRESS_MAX * SHM_PORTS) // every port there can be
 #define BLOCKS_SPARE    4u // per worker: an edit takes a second slot until the grace period is over
@@ -17,7 +17,7 @@ static uint32_t round_up(uint32_t n, uint32_t step)
 	return (n + step - 1) / step * step;
 }
 
-// Two keys for a leg, and what rests in grace.
+// The slots of all legs, and what rests in grace.
 static uint32_t keys_for(const struct config *config, uint32_t flows)
 {
 	uint64_t keys = (uint64_t)config->limits.srtp_legs_max * KEYS_PER_LEG;

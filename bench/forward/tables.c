@@ -57,8 +57,8 @@ void tables_init(struct tables *tables)
 	tables->states = take(tables, (size_t)TABLES_FLOWS_MAX * sizeof(*tables->states));
 	tables->headers = take(tables, (size_t)TABLES_FLOWS_MAX * sizeof(*tables->headers));
 	init_addresses(tables);
-	struct flow_view view = { tables->index, tables->cfg, TABLES_ADDRESSES, TABLES_FLOWS_MAX,
-		NULL, 0 };
+	struct flow_view view = { .index = tables->index, .cfg = tables->cfg,
+		.addresses = TABLES_ADDRESSES, .flows = TABLES_FLOWS_MAX };
 	lane_init(&tables->lane, 0, &view, tables->states);
 	tables->lane.addresses = &tables->addresses;
 	tables->lane.latency = tables->latency;

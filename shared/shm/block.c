@@ -83,6 +83,8 @@ uint32_t pool_release(struct flow_writer *w, struct id_pool *pool, uint64_t end,
 		budget--;
 		if (pool->secrets != NULL)
 			explicit_bzero(&pool->secrets[id], sizeof(pool->secrets[id]));
+		if (pool->agreements != NULL)
+			explicit_bzero(&pool->agreements[id], sizeof(pool->agreements[id]));
 		if (id_is_own(w, id)) {
 			pool_put(pool, id);
 			continue;

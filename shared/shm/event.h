@@ -18,6 +18,7 @@ enum hint_kind {
 	HINT_FLOW_CHANGED = 1, // signaling -> media: published, replaced or retired
 	HINT_LATCHED,	       // media -> signaling: source locked
 	HINT_FIRST_PACKET,     // media -> signaling
+	HINT_SECURE,	       // media -> signaling: flow_secure_of() has another answer
 };
 
 struct hint {

@@ -64,7 +64,8 @@ struct flow_cfg {
 	uint32_t lease_epoch;		       // fencing, with the cluster
 	uint32_t call_leg;		       // 0 = A (caller's side), 1 = B
 	uint64_t created_ns;
-	uint32_t spare1[5];
+	uint32_t secure; // ICE and DTLS (flow_secure.h): slot + 1, 0 = neither; by flow_publish()
+	uint32_t spare1[4];
 	uint32_t checksum; // flow_checksum(), verified whenever line 1 is read
 };
 _Static_assert(sizeof(struct flow_cfg) == 128, "two lines; a change bumps SHM_ABI");

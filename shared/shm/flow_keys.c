@@ -92,3 +92,73 @@ const struct flow_crypto *flow_crypto_of(
 		return NULL;
 	return crypto;
 }
+
+// The same but for what names it.
+static bool is_same_secure(const struct flow_secure *a, const struct flow_secure *b)
+{
+	struct flow_secure copy = *b;
+	bool is_same;
+
+	copy.incarnation = a->incarnation;
+	copy.serial = a->serial;
+	copy.media_address = a->media_address;
+	copy.port = a->port;
+	is_same = memcmp(a, &copy, offsetof(struct flow_secure, checksum)) == 0;
+	explicit_bzero(&copy, sizeof(copy));
+	return is_same;
+}
+
+// False: impossible, nothing is stored.
+static bool fill_secure(struct flow_writer *w, const struct flow_pair *pair,
+	const struct flow_secure *from, struct flow_secure *to)
+{
+	struct flow_secure secure = *from;
+	bool is_valid;
+
+	secure.incarnation = pair->incarnation;
+	secure.serial = next_incarnation(w);
+	secure.media_address = pair->media_address;
+	secure.port = pair->port;
+	memset(secure.spare, 0, sizeof(secure.spare));
+	secure.checksum = flow_secure_checksum(&secure);
+	is_valid = flow_secure_is_valid(&secure, pair->incarnation);
+	if (is_valid)
+		*to = secure;
+	explicit_bzero(&secure, sizeof(secure));
+	return is_valid;
+}
+
+int flow_pair_set_secure(
+	struct flow_writer *w, struct flow_pair *pair, const struct flow_secure *secure)
+{
+	uint32_t old = pair->key[FLOW_KEY_SECURE], slot = SHM_FLOW_NONE;
+
+	if (secure != NULL) {
+		if (old != 0 && is_same_secure(&w->keys.agreements[old - 1], secure))
+			return 0;
+		slot = pool_take(&w->keys);
+		if (slot == SHM_FLOW_NONE) {
+			w->counters.refused_keys++;
+			return -ENOMEM;
+		}
+		if (!fill_secure(w, pair, secure, &w->keys.agreements[slot])) {
+			pool_rest(&w->keys, slot);
+			return -EINVAL;
+		}
+		SHM_CRASH_POINT(68);
+	}
+	pair->key[FLOW_KEY_SECURE] = slot == SHM_FLOW_NONE ? 0 : slot + 1;
+	key_drop_unused(w, pair, FLOW_KEY_SECURE, old);
+	return 0;
+}
+
+bool flow_secure_of(const struct flow_writer *w, const struct flow_pair *pair,
+	struct flow_secure_result *out)
+{
+	uint32_t secure = pair->key[FLOW_KEY_SECURE];
+
+	if (!w->has_media || secure == 0 || secure > w->media.geometry.keys)
+		return false;
+	return flow_secure_read(&shm_flow_secure_state(&w->media)[secure - 1], pair->incarnation,
+		w->keys.agreements[secure - 1].serial, out);
+}

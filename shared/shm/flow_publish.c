@@ -72,6 +72,7 @@ int flow_publish(
 	record.owner = w->worker;
 	record.key_rx = pair->key[FLOW_KEY_RX];
 	record.key_tx = pair->key[FLOW_KEY_TX];
+	record.secure = pair->key[FLOW_KEY_SECURE];
 	fill_record(&w->cfg[slot], &record);
 	// release: pairs with flow_lookup()
 	atomic_store_explicit(index_of(w, pair, which), slot, memory_order_release);

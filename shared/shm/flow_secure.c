@@ -51,7 +51,7 @@ void flow_secure_publish(struct flow_secure_state *state, const struct flow_secu
 	atomic_store_explicit(&state->incarnation, secure->incarnation, memory_order_release);
 }
 
-bool flow_secure_read(const struct flow_secure_state *state, uint64_t incarnation, uint32_t serial,
+bool flow_secure_read(const struct flow_secure_state *state, uint64_t incarnation, uint64_t serial,
 	struct flow_secure_result *out)
 {
 	for (uint32_t i = 0; i < 4; i++) {
@@ -73,4 +73,31 @@ bool flow_secure_read(const struct flow_secure_state *state, uint64_t incarnatio
 		}
 	}
 	return false;
+}
+
+void shm_identity_publish(struct shm_identity *identity, const struct flow_fingerprint *value)
+{
+	uint32_t next = atomic_load_explicit(&identity->serial, memory_order_relaxed) + 1;
+
+	next = next ? next : 2; // 0 says none; the other copy is the one that nobody reads
+	identity->copy[next & 1] = *value;
+	// release: pairs with shm_identity_read()
+	atomic_store_explicit(&identity->serial, next, memory_order_release);
+}
+
+uint32_t shm_identity_read(const struct shm_identity *identity, struct flow_fingerprint *out)
+{
+	uint32_t serial, again;
+	struct flow_fingerprint copy;
+
+	do {
+		// acquire: pairs with shm_identity_publish()
+		serial = atomic_load_explicit(&identity->serial, memory_order_acquire);
+		copy = identity->copy[serial & 1];
+		atomic_thread_fence(memory_order_acquire);
+		again = atomic_load_explicit(&identity->serial, memory_order_relaxed);
+	} while (serial != again);
+	if (serial)
+		*out = copy;
+	return serial;
 }

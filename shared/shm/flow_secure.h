@@ -43,8 +43,9 @@ struct flow_fingerprint {
 // thread, which copies and checks.
 struct flow_secure {
 	alignas(64) uint64_t incarnation; // of the pair; 0 = nothing here
-	uint32_t serial;		  // names the agreement: never the same twice, never 0
+	uint64_t serial;		  // names the agreement: never the same twice, never 0
 	uint32_t association;		  // another number asks for another DTLS handshake
+	uint32_t identity; // number of the certificate that was signaled, 0 = the newest one
 	uint16_t media_address;
 	uint16_t port;	      // of RTP
 	uint8_t ice;	      // enum flow_ice
@@ -70,7 +71,7 @@ struct flow_secure {
 	uint32_t checksum; // flow_secure_checksum()
 };
 _Static_assert(sizeof(struct flow_secure) == 1408, "a change bumps SHM_ABI");
-_Static_assert(offsetof(struct flow_secure, checksum) == 1344, "no holes: the checksum sees all");
+_Static_assert(offsetof(struct flow_secure, checksum) == 1352, "no holes: the checksum sees all");
 
 enum flow_secure_dtls {
 	FLOW_SECURE_DTLS_NONE,	  // not agreed, or not begun
@@ -94,15 +95,15 @@ struct flow_secure_result {
 	uint8_t own_key[32], far_key[32];
 	uint8_t own_salt[16], far_salt[16];
 	uint32_t association; // whose keys these are
-	uint32_t spare[2];
 };
-_Static_assert(sizeof(struct flow_secure_result) == 152, "two copies in five lines");
+_Static_assert(sizeof(struct flow_secure_result) == 144, "two copies in five lines");
 
 // writer: media's slow thread. Readers: signaling, tools.
 struct flow_secure_state {
 	alignas(64) _Atomic uint64_t incarnation; // release-stored after the first result
-	_Atomic uint32_t serial;		  // of the agreement that it is about
+	_Atomic uint64_t serial;		  // of the agreement that it is about
 	_Atomic uint32_t selector; // result[selector & 1] is whole; release-stored
+	uint32_t spare;
 	struct flow_secure_result result[2];
 };
 _Static_assert(sizeof(struct flow_secure_state) == 320, "five lines; a change bumps SHM_ABI");
@@ -115,5 +116,15 @@ bool flow_secure_is_valid(const struct flow_secure *secure, uint64_t incarnation
 void flow_secure_publish(struct flow_secure_state *state, const struct flow_secure *secure,
 	const struct flow_secure_result *result);
 // Reader: a whole copy of the result of that agreement. False: media has not answered it yet.
-bool flow_secure_read(const struct flow_secure_state *state, uint64_t incarnation, uint32_t serial,
+bool flow_secure_read(const struct flow_secure_state *state, uint64_t incarnation, uint64_t serial,
 	struct flow_secure_result *out);
+
+// The certificate that media shows in DTLS. writer: media's slow thread; readers: signaling.
+struct shm_identity {
+	_Atomic uint32_t serial; // copy[serial & 1] is whole; 0 = none yet. Release-stored
+	struct flow_fingerprint copy[2];
+};
+
+void shm_identity_publish(struct shm_identity *identity, const struct flow_fingerprint *value);
+// Its number, for flow_secure.identity, and *out; 0: none yet.
+uint32_t shm_identity_read(const struct shm_identity *identity, struct flow_fingerprint *out);

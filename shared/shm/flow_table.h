@@ -20,6 +20,7 @@ struct flow_writer;
 enum flow_key_use {
 	FLOW_KEY_RX, // under which the far end sends
 	FLOW_KEY_TX, // under which we send to it
+	FLOW_KEY_SECURE, // no key: the agreement about ICE and DTLS
 	FLOW_KEY_USES
 };
 
@@ -97,6 +98,14 @@ int flow_pair_set_key(struct flow_writer *writer, struct flow_pair *pair, enum f
 // never touched it.
 const struct flow_crypto *flow_crypto_of(
 	const struct flow_writer *writer, const struct flow_pair *pair, enum flow_key_use use);
+// Gives the leg an agreement about ICE and DTLS, or none (NULL). All but incarnation, place, serial
+// and checksum count. In force with the next flow_publish() of both ports; the one that it has
+// already keeps its slot. 0; -ENOMEM: no slot left, the old one stays; -EINVAL: impossible.
+int flow_pair_set_secure(
+	struct flow_writer *writer, struct flow_pair *pair, const struct flow_secure *secure);
+// What became of the agreement that the pair's records name. False: media has not answered yet.
+bool flow_secure_of(const struct flow_writer *writer, const struct flow_pair *pair,
+	struct flow_secure_result *out);
 // Publishes or replaces the record of port + which (0 RTP, 1 RTCP). The caller fills kind, latch,
 // remote, peer, dscp, limits and call fields of *cfg; identity, generation, state and checksum are
 // set here. The lane concerned gets a hint. 0, or -ENOMEM: no slot for the new generation (the old
@@ -126,7 +135,8 @@ struct flow_view {
 	const struct flow_cfg *cfg;
 	uint32_t addresses;
 	uint32_t flows;
-	const struct flow_key *keys;
+	const struct flow_key *keys;	   // [key_count]
+	const struct flow_secure *secures; // likewise
 	uint32_t key_count;
 };
 

@@ -33,7 +33,9 @@ struct id_pool {
 	uint32_t lent_count;
 	uint32_t sweep_block; // next block to look through for returned ids
 	uint32_t limit;	      // ids of all workers
-	struct flow_key *secrets; // [limit], wiped before an id is free again; may be NULL
+	// [limit], both wiped before an id is free again; may be NULL
+	struct flow_key *secrets;
+	struct flow_secure *agreements;
 };
 
 struct port_shard {

@@ -51,6 +51,7 @@ void shm_signaling_layout(const struct shm_geometry *g, struct shm_signaling_lay
 	out->rings = place(&end, rings * sizeof(struct hint_ring));
 	out->cursors = place(&end, rings * sizeof(struct hint_cursor));
 	out->keys = place(&end, (size_t)g->keys * sizeof(struct flow_key));
+	out->secures = place(&end, (size_t)g->keys * sizeof(struct flow_secure));
 	out->bytes = end;
 }
 
@@ -66,6 +67,7 @@ void shm_media_layout(const struct shm_geometry *g, struct shm_media_layout *out
 		(size_t)g->lanes * (g->addresses + 1) * sizeof(struct histogram));
 	out->rings = place(&end, rings * sizeof(struct hint_ring));
 	out->cursors = place(&end, rings * sizeof(struct hint_cursor));
+	out->secure_states = place(&end, (size_t)g->keys * sizeof(struct flow_secure_state));
 	out->bytes = end;
 }
 
@@ -223,6 +225,23 @@ struct flow_cfg *shm_flow_cfg(const struct shm_map *signaling)
 struct flow_key *shm_flow_key(const struct shm_map *signaling)
 {
 	return SIGNALING_AT(signaling, keys);
+}
+
+struct flow_secure *shm_flow_secure(const struct shm_map *signaling)
+{
+	return SIGNALING_AT(signaling, secures);
+}
+
+struct flow_secure_state *shm_flow_secure_state(const struct shm_map *media)
+{
+	struct shm_media_layout layout;
+	shm_media_layout(&media->geometry, &layout);
+	return (struct flow_secure_state *)((char *)media->base + layout.secure_states);
+}
+
+struct shm_identity *shm_identity_of(const struct shm_map *media)
+{
+	return &((struct shm_media *)media->base)->identity;
 }
 
 struct flow_crypto *shm_flow_crypto(const struct shm_map *media)

@@ -38,6 +38,7 @@ struct shm_media {
 	struct shm_counters counters;
 	alignas(64) _Atomic uint8_t shard_lanes[SHM_MEDIA_SHARDS]; // lane + 1; 0 = not known yet
 	_Atomic uint64_t clock_hz; // of the cycles in the histograms; 0 = no process yet
+	struct shm_identity identity;
 };
 
 // Offsets from the start of the file, each a multiple of 4096.
@@ -53,6 +54,7 @@ struct shm_signaling_layout {
 	size_t rings;		// struct hint_ring[SHM_WORKER_MAX * lanes]
 	size_t cursors;		// struct hint_cursor[SHM_WORKER_MAX * lanes]
 	size_t keys;		// struct flow_key[keys]
+	size_t secures;		// struct flow_secure[keys], secret as well
 	size_t bytes;
 };
 
@@ -60,6 +62,7 @@ struct shm_media_layout {
 	size_t states;	// struct flow_state[flows]
 	size_t crypto;	// struct flow_crypto[keys]
 	size_t latency; // struct histogram[lanes * (addresses + 1)]: latency.h
+	size_t secure_states; // struct flow_secure_state[keys], secret: at the end
 	size_t rings;	// struct hint_ring[SHM_WORKER_MAX * lanes]
 	size_t cursors; // struct hint_cursor[SHM_WORKER_MAX * lanes]
 	size_t bytes;

@@ -55,7 +55,7 @@ bool orphan_adopt(struct flow_writer *w, const struct flow_cfg *cfg, uint32_t sl
 	orphan->pair.cfg_slot[which] = slot;
 	orphan->pair.state_index[which] = cfg->state_index;
 	orphan->pair.generation[which] = cfg->generation;
-	const uint32_t keys[FLOW_KEY_USES] = { cfg->key_rx, cfg->key_tx };
+	const uint32_t keys[FLOW_KEY_USES] = { cfg->key_rx, cfg->key_tx, cfg->secure };
 	memcpy(orphan->pair.key, keys, sizeof(keys));
 	memcpy(orphan->pair.published_key[which], keys, sizeof(keys));
 	return true;

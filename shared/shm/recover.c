@@ -15,6 +15,13 @@ static bool is_key_whole(const struct flow_writer *w, uint32_t key, uint64_t inc
 				   flow_key_is_valid(&w->keys.secrets[key - 1], incarnation));
 }
 
+static bool is_secure_whole(const struct flow_writer *w, uint32_t secure, uint64_t incarnation)
+{
+	return secure == 0 ||
+		(secure <= w->keys.limit &&
+			flow_secure_is_valid(&w->keys.agreements[secure - 1], incarnation));
+}
+
 // Whether the record can be true; whether its state is not another port's as well.
 static bool is_live(const struct flow_writer *w, const struct recovery *found, uint32_t address,
 	uint16_t port, uint32_t slot)
@@ -27,7 +34,8 @@ static bool is_live(const struct flow_writer *w, const struct recovery *found, u
 		atomic_load_explicit(shm_incarnation_next(&w->signaling), memory_order_relaxed))
 		return false;
 	if (!is_key_whole(w, cfg->key_rx, cfg->incarnation) ||
-		!is_key_whole(w, cfg->key_tx, cfg->incarnation))
+		!is_key_whole(w, cfg->key_tx, cfg->incarnation) ||
+		!is_secure_whole(w, cfg->secure, cfg->incarnation))
 		return false;
 	uint32_t count = atomic_load_explicit(
 		shm_address_count(&w->signaling), memory_order_relaxed);
@@ -76,6 +84,7 @@ static void recover_port(struct flow_writer *w, struct recovery *found, uint32_t
 	bit_set(found->states_live, cfg->state_index);
 	recover_key(w, found, cfg->key_rx, is_own);
 	recover_key(w, found, cfg->key_tx, is_own);
+	recover_key(w, found, cfg->secure, is_own);
 	if (!is_own) {
 		lend(w, &w->slots, slot);
 		lend(w, &w->states, cfg->state_index);
@@ -206,6 +215,7 @@ struct flow_writer *flow_writer_new(const struct flow_writer_params *params, uin
 	w->slots.limit = w->states.limit = w->signaling.geometry.flows;
 	w->keys.limit = w->signaling.geometry.keys;
 	w->keys.secrets = shm_flow_key(&w->signaling);
+	w->keys.agreements = shm_flow_secure(&w->signaling);
 	w->slots.sweep_block = w->states.sweep_block = w->keys.sweep_block = w->worker;
 	w->blocks_per_address = (SHM_BLOCKS_PER_ADDRESS + w->workers - 1) / w->workers;
 	uint32_t instance = atomic_load_explicit(

@@ -95,13 +95,16 @@ static int map_file(struct shm_map *map, size_t bytes, bool is_writer)
 // Keys stay out of core dumps: their pages, or huge pages, or if need be all.
 static void hide_keys(const struct shm_map *map)
 {
-	struct shm_signaling_layout layout;
+	struct shm_signaling_layout signaling;
+	struct shm_media_layout media;
 
-	if (map->is_media || map->geometry.keys == 0)
+	if (map->geometry.keys == 0)
 		return;
-	shm_signaling_layout(&map->geometry, &layout);
+	shm_signaling_layout(&map->geometry, &signaling);
+	shm_media_layout(&map->geometry, &media);
+	size_t secret = map->is_media ? media.secure_states : signaling.keys;
 	size_t unit = map->bytes >= HUGE_BYTES_MIN ? HUGE_PAGE_BYTES : 4096;
-	size_t start = layout.keys / unit * unit;
+	size_t start = secret / unit * unit;
 	if (madvise((char *)map->base + start, map->bytes - start, MADV_DONTDUMP) != 0)
 		madvise(map->base, map->bytes, MADV_DONTDUMP);
 }

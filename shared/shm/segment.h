@@ -17,6 +17,7 @@
 #include "shm/event.h"
 #include "shm/flow.h"
 #include "shm/flow_crypto.h"
+#include "shm/flow_secure.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -122,6 +123,10 @@ _Atomic uint32_t *shm_index(const struct shm_map *signaling, uint32_t address); 
 struct flow_cfg *shm_flow_cfg(const struct shm_map *signaling);			// [flows]
 struct flow_key *shm_flow_key(const struct shm_map *signaling);			// [keys]
 struct flow_crypto *shm_flow_crypto(const struct shm_map *media);		// [keys]
+struct flow_secure *shm_flow_secure(const struct shm_map *signaling);		// [keys]
+struct flow_secure_state *shm_flow_secure_state(const struct shm_map *media);	// [keys]
+// The certificate that media shows in DTLS: its fingerprint and a number for it.
+struct shm_identity *shm_identity_of(const struct shm_map *media);
 _Atomic uint64_t *shm_global_epoch(const struct shm_map *signaling);
 struct flow_state *shm_flow_state(const struct shm_map *media);	 // [flows]
 struct epoch_slot *shm_epoch_slots(const struct shm_map *media); // [SHM_LANE_MAX]

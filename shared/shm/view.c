@@ -12,6 +12,7 @@ void flow_view_init(struct flow_view *view, const struct shm_map *signaling)
 	view->addresses = signaling->geometry.addresses;
 	view->flows = signaling->geometry.flows;
 	view->keys = shm_flow_key(signaling);
+	view->secures = shm_flow_secure(signaling);
 	view->key_count = signaling->geometry.keys;
 }
 

@@ -59,7 +59,8 @@ static uint16_t bed_send(void *context, struct rte_mbuf **mbufs, uint16_t count)
 // Media addresses in order; each leaves by its own rx_port with a fixed next hop.
 static inline void bed_init(const struct address_entry *entries, uint32_t count)
 {
-	struct flow_view view = { bed.index, bed.cfg, BED_ADDRESSES, BED_FLOWS, NULL, 0 };
+	struct flow_view view = { .index = bed.index, .cfg = bed.cfg,
+		.addresses = BED_ADDRESSES, .flows = BED_FLOWS };
 
 	if (bed.nexthops)
 		nexthop_table_free(bed.nexthops);
