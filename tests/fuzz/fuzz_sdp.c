@@ -1,6 +1,6 @@
 // fuzz_sdp.c - the SDP parser on any bytes; what it accepts survives being written and rewritten.
 #include "base/check.h"
-#include "sip/sdp.h"
+#include "sip/sdp_secure.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +34,28 @@ static void check_codecs(void)
 			if (sdp_codec_of(&sdp, i, k, &codec) == 0)
 				CHECK(codec.clock_rate && codec.channels && codec.name.len);
 		}
+	}
+}
+
+// What is read of ICE and DTLS is what is written of it.
+static void check_secure(void)
+{
+	static char text[16384];
+	struct sip_writer w;
+	struct sdp_ice ice;
+	struct sdp_dtls dtls;
+
+	for (uint32_t i = 0; i < sdp.media_count; i++) {
+		sip_writer_init(&w, text, sizeof(text));
+		if (sdp_ice_of(&sdp, i, &ice) == 0) {
+			CHECK(ice.candidate_count <= SDP_CANDIDATES_MAX);
+			sdp_put_ice(&w, &ice);
+		}
+		if (sdp_dtls_of(&sdp, i, &dtls) == 0) {
+			CHECK(dtls.fingerprint_count <= SDP_FINGERPRINTS_MAX);
+			sdp_put_dtls(&w, &dtls);
+		}
+		CHECK(!w.is_overflowed);
 	}
 }
 
@@ -106,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check_codecs();
+	check_secure();
 	check_rewritten();
 	sip_writer_init(&w, out, sizeof(out));
 	sdp_put(&w, &sdp);
