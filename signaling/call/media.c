@@ -293,9 +293,10 @@ static void fill_rtcp(const struct media *media, const struct core_env *env,
 	cfg->peer_port = (uint16_t)(stream->pair[!side].port + (peer->is_mux ? 0 : 1));
 }
 
-// What is compared to find a change: everything but identity and time, which flow_publish() sets.
+// What is compared to find a change: everything but identity, keys and time, which flow_publish()
+// sets.
 #define SAID_FIRST  offsetof(struct flow_cfg, remote_ip)
-#define SAID_END    offsetof(struct flow_cfg, spare0)
+#define SAID_END    offsetof(struct flow_cfg, key_rx)
 #define SAID2_FIRST offsetof(struct flow_cfg, peer_incarnation)
 #define SAID2_END   offsetof(struct flow_cfg, created_ns)
 
