@@ -72,7 +72,7 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 		call_hangup(call, turn, &hangup);
 		return;
 	}
-	call->accepted = invite->client;
+	stray_expect(call);
 	session_hear_answer(&call->legs[CALL_LEG_B], turn, msg);
 	if (call->transfer && !invite->server) {
 		transfer_answered(call, turn, msg);

@@ -146,6 +146,7 @@ void call_leave(struct call *call, const struct core_env *env)
 	release(call);
 	offer_drop(call, env);
 	media_disown(&call->media, env);
+	stray_leave(call); // forks may answer here when the call is over there
 	bury(call);
 }
 

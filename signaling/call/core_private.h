@@ -264,7 +264,9 @@ enum offer_result answer_take_body(struct call *call, const struct core_env *env
 // Gives up an INVITE: `code` to the caller's side unless it has its answer, CANCEL to the other.
 void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code,
 	struct span headers);
-// stray.c: the call ends and leaves its INVITE transaction, which answers may still come to.
+// stray.c: the INVITE of leg B got its first 2xx, whose dialog is that of the leg.
+void stray_expect(struct call *call);
+// The call ends and leaves that transaction, which answers may still come to.
 void stray_leave(struct call *call);
 void stray_answer(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in);

@@ -10,15 +10,17 @@ static uint32_t print_of(const struct core *core, struct span tag)
 	return (uint32_t)(hash_sip(&core->params.key, tag.ptr, tag.len) & 0xffff) | 1;
 }
 
+void stray_expect(struct call *call)
+{
+	call->accepted = call->invite.client;
+	call->winner = print_of(call->core, call->legs[CALL_LEG_B].dialog.remote_tag.text);
+}
+
 // Below all handles of calls, whose generation is never 0 (call_user()).
 void stray_leave(struct call *call)
 {
-	const struct call_leg *leg = &call->legs[CALL_LEG_B];
-	uint32_t winner = print_of(call->core, leg->dialog.remote_tag.text);
-
-	// A leg that went on to another call is not to be taken for a late fork.
-	if (call->accepted && leg->has_dialog)
-		sip_tx_set_user(call->accepted, (void *)(uintptr_t)winner);
+	if (call->accepted)
+		sip_tx_set_user(call->accepted, (void *)(uintptr_t)call->winner);
 }
 
 // From or To without its tag.

@@ -67,6 +67,44 @@ static void winner_again(void **state)
 	assert_int_equal(metric_read(&core_metrics(f->core)->responses_stray), 1);
 }
 
+static void phone_answers(const char *start)
+{
+	dialog_answer(&d, &(struct dialog_answer){ .start = start, .status = 200 });
+}
+
+// The leg that won went on to another call by a transfer: the other fork is ended all the same.
+static void late_fork_after_transfer(void **state)
+{
+	struct fixture *f = *state;
+
+	dialog_invite(&d, f, "", FIXTURE_SDP("10.1.1.5"));
+	invite = *fixture_last(f, "INVITE");
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 200, .tag = "one",
+		.body = SDP_B });
+	fixture_to_tag(f, "SIP/2.0 200", d.tag_a, sizeof(d.tag_a));
+	dialog_phone(&d, "ACK", 1, "", "");
+	dialog_phone(&d, "REFER", 2, "Refer-To: <sip:1777@10.1.0.1>\r\n", "");
+	phone_answers("NOTIFY");
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE sip:+491777", .status = 200,
+		.tag = "target", .body = FIXTURE_SDP("10.2.1.7") });
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE sip:secret-b", .status = 200,
+		.body = SDP_B });
+	phone_answers("NOTIFY");
+	phone_answers("BYE");
+	assert_int_equal(fixture_calls(f), 1);
+	fixture_forget(f);
+	f->sent[f->sent_count++] = invite;
+	answer("two");
+	assert_non_null(fixture_last(f, "ACK"));
+	const struct fixture_message *bye = fixture_last(f, "BYE");
+	assert_non_null(bye);
+	assert_non_null(strstr(fixture_header(bye->text, "To"), ";tag=two"));
+	// The one that goes on is none of those.
+	answer("one");
+	assert_int_equal(fixture_count(f, "BYE"), 1);
+	assert_int_equal(fixture_calls(f), 1);
+}
+
 static void too_late(void **state)
 {
 	struct fixture *f = *state;
@@ -84,6 +122,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(late_fork),
 		TEST(winner_again),
+		TEST(late_fork_after_transfer),
 		TEST(too_late),
 	};
 
