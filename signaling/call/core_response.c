@@ -22,11 +22,14 @@ static void keep_answer(struct call *call, enum call_side side, const struct sip
 		CORE_COUNT(call->core, arena_full);
 }
 
-// To an INVITE that nobody waits on: its final answer came, or its target was given up.
+// To an INVITE that nobody waits on: its final answer came, or its target was given up, or the leg
+// went back to the call that it was taken from.
 static bool is_past(const struct call *call, const struct sip_tx *tx)
 {
+	const struct call_leg *leg = &call->legs[call_other(call->invite.from)];
+
 	return sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT &&
-		(tx != call->invite.client || call->invite.is_final);
+		(tx != call->invite.client || call->invite.is_final || !leg->has_dialog);
 }
 
 // What any response of a call tells of its leg. The message as the peer's rules leave it.
