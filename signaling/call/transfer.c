@@ -132,7 +132,7 @@ static void give_up_refresh(struct transfer *transfer, const struct sip_turn *tu
 	struct call *call = transfer->joined;
 
 	acknowledge_target(transfer, turn, (struct leg_place){ call, CALL_LEG_B },
-		call->legs[CALL_LEG_B].sdp_sent.text);
+		describe_leg(call, core_env_of(turn), CALL_LEG_B));
 	describe_restore(call, CALL_LEG_A);
 	offer_drop(call, core_env_of(turn));
 	call->invite.is_active = false;
