@@ -218,6 +218,14 @@ static bool is_durable(const struct call *call)
 	return true;
 }
 
+// A leg went on to another call, whose record has it: two records of one dialog could not both come
+// back.
+static bool has_lost_leg(const struct call *call)
+{
+	return call->answered_ms && !call->transfer &&
+		!(call->legs[CALL_LEG_A].has_dialog && call->legs[CALL_LEG_B].has_dialog);
+}
+
 static int export_call(const struct call *call, const struct core_env *env, struct record_out *out)
 {
 	struct draft draft = { .address_count = 0 };
@@ -256,7 +264,7 @@ int core_export(struct core *core, struct core_env *env, uint64_t token, struct 
 {
 	const struct call *call = find_token(core, token);
 
-	return call ? export_call(call, env, out) : -ENOENT;
+	return call && !has_lost_leg(call) ? export_call(call, env, out) : -ENOENT;
 }
 
 int core_move_out(struct core *core, struct core_env *env, uint64_t name, struct record_out *out)

@@ -23,7 +23,8 @@ struct record_out {
 	uint32_t len;  // written
 };
 
-// The record of the call named by `token`. 0; -ENOENT: no such call, or it is over; -EAGAIN: not
+// The record of the call named by `token`. 0; -ENOENT: no such call, or it is over, or has lost a
+// leg to a transfer: an older record is worth nothing any more; -EAGAIN: not
 // answered yet, or its legs are changing: an older record stays the best one; -ENOSPC: too large.
 int core_export(struct core *core, struct core_env *env, uint64_t token, struct record_out *out);
 // The same, and the call leaves this core without a word: its flows go on as orphans, its far ends

@@ -1,5 +1,9 @@
 #include "fixture.h"
 
+#include "call/export.h"
+
+#include <errno.h>
+
 // The phone at 10.1.1.5 has called the carrier; a party sends REFER.
 static char tag[64]; // ours towards the phone
 
@@ -39,6 +43,18 @@ static uint64_t count(const struct fixture *f, size_t offset)
 }
 #define COUNT(field) count(f, offsetof(struct core_metrics, field))
 
+static int export_nth(struct fixture *f, uint32_t n)
+{
+	static uint8_t buf[CALL_RECORD_MAX];
+	struct record_out out = { .buf = buf };
+	struct call_info info;
+	uint32_t cursor = 0;
+
+	for (uint32_t i = 0; i <= n; i++)
+		assert_true(core_next_call(f->core, &cursor, &info));
+	return core_export(f->core, &f->env, info.token, &out);
+}
+
 static void blind(void **state)
 {
 	struct fixture *f = *state;
@@ -77,6 +93,9 @@ static void blind(void **state)
 	assert_non_null(strstr(last->text, "SIP/2.0 200 OK"));
 	assert_non_null(strstr(last->text, "terminated"));
 	assert_null(fixture_last(f, "BYE"));
+	// The other party's dialog is in the new call's record only.
+	assert_int_equal(export_nth(f, 1), 0);
+	assert_int_equal(export_nth(f, 0), -ENOENT);
 	phone_answers(f, "NOTIFY", 200, "");
 	const struct fixture_message *bye = fixture_last(f, "BYE sip:alice@10.1.1.5");
 	assert_non_null(bye);
