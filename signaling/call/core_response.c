@@ -59,6 +59,19 @@ static const struct sip_msg *hear_response(struct call *call, const struct sip_t
 	return msg;
 }
 
+// Its call is over, but the leg may have gone on to another one, which knows the forks that were
+// ended.
+static void receive_late(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct sip_received *in)
+{
+	enum call_side side;
+
+	if (core_find_call(core, in->msg->from.tag, in->msg, &side))
+		receive_again(core, turn, in->msg);
+	else
+		stray_answer(core, turn, tx, in);
+}
+
 void core_on_response(void *context, const struct sip_turn *turn, struct sip_tx *tx,
 	const struct sip_received *in)
 {
@@ -68,7 +81,7 @@ void core_on_response(void *context, const struct sip_turn *turn, struct sip_tx 
 
 	if (!call) {
 		if (sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT)
-			stray_answer(core, turn, tx, in);
+			receive_late(core, turn, tx, in);
 		else if (!exchange_response(core, turn, tx, msg))
 			CORE_COUNT(core, responses_stray);
 		return;
