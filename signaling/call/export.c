@@ -275,8 +275,8 @@ int core_move_out(struct core *core, struct core_env *env, uint64_t name, struct
 	if (!call)
 		return -ENOENT;
 	if (call->invite.is_active || pickup_is_pending(call) || call->invites_given_up ||
-		call->relays || call->transfer)
-		return -EBUSY;
+		call->relays || call->transfer || (call->accepted && call->shed_count))
+		return -EBUSY; // of forks that were ended the record says nothing
 	int err = export_call(call, env, out);
 	if (err)
 		return err;

@@ -29,7 +29,7 @@ struct record_out {
 int core_export(struct core *core, struct core_env *env, uint64_t token, struct record_out *out);
 // The same, and the call leaves this core without a word: its flows go on as orphans, its far ends
 // notice nothing. `name` is any identifier that a leg of it carries (struct sip_token). Besides
-// -EBUSY: a transaction of it is under way.
+// -EBUSY: a transaction of it is under way, or a fork that was ended may answer again.
 int core_move_out(struct core *core, struct core_env *env, uint64_t name, struct record_out *out);
 
 // Takes a call over; its legs are found by their tags from now on. 0 and its token; -EINVAL:
