@@ -5,6 +5,10 @@
 #include "base/check.h"
 #include "base/log.h"
 
+#include <stddef.h>
+
+#define LINGER_MS 32000u // 64*T1, as long as any transaction (RFC 3261 17)
+
 struct call *call_new_empty(struct core *core, const struct core_env *env)
 {
 	struct call *call = slab_get(core->calls);
@@ -176,6 +180,28 @@ void call_finish(struct call *call, const struct core_env *env, enum call_cause 
 	CORE_COUNT(core, calls_ended);
 }
 
+static void on_lingered(struct timer *timer, void *context)
+{
+	struct call *call = (struct call *)((char *)timer - offsetof(struct call, ring_timer));
+
+	(void)context;
+	call->has_lingered = true;
+	call_settle(call);
+}
+
+// Dispatch brings what is said in a call that came as a record, because somebody told it to. What
+// is repeated, or answered late by a fork, must find the call for as long.
+static bool is_lingering(struct call *call)
+{
+	if (call->has_lingered ||
+		!(call->legs[CALL_LEG_A].is_moved || call->legs[CALL_LEG_B].is_moved))
+		return false;
+	if (!timer_is_armed(&call->ring_timer))
+		timer_start(call->core->wheel, &call->ring_timer,
+			call->core->env->now_ms + LINGER_MS, on_lingered);
+	return true;
+}
+
 void call_settle(struct call *call)
 {
 	const struct call_invite *invite = &call->invite;
@@ -188,7 +214,7 @@ void call_settle(struct call *call)
 	if (invite->client && !invite->is_final)
 		return;
 	// A host that comes to life late must find somebody who hangs up.
-	if (call->invites_given_up)
+	if (call->invites_given_up || is_lingering(call))
 		return;
 	stray_leave(call);
 	bury(call);

@@ -84,6 +84,7 @@ struct call {
 	uint32_t shard;
 	enum call_state state;
 	bool is_finished;        // summary given, media and trunks given back
+	bool has_lingered;       // finished, came as a record, and nothing of it is repeated now
 	bool is_dead;            // on the core's list, freed by core_reap()
 	enum call_cause cause;
 	enum call_side ended_by;
@@ -105,7 +106,7 @@ struct call {
 	struct offer offer;
 	struct media media;
 
-	struct timer ring_timer; // the caller waits no longer
+	struct timer ring_timer; // the caller waits no longer; finished: nothing is repeated now
 	struct timer host_timer; // the target is silent: try the next one
 	struct timer session_timers[CALL_LEGS];
 	struct timer limit_timer;// the call has lasted long enough
