@@ -11,6 +11,7 @@
 
 #define ORPHAN_SLACK_MS  3000u // orphans are looked at in slices, and only when time passes
 #define SILENCE_SLACK_MS 3000u
+#define OFFER_MS         21000u // ring_timeout
 
 static bool has_text(struct span data, const char *text)
 {
@@ -31,6 +32,14 @@ static void check_hidden(struct sim *sim, enum sim_side to, struct span data)
 	}
 }
 
+// An ACK that had to wait says what was in force, though its call ends in the same turn, or has
+// ended since it was sent first.
+static bool is_parting(struct sim *sim)
+{
+	return sim->msg.method == SIP_METHOD_ACK &&
+		(sim->is_call_ending || ledger_is_acked_again(sim, &sim->msg));
+}
+
 // Order: a port that a message reveals is published before the message is in the outbox.
 static void check_ports(struct sim *sim, enum sim_side to, struct span description)
 {
@@ -47,7 +56,7 @@ static void check_ports(struct sim *sim, enum sim_side to, struct span descripti
 			continue;
 		if (!ip_eq(&m->connection.ip, &sim->config.realms[to].media[0]))
 			sim_fail(sim, "foreign media address in our description");
-		if (!flow_lookup(&sim->view, to, m->port))
+		if (!flow_lookup(&sim->view, to, m->port) && !is_parting(sim))
 			sim_fail(sim, "port %u is revealed before it is published", m->port);
 	}
 }
@@ -79,14 +88,15 @@ static bool is_forked(const struct sim *sim, struct span tag)
 	return true;
 }
 
-// A call that came back is in its dialogs again.
+// A call that people talk in knows its dialogs, also when it came back from a record.
 static void check_known(struct sim *sim, const struct sip_msg *msg)
 {
 	struct call_info info;
 	struct sip_token token;
 
 	if (msg->is_request || msg->status != 481 ||
-		(msg->method != SIP_METHOD_INVITE && msg->method != SIP_METHOD_BYE) ||
+		(msg->method != SIP_METHOD_INVITE && msg->method != SIP_METHOD_BYE &&
+			msg->method != SIP_METHOD_UPDATE && msg->method != SIP_METHOD_INFO) ||
 		!sip_token_verify(&sim->keys, SIP_TOKEN_TAG, msg->to.tag, &token) ||
 		is_forked(sim, msg->from.tag))
 		return;
@@ -95,7 +105,6 @@ static void check_known(struct sim *sim, const struct sip_msg *msg)
 
 		while (core_next_call(sim->cores[i], &cursor, &info))
 			if (info.token == (token.value & ~1ull) &&
-				voice_of(sim, info.token)->is_restored &&
 				info.state == CALL_STATE_CONNECTED)
 				sim_fail(sim, "dialog: 481 to a %s of call %llx, which lives",
 					sip_method_name(msg->method),
@@ -193,13 +202,45 @@ static void check_flow(struct sim *sim, const struct flow_cfg *cfg)
 {
 	const struct flow_cfg *peer = flow_lookup(&sim->view, cfg->peer_address, cfg->peer_port);
 	bool is_orphaned = is_orphan(sim, cfg->call_token);
+	bool is_alive = is_living(sim, cfg->call_token);
 
-	if (!is_orphaned && !is_living(sim, cfg->call_token))
-		sim_fail(sim, "flow: port %u of realm %u has no call", cfg->port,
-			cfg->media_address);
-	else if (!is_orphaned && (!peer || peer->call_token != cfg->call_token))
+	if (!is_orphaned && !is_alive)
+		sim_fail(sim, "flow: port %u of realm %u has no call, %llx is none", cfg->port,
+			cfg->media_address, (unsigned long long)cfg->call_token);
+	else if ((!is_orphaned || (is_alive && voice_of(sim, cfg->call_token)->is_whole)) &&
+		(!peer || peer->call_token != cfg->call_token))
 		sim_fail(sim, "flow: port %u of realm %u has no peer", cfg->port,
 			cfg->media_address);
+}
+
+static bool has_flow(const struct sim *sim, const struct call_info *info, uint32_t leg)
+{
+	const struct addr *local = &info->legs[leg].local_media;
+	const struct flow_cfg *cfg = NULL;
+
+	if (!ip_is_unset(&local->ip))
+		cfg = flow_lookup(&sim->view, world_side(local), local->port);
+	return cfg && cfg->call_token == info->token;
+}
+
+// A call that moved is like any other when it has had ports of its new worker for as long as the
+// offer of them may be open.
+static const struct voice *note_settled(struct sim *sim, const struct call_info *info)
+{
+	struct voice *voice = voice_of(sim, info->token);
+
+	if (!voice->is_moved)
+		return voice;
+	if (!has_flow(sim, info, CALL_LEG_A) || !has_flow(sim, info, CALL_LEG_B)) {
+		voice->settled_ms = 0;
+	} else if (!voice->settled_ms) {
+		voice->settled_ms = sim->now_ms;
+	} else if (sim->now_ms > voice->settled_ms + OFFER_MS) {
+		voice->is_moved = false;
+		voice->heard_ms = sim->now_ms;
+		cover(sim, COVER_PORTS_CHANGED);
+	}
+	return voice;
 }
 
 // A call that people talk in has flows on both legs.
@@ -208,23 +249,23 @@ static void check_call(struct sim *sim, const struct call_info *info)
 	if (info->state != CALL_STATE_ANSWERED && info->state != CALL_STATE_CONNECTED)
 		return;
 	for (uint32_t leg = 0; leg < CALL_LEGS; leg++) {
-		const struct addr *local = &info->legs[leg].local_media;
-		const struct flow_cfg *cfg = NULL;
-
-		if (!ip_is_unset(&local->ip))
-			cfg = flow_lookup(&sim->view, world_side(local), local->port);
 		// Until both ends have changed to ports of the new worker.
-		if (ip_is_unset(&local->ip) && voice_of(sim, info->token)->is_moved)
+		if (ip_is_unset(&info->legs[leg].local_media.ip) &&
+			voice_of(sim, info->token)->is_moved)
 			continue;
-		if (!cfg || cfg->call_token != info->token)
-			sim_fail(sim, "flow: call %llx is %s and has none on leg %u",
-				(unsigned long long)info->token, call_state_name(info->state), leg);
+		if (!has_flow(sim, info, leg))
+			sim_fail(sim, "flow: call %llx from %s is %s and has none on leg %u",
+				(unsigned long long)info->token, info->from,
+				call_state_name(info->state), leg);
 	}
-	const struct voice *voice = voice_of(sim, info->token);
+	const struct voice *voice = note_settled(sim, info);
+	uint64_t answered_ms = sim->now_ms - info->duration_ms;
+	uint64_t heard_ms = voice->heard_ms > answered_ms ? voice->heard_ms : answered_ms;
 	if (info->state == CALL_STATE_CONNECTED && !voice->may_be_held && !voice->is_moved &&
-		sim->now_ms > voice->heard_ms + SIM_SILENCE_MS + SILENCE_SLACK_MS)
-		sim_fail(sim, "silence: call %llx was heard last at %llu",
-			(unsigned long long)info->token, (unsigned long long)voice->heard_ms);
+		sim->now_ms > heard_ms + SIM_SILENCE_MS + SILENCE_SLACK_MS)
+		sim_fail(sim, "silence: call %llx from %s to %s was heard last at %llu",
+			(unsigned long long)info->token, info->from, info->to,
+			(unsigned long long)voice->heard_ms);
 }
 
 void check_flows(struct sim *sim)
@@ -293,8 +334,8 @@ static void check_trunks(struct sim *sim)
 // and the final answer is repeated for 32 s. None came: only loss of all of them excuses us.
 static void check_caller(struct sim *sim, const struct ua *ua)
 {
-	if (!ua->invite.cseq || ua->invite.final || ua->is_excused || ua->is_dead || ua->is_cut ||
-		ua->has_hung_up)
+	if (!ua->invite.cseq || ua->invite.final || ua->is_excused || ua->is_dead ||
+		ua->invite.is_excused || ua->has_hung_up)
 		return;
 	if (ua->invite.is_active || sim->loss_permille == 0)
 		sim_fail(sim, "final: INVITE %u of %s was never answered", ua->invite.cseq,

@@ -67,6 +67,8 @@ static void kill_peers(struct sim *sim)
 	struct ua *ua = &sim->uas[rng_below(&sim->rng, sim->ua_count)];
 	bool is_one = sim_chance(sim, 500);
 
+	sim->is_rough = true;
+	cover(sim, COVER_PEER_DEAD);
 	sim->is_broken |= fault_is(sim, "silence-kept");
 	for (uint32_t i = 0; i < sim->ua_count; i++)
 		if (!is_one || &sim->uas[i] == ua)
@@ -90,7 +92,8 @@ static void lose_calls(struct sim *sim, uint32_t worker)
 			sim->voices[i].lost_ms = sim->now_ms;
 	ledger_lose_worker(sim, worker);
 	for (uint32_t i = 0; i < sim->ua_count; i++)
-		sim->uas[i].is_excused = true;
+		if (record_worker_of_call(sim, sim->uas[i].call_id) == worker)
+			sim->uas[i].is_excused = true;
 }
 
 static void kill_workers(struct sim *sim)
@@ -100,6 +103,8 @@ static void kill_workers(struct sim *sim)
 	bool is_lost = sim_chance(sim, 200) || fault_is(sim, "orphan-kept");
 	uint64_t dead = 0;
 
+	sim->is_rough = true;
+	cover(sim, is_lost ? COVER_WORKER_FORGOTTEN : COVER_WORKER_DEAD);
 	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
 		if (is_one && i != first)
 			continue;

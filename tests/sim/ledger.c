@@ -20,7 +20,8 @@ enum kind {
 	KIND_DIALOG,  // Call-ID, our tag, far tag; number: CSeq of our last request
 	KIND_INVITE,  // Call-ID, our tag, CSeq of an INVITE of ours; number: ms of its first 2xx,
 	              // hash: of our CANCEL
-	KIND_BRANCH,  // branch, CSeq and method of a request that we sent
+	KIND_BRANCH,  // branch, CSeq and method of a request that we sent; number: transports,
+	              // of an ACK: how often
 	KIND_SERVER,  // INVITE received; number: our final status, hash: of that message
 	KIND_OWN_2XX, // our 2xx to INVITE; hash: of the dialog
 	KIND_FAR_2XX, // a 2xx that came to our INVITE
@@ -121,6 +122,17 @@ bool ledger_was_sent(struct sim *sim, struct span data)
 	return has(sim, KIND_MESSAGE, hash_text(8, data));
 }
 
+bool ledger_is_acked_again(struct sim *sim, const struct sip_msg *ack)
+{
+	return find(sim, KIND_BRANCH, branch_key(ack, SIP_METHOD_ACK))->number > 1;
+}
+
+bool ledger_has_ended(struct sim *sim, const char *call_id, const char *tag)
+{
+	return has(sim, KIND_ENDED,
+		hash_text(hash_text(3, span_str(call_id)), span_str(tag)));
+}
+
 // What came ---------------------------------------------------------------------------------------
 
 static void receive_response(struct sim *sim, const struct sip_msg *msg)
@@ -180,6 +192,11 @@ void ledger_received(struct sim *sim, const struct addr *from, const struct sip_
 
 // What went ---------------------------------------------------------------------------------------
 
+static uint32_t transport_bit(const struct sip_msg *msg)
+{
+	return span_ieq(msg->via.transport, SPAN_LIT("TCP")) ? 2 : 1;
+}
+
 // RFC 3261 12.2.1.1: strictly growing in each dialog; ACK and CANCEL carry the INVITE's.
 static void check_cseq(struct sim *sim, const struct sip_msg *msg)
 {
@@ -196,9 +213,12 @@ static void check_cseq(struct sim *sim, const struct sip_msg *msg)
 		if (has(sim, KIND_FAR_2XX, answer_key(msg)) && dialog->number < msg->cseq.number)
 			dialog->number = msg->cseq.number;
 	} else {
-		// The same transaction by another transport is the same request (RFC 3261 18.1.1).
-		if (msg->cseq.number == dialog->number &&
-			has(sim, KIND_BRANCH, branch_key(msg, msg->method)))
+		// The same transaction by another transport is the same request (RFC 3261 18.1.1),
+		// once: by the same one it would not differ.
+		struct ledger_entry *branch = find(sim, KIND_BRANCH, branch_key(msg, msg->method));
+
+		if (msg->cseq.number == dialog->number && branch->kind == KIND_BRANCH &&
+			!(branch->number & transport_bit(msg)))
 			return;
 		if (msg->cseq.number <= dialog->number)
 			sim_fail(sim, "CSeq: %.*s %u after %u", SPAN_ARG(msg->method_text),
@@ -223,8 +243,11 @@ static void send_request(struct sim *sim, const struct addr *to, const struct si
 	check_cseq(sim, msg);
 	if (msg->method == SIP_METHOD_INVITE)
 		put(sim, KIND_INVITE, invite_key(msg), NULL);
+	if (msg->method == SIP_METHOD_ACK)
+		put(sim, KIND_BRANCH, branch_key(msg, msg->method), NULL)->number++;
 	if (msg->method != SIP_METHOD_ACK && msg->method != SIP_METHOD_CANCEL)
-		put(sim, KIND_BRANCH, branch_key(msg, msg->method), NULL);
+		put(sim, KIND_BRANCH, branch_key(msg, msg->method), NULL)->number |=
+			transport_bit(msg);
 	if (msg->method == SIP_METHOD_CANCEL && invite->kind == KIND_INVITE)
 		invite->hash = sim->now_ms;
 	if (msg->method == SIP_METHOD_ACK && answer->kind == KIND_FAR_2XX)

@@ -59,16 +59,34 @@ static void enqueue(struct sim *sim, const struct addr *from, const struct addr 
 	push(sim, &packet);
 }
 
+// What follows a name on its line; empty: no such line.
+static struct span value_of(struct span data, const char *name)
+{
+	const char *at = memmem(data.ptr, data.len, name, strlen(name));
+
+	if (!at)
+		return SPAN_NONE;
+	uint32_t begin = (uint32_t)(at - data.ptr) + (uint32_t)strlen(name);
+	int32_t end = span_find(data, '\r', begin);
+	return span_sub(data, begin, end < 0 ? data.len - begin : (uint32_t)end - begin);
+}
+
+// One rung: the user agent stands on the left with its arrow, whose dialog it is on the right.
 static void note(struct sim *sim, const struct addr *from, const struct addr *to, struct span data,
 	const char *fate)
 {
-	char a[ADDR_TEXT_MAX], b[ADDR_TEXT_MAX];
-	int32_t end = span_find(data, '\r', 0);
+	char peer[ADDR_TEXT_MAX];
+	bool is_ours = world_is_ours(from);
+	struct span cseq = value_of(data, "\r\nCSeq: ");
+	struct span call_id = value_of(data, "\r\nCall-ID: ");
+	int32_t end = span_find(data, ' ', span_starts(data, SPAN_LIT("SIP/2.0 ")) ? 8 : 0);
+	uint32_t skip = span_starts(data, SPAN_LIT("SIP/2.0 ")) ? 8 : 0;
 
-	addr_format(from, a);
-	addr_format(to, b);
-	fprintf(sim->ladder, "%8llu %-22s -> %-22s %s%.*s\n", (unsigned long long)sim->now_ms, a, b,
-		fate, end < 0 ? 60 : end, data.ptr);
+	addr_format(is_ours ? to : from, peer);
+	fprintf(sim->ladder, "%8llu %-20s %s %s%-8.*s %-14.*s %.10s\n",
+		(unsigned long long)sim->now_ms, peer, is_ours ? "<-" : "->", fate,
+		end < 0 ? 0 : end - (int)skip, data.ptr + skip, SPAN_ARG(cseq),
+		call_id.len ? call_id.ptr : "");
 	if (sim->is_verbose)
 		fprintf(sim->ladder, "%.*s\n", (int)data.len, data.ptr);
 }
@@ -122,6 +140,7 @@ static void mutate(struct sim *sim, const struct packet *packet)
 	if (memmem(packet->data, packet->len, "multipart/", 10))
 		return;
 	sim->mutants--;
+	sim->is_rough = true; // it names the dialog, and may be believed to come from its far end
 	memcpy(copy, packet->data, len);
 	for (uint32_t i = 1 + rng_below(&sim->rng, 4); i > 0; i--)
 		copy[rng_below(&sim->rng, len)] = (char)rng_below(&sim->rng, 256);

@@ -55,17 +55,40 @@ void record_keep(struct sim *sim, uint32_t worker)
 			sim->records[i].token = 0;
 }
 
+static uint32_t moved_to(const struct sim *sim, struct span call_id, uint32_t worker)
+{
+	uint64_t key = core_call_key(&sim->keys, call_id);
+
+	for (uint32_t i = sim->moved_count; i > 0; i--)
+		if (sim->moved[i - 1].key == key)
+			return sim->moved[i - 1].worker;
+	return worker;
+}
+
 uint32_t record_worker_of(const struct sim *sim, struct span message, uint32_t worker)
 {
 	struct span call_id;
 
 	if (sim->moved_count == 0 || !sip_scan_callid(message, &call_id))
 		return worker;
-	uint64_t key = core_call_key(&sim->keys, call_id);
-	for (uint32_t i = sim->moved_count; i > 0; i--)
-		if (sim->moved[i - 1].key == key)
-			return sim->moved[i - 1].worker;
-	return worker;
+	return moved_to(sim, call_id, worker);
+}
+
+uint32_t record_worker_of_call(const struct sim *sim, const char *call_id)
+{
+	struct span text = span_str(call_id);
+
+	return moved_to(sim, text, sip_callid_shard(&sim->keys, text) % SIM_WORKERS);
+}
+
+void record_gone(struct sim *sim, uint32_t worker, uint64_t key)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < sim->moved_count; i++)
+		if (sim->moved[i].key != key || sim->moved[i].worker != worker)
+			sim->moved[kept++] = sim->moved[i];
+	sim->moved_count = kept;
 }
 
 void record_moved(struct sim *sim, uint32_t worker, uint64_t token)
@@ -77,6 +100,28 @@ void record_moved(struct sim *sim, uint32_t worker, uint64_t token)
 		CHECK(sim->moved_count < SIM_MOVED_MAX);
 		sim->moved[sim->moved_count++] = (struct moved){ .key = keys[i],
 			.worker = worker };
+	}
+}
+
+// Nothing of its dialog was under way, so that nothing was lost with the worker.
+static bool is_at_rest(const struct ua *ua)
+{
+	return ua->is_confirmed && !ua->is_serving && !ua->repeat_ms && !ua->invite.is_active &&
+		!ua->other.is_active && !ua->flow.client.is_active;
+}
+
+// What goes on as if nothing had happened needs no excuse.
+static void expect_again(struct sim *sim, uint32_t worker, uint64_t token)
+{
+	uint64_t keys[2];
+
+	CHECK(core_call_keys(sim->cores[worker], token, keys));
+	for (uint32_t i = 0; i < sim->ua_count; i++) {
+		struct ua *ua = &sim->uas[i];
+		uint64_t key = core_call_key(&sim->keys, span_str(ua->call_id));
+
+		if ((key == keys[0] || key == keys[1]) && is_at_rest(ua))
+			ua->is_excused = false;
 	}
 }
 
@@ -98,11 +143,12 @@ static void restore(struct sim *sim, struct record *record)
 	sim->calls_restored++;
 	voice->is_moved |= worker != record->worker;
 	voice->is_restored = true;
-	if (!voice->is_moved)
-		voice->lost_ms = 0;
+	voice->is_whole = !voice->is_moved;
 	fprintf(sim->ladder, "%8llu call %llx goes on at worker %u\n",
 		(unsigned long long)sim->now_ms, (unsigned long long)token, worker);
 	record_moved(sim, worker, token);
+	expect_again(sim, worker, token);
+	cover(sim, worker == record->worker ? COVER_CALL_RESTORED : COVER_CALL_RESTORED_ELSEWHERE);
 	record->worker = worker;
 }
 
@@ -155,6 +201,7 @@ static void note_moved(struct sim *sim, uint32_t worker)
 			continue;
 		voice->is_moved = true;
 		voice->lost_ms = sim->now_ms;
+		cover(sim, COVER_CALL_FETCHED);
 	}
 }
 

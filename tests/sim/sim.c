@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define SEEDS_USUAL   200u   // of all parts of the suite, see CMakeLists.txt
+#define COVER_SEEDS   200u   // so many must have done everything that there is to do
 #define CALLS_END_MS  60000u  // what still lives then is hung up
 #define HANGUP_END_MS 120000u // and what comes up late, until here
 #define HANGUP_STEP_MS 5000u
@@ -42,6 +43,11 @@ bool sim_chance(struct sim *sim, uint32_t permille)
 uint32_t sim_between(struct sim *sim, uint32_t low, uint32_t high)
 {
 	return low + rng_below(&sim->rng, high - low + 1);
+}
+
+bool sim_is_calm(const struct sim *sim)
+{
+	return sim->loss_permille == 0 && !sim->is_rough;
 }
 
 static void start_call(struct sim *sim)
@@ -152,6 +158,7 @@ struct totals {
 	uint32_t transfers, joined, fetched, handed;
 	// of a fault: seeds that had it, found it, took it for another
 	uint32_t broken, caught, mistaken;
+	struct cover_totals cover;
 };
 
 static void make_weather(struct sim *sim)
@@ -187,6 +194,7 @@ static void count(const struct sim *sim, struct totals *totals)
 	totals->restored += sim->calls_restored;
 	totals->fetched += sim->calls_fetched;
 	totals->handed += sim->calls_handed;
+	cover_add(&totals->cover, sim);
 	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
 		const struct core_metrics *metrics = core_metrics(sim->cores[i]);
 
@@ -222,6 +230,8 @@ static void run_seed(uint64_t seed, const struct options *options, struct totals
 	sim->ladder = open_memstream(&ladder, &ladder_len);
 	CHECK(sim->ladder && world_open(sim));
 	run_calls(sim);
+	for (uint32_t i = 0; i < SIM_WORKERS; i++)
+		cover_core(sim, i);
 	count(sim, totals);
 	fclose(sim->ladder);
 	if ((sim->has_failed && sim->fault < 0) || sim->is_verbose)
@@ -252,7 +262,8 @@ static int run_seeds(const struct options *options)
 	printf("%u of %u transfers joined both parties, %u calls went to another worker for one, "
 		"%u INVITEs to a call\n",
 		totals.joined, totals.transfers, totals.fetched, totals.handed);
-	return totals.failed > 0;
+	uint32_t missing = options->seeds >= COVER_SEEDS ? cover_report(&totals.cover) : 0;
+	return totals.failed > 0 || missing > 0;
 }
 
 static bool parse_options(int argc, char **argv, struct options *out)

@@ -36,6 +36,16 @@
 #define SIM_WIRES_MAX 4096u
 #define SIM_UNDELIVERED_MAX 256u
 
+#define COVER_METRICS_MAX 256u
+
+// What user agents and the world do to the core (cover.def); what it counts itself is added.
+enum cover {
+#define COVER(flow, text) COVER_##flow,
+#include "cover.def"
+#undef COVER
+	COVER_COUNT
+};
+
 enum sim_side { SIM_ACCESS, SIM_CORE, SIM_CORE6, SIM_SIDES };
 
 struct packet {
@@ -78,10 +88,12 @@ struct ledger_entry {
 struct voice {
 	uint64_t token;
 	uint64_t heard_ms;   // last time, or when it was first seen
-	uint64_t lost_ms;    // when its worker died, 0 = it did not
+	uint64_t lost_ms;    // when its worker died, 0 = it did not; some flows may be orphans since
+	bool is_whole;       // but has its call again, with all that the record knew
 	bool may_be_held;
 	bool is_restored;    // its call came back from a record
 	bool is_moved;       // at another worker: its ports are orphans of the old one
+	uint64_t settled_ms; // then: since when it has others, 0 = not yet
 };
 
 // A call as it was stored after the last turn in which that was possible.
@@ -145,6 +157,7 @@ struct script {
 struct ua_client {
 	bool is_active;
 	bool is_provisional; // 1xx came: INVITE is not repeated any more
+	bool is_excused;     // what it asked, or its answer, was lost with a connection or worker
 	uint32_t cseq;
 	char branch[48];
 	char data[SIM_TEXT_MAX];
@@ -178,7 +191,6 @@ struct ua {
 	bool is_fork;        // its dialog may have been shed
 	bool is_over;        // BYE sent or received, or refused
 	bool is_stream;      // speaks by connections
-	bool is_cut;         // one of them broke, or was refused
 	enum sim_side side;
 	uint32_t number;
 	struct addr addr;    // own
@@ -287,13 +299,30 @@ struct sim {
 	struct sdp_session sdp;
 	FILE *ladder;
 	bool is_verbose;
+	bool is_call_ending;   // in the turn whose messages leave now
 	bool has_failed;
+	bool is_rough;         // somebody died, lost a connection, or does not do his part
+	uint32_t cover[COVER_COUNT];
+	uint64_t metrics[COVER_METRICS_MAX]; // of cores, those that died too
 };
 
 // sim.c
 void sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool sim_chance(struct sim *sim, uint32_t permille);
 uint32_t sim_between(struct sim *sim, uint32_t low, uint32_t high);
+// Nothing was lost so far, and everybody has done his part: what is asked is answered.
+bool sim_is_calm(const struct sim *sim);
+
+// cover.c: what the seeds have exercised
+struct cover_totals {
+	uint64_t flows[COVER_COUNT];
+	uint64_t metrics[COVER_METRICS_MAX];
+};
+void cover(struct sim *sim, enum cover flow); // it happened once more
+void cover_core(struct sim *sim, uint32_t worker); // before the core goes, once
+void cover_add(struct cover_totals *totals, const struct sim *sim);
+// Prints how often everything happened; returns how much never did.
+uint32_t cover_report(const struct cover_totals *totals);
 
 // world.c: configuration, cores, segment
 bool world_open(struct sim *sim);
@@ -342,6 +371,10 @@ void stream_lose_worker(struct sim *sim, uint32_t worker);
 // ledger.c
 bool ledger_is_repeated(struct sim *sim, struct span data);
 bool ledger_was_sent(struct sim *sim, struct span data); // only looks
+// Whether that ACK was sent before, then with other fields around.
+bool ledger_is_acked_again(struct sim *sim, const struct sip_msg *ack);
+// Whether the border sent a BYE to the user agent with that tag.
+bool ledger_has_ended(struct sim *sim, const char *call_id, const char *tag);
 void ledger_received(struct sim *sim, const struct addr *from, const struct sip_msg *msg);
 void ledger_named(struct sim *sim, const struct sip_msg *msg); // its Contact may be called
 void ledger_sent(struct sim *sim, const struct addr *to, const struct sip_msg *msg,
@@ -363,6 +396,9 @@ void record_forget(struct sim *sim, uint64_t dead); // the store was lost with t
 void record_hand_over(struct sim *sim, const struct sim_handover *asked);
 void record_fetch(struct sim *sim, uint32_t worker, const struct outbox_fetch *fetch);
 void record_moved(struct sim *sim, uint32_t worker, uint64_t token);
+void record_gone(struct sim *sim, uint32_t worker, uint64_t key); // its call is over
+// Who has the dialog with that Call-ID, as far as dispatch knows.
+uint32_t record_worker_of_call(const struct sim *sim, const char *call_id);
 // Where a message goes that belongs to `worker` by its shard.
 uint32_t record_worker_of(const struct sim *sim, struct span message, uint32_t worker);
 

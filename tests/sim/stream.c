@@ -32,7 +32,21 @@ static struct wire *open_wire(struct sim *sim, const struct addr *peer)
 	return wire;
 }
 
-// Who talks by it may have lost an answer that nobody repeats.
+// Who asks something by that connection may lose it, or an answer that nobody repeats.
+static void excuse(struct sim *sim, const struct addr *peer)
+{
+	sim->is_rough = true;
+	for (uint32_t i = 0; i < sim->ua_count; i++) {
+		struct ua *ua = &sim->uas[i];
+
+		if (!addr_eq(&ua->addr, peer))
+			continue;
+		ua->invite.is_excused |= ua->invite.is_active;
+		ua->other.is_excused |= ua->other.is_active;
+		ua->flow.client.is_excused |= ua->flow.client.is_active;
+	}
+}
+
 static void break_wire(struct sim *sim, struct wire *wire, uint64_t at_ms)
 {
 	char peer[ADDR_TEXT_MAX];
@@ -41,9 +55,8 @@ static void break_wire(struct sim *sim, struct wire *wire, uint64_t at_ms)
 	fprintf(sim->ladder, "%8llu connection %llu of %s breaks\n", (unsigned long long)at_ms,
 		(unsigned long long)wire->id, peer);
 	wire->break_ms = at_ms;
-	for (uint32_t i = 0; i < sim->ua_count; i++)
-		if (addr_eq(&sim->uas[i].addr, &wire->peer))
-			sim->uas[i].is_cut = true;
+	cover(sim, COVER_CONNECTION_BROKEN);
+	excuse(sim, &wire->peer);
 }
 
 void stream_break_all(struct sim *sim)
@@ -58,6 +71,8 @@ static void carry(struct sim *sim, struct wire *wire, const struct packet *packe
 	network_carry(sim, wire, packet);
 	if (sim_chance(sim, sim->break_permille))
 		break_wire(sim, wire, sim->now_ms + sim_between(sim, 0, 2 * sim->delay_max_ms));
+	else if (wire->break_ms != UINT64_MAX)
+		excuse(sim, &wire->peer); // it will not live that long
 }
 
 void stream_from_ua(struct sim *sim, struct ua *ua, struct span data)
@@ -95,9 +110,8 @@ void stream_from_core(struct sim *sim, uint32_t worker, const struct outbox_send
 	if (!wire)
 		wire = find_open(sim, &hop->addr, 0);
 	if (!wire && sim_chance(sim, sim->refuse_permille)) {
-		for (uint32_t i = 0; i < sim->ua_count; i++)
-			if (addr_eq(&sim->uas[i].addr, &hop->addr))
-				sim->uas[i].is_cut = true;
+		cover(sim, COVER_CONNECTION_REFUSED);
+		excuse(sim, &hop->addr);
 		fail(sim, worker, send->ticket, CORE_SEND_CONNECT_FAILED);
 		return;
 	}

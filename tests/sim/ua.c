@@ -219,6 +219,11 @@ static void receive_response(struct sim *sim, struct ua *ua, const struct sip_ms
 		return;
 	}
 	flow_response(sim, ua, msg);
+	// Whoever is let go is told, at the latest by a BYE that crosses this one.
+	if (msg->cseq.method == SIP_METHOD_BYE && msg->status == 481 && sim_is_calm(sim) &&
+		ua->connected_ms && !ua->is_excused &&
+		!ledger_has_ended(sim, ua->call_id, ua->local_tag))
+		sim_fail(sim, "dialog: %s is over and was never told", ua->call_id);
 	if (msg->cseq.number == ua->other.cseq && msg->status >= 200)
 		ua->other.is_active = false;
 	if (msg->cseq.method == SIP_METHOD_REFER && msg->status == 202 && ua->script.is_hasty &&
@@ -447,6 +452,9 @@ static void client_run(struct sim *sim, struct ua *ua, struct ua_client *client,
 	if (sim->now_ms >= client->deadline_ms && !(is_invite && client->is_provisional)) {
 		client->is_active = false;
 		ua->is_over |= is_invite && !ua->is_confirmed;
+		if (!is_invite && sim_is_calm(sim) && !ua->is_excused)
+			sim_fail(sim, "answer: %.*s of %s got none",
+				(int)strcspn(client->data, " "), client->data, ua->call_id);
 		return;
 	}
 	if (sim->now_ms < client->next_ms || (is_invite && client->is_provisional))

@@ -161,6 +161,7 @@ static void close_worker(struct sim *sim, uint32_t i)
 
 void world_restart_worker(struct sim *sim, uint32_t worker)
 {
+	cover_core(sim, worker);
 	close_worker(sim, worker);
 	resolver_forget(sim, worker);
 	stream_lose_worker(sim, worker);
@@ -256,6 +257,9 @@ void world_flush(struct sim *sim, uint32_t worker)
 {
 	struct outbox *outbox = sim->envs[worker].outbox;
 
+	sim->is_call_ending = false;
+	for (uint32_t i = 0; i < outbox_count(outbox); i++)
+		sim->is_call_ending |= outbox_at(outbox, i)->kind == OUTBOX_CALL_END;
 	for (uint32_t i = 0; i < outbox_count(outbox); i++) {
 		const struct outbox_entry *entry = outbox_at(outbox, i);
 
@@ -273,6 +277,8 @@ void world_flush(struct sim *sim, uint32_t worker)
 			resolver_ask(sim, worker, &entry->resolve);
 			continue;
 		}
+		if (entry->kind == OUTBOX_GONE)
+			record_gone(sim, worker, entry->gone);
 		if (entry->kind == OUTBOX_FETCH && sim->fetch_count < SIM_FETCHES_MAX)
 			sim->fetches[sim->fetch_count++] = (struct sim_fetch){ .fetch =
 				entry->fetch, .worker = worker };

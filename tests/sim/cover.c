@@ -1,0 +1,88 @@
+// cover.c - how often the seeds did what they are there for: a flow of cover.def that never
+// happened, or a counter of the core that never moved, was not tested, whatever the run says.
+#include "sim.h"
+
+#include "base/check.h"
+#include "call/metric.h"
+
+#define LINE_WIDTH 44
+
+static const char *const flow_texts[COVER_COUNT] = {
+#define COVER(flow, text) [COVER_##flow] = text,
+#include "cover.def"
+#undef COVER
+};
+
+// Nothing in a simulation moves these, for a reason.
+static const struct {
+	const char *name, *why;
+} idle[] = {
+	{ "calls", "a gauge" },
+};
+
+void cover(struct sim *sim, enum cover flow)
+{
+	sim->cover[flow]++;
+}
+
+static uint64_t read_metric(const struct core_metrics *metrics, uint32_t i)
+{
+	const char *base = (const char *)metrics;
+
+	return metric_read((const _Atomic uint64_t *)(const void *)(base +
+		core_metric_info[i].offset));
+}
+
+void cover_core(struct sim *sim, uint32_t worker)
+{
+	CHECK(core_metric_count <= COVER_METRICS_MAX);
+	for (uint32_t i = 0; i < core_metric_count; i++)
+		sim->metrics[i] += read_metric(core_metrics(sim->cores[worker]), i);
+}
+
+void cover_add(struct cover_totals *totals, const struct sim *sim)
+{
+	for (uint32_t i = 0; i < COVER_COUNT; i++)
+		totals->flows[i] += sim->cover[i];
+	for (uint32_t i = 0; i < core_metric_count; i++)
+		totals->metrics[i] += sim->metrics[i];
+}
+
+static bool is_idle(const char *name)
+{
+	for (uint32_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
+		if (strcmp(idle[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+// Two columns.
+static void print_count(uint32_t i, uint64_t count, const char *text)
+{
+	printf("%8llu %-*.*s%s", (unsigned long long)count, LINE_WIDTH, LINE_WIDTH, text,
+		i % 2 ? "\n" : " ");
+}
+
+uint32_t cover_report(const struct cover_totals *totals)
+{
+	uint32_t missing = 0;
+
+	for (uint32_t i = 0; i < COVER_COUNT; i++)
+		print_count(i, totals->flows[i], flow_texts[i]);
+	for (uint32_t i = 0; i < core_metric_count; i++)
+		print_count(COVER_COUNT + i, totals->metrics[i], core_metric_info[i].name);
+	putchar('\n');
+	for (uint32_t i = 0; i < COVER_COUNT; i++) {
+		if (totals->flows[i])
+			continue;
+		printf("never happened: %s\n", flow_texts[i]);
+		missing++;
+	}
+	for (uint32_t i = 0; i < core_metric_count; i++) {
+		if (totals->metrics[i] || is_idle(core_metric_info[i].name))
+			continue;
+		printf("never moved: %s\n", core_metric_info[i].name);
+		missing++;
+	}
+	return missing;
+}
