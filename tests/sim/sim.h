@@ -88,7 +88,7 @@ struct ledger_entry {
 struct voice {
 	uint64_t token;
 	uint64_t heard_ms;   // last time, or when it was first seen
-	uint64_t lost_ms;    // when its worker died, 0 = it did not; some flows may be orphans since
+	uint64_t lost_ms;    // when its worker died, 0 = never; some flows may be orphans since
 	bool is_whole;       // but has its call again, with all that the record knew
 	bool may_be_held;
 	bool is_restored;    // its call came back from a record
