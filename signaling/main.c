@@ -185,7 +185,8 @@ static int connections_prepare(struct daemon *daemon)
 		.bytes_per_source_max = config->buffer_per_source_max,
 	};
 	daemon->shared.sources = source_table_new(&limits, &daemon->shared.key);
-	if (daemon->shared.sources == NULL)
+	daemon->shared.aliases = aliases_new(&daemon->shared.key);
+	if (daemon->shared.sources == NULL || daemon->shared.aliases == NULL)
 		return -ENOMEM;
 	char error[TLS_ERROR_MAX];
 	return worker_tls_new(daemon->config, &daemon->shared.tls, error);
@@ -296,6 +297,7 @@ static void tear_down(struct daemon *daemon)
 	dispatch_free(daemon->shared.dispatch);
 	trunk_table_free(daemon->shared.trunks);
 	source_table_free(daemon->shared.sources);
+	aliases_free(daemon->shared.aliases);
 	worker_tls_free(daemon->shared.tls);
 	media_link_close(&daemon->control.media);
 	unlink(daemon->pid_path);

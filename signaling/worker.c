@@ -94,6 +94,7 @@ static void worker_turn(struct worker *worker)
 	worker_streams_receive(worker);
 	worker_take(worker);
 	worker_resolver_run(worker);
+	worker_keep_run(worker);
 	core_run_timers(worker->core, &worker->env);
 	worker_mailbox_run(&worker->mailbox, worker);
 	worker_overload_end(worker);
@@ -207,6 +208,8 @@ static int parts_open(struct worker *worker, const struct worker_params *params)
 	int rc = worker_io_open(worker, config);
 	if (rc == 0)
 		rc = worker_resolver_open(worker, config);
+	if (rc == 0)
+		rc = worker_keep_open(worker, config);
 	return rc < 0 ? rc : worker_streams_open(worker, config, now_ms);
 }
 
@@ -216,6 +219,7 @@ static void parts_free(struct worker *worker)
 	worker_io_free(worker);
 	worker_streams_free(worker);
 	worker_resolver_free(worker);
+	worker_keep_free(worker);
 	if (worker->core != NULL)
 		core_free(worker->core);
 	if (worker->env.flows != NULL)

@@ -10,6 +10,7 @@
 #include "call/outbox.h"
 #include "call/summary.h"
 #include "config/config.h"
+#include "net/alias.h"
 #include "net/dispatch.h"
 #include "net/metric.h"
 #include "sip/token.h"
@@ -28,6 +29,7 @@ struct worker_shared {
 	struct dispatch *dispatch;   // constant after start
 	struct trunk_table *trunks;  // constant after start; its counts: any worker, atomics
 	struct source_table *sources; // constant after start; its counts: any worker, atomics
+	struct aliases *aliases;     // constant after start; its slots: any worker, atomics
 	struct worker_tls *tls;      // writer: control (RCU), readers: workers
 	struct hash_key key;         // constant after start
 	struct sip_keys keys;        // made of it; constant after start

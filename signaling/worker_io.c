@@ -151,6 +151,23 @@ void worker_dispatch(struct worker *worker, const struct dispatch_message *messa
 	}
 }
 
+// To the worker that asked: the kernel may give the answer to another one's socket.
+static void keepalive_take_answer(struct worker *worker, const struct udp_datagram *datagram)
+{
+	struct keepalive_ask ask;
+	struct dispatch_message message = { .kind = DISPATCH_HEARD };
+
+	if (!keepalive_heard(&worker->shared->key, datagram->data, &datagram->source, &ask)) {
+		metric_add(&worker->metrics.stun_malformed, 1);
+	} else if (ask.worker == worker->index) {
+		worker_keep_heard(worker, &ask);
+	} else if (ask.worker < worker->shared->workers) {
+		message.ticket = (uint64_t)ask.flow << 8 | ask.sequence;
+		if (!dispatch_pass(worker->shared->dispatch, worker->index, ask.worker, &message))
+			metric_add(&worker->metrics.ring_full, 1);
+	}
+}
+
 // True: the datagram only kept a NAT's binding open, or is no SIP at all.
 static bool keepalive_take(struct worker *worker, const struct worker_listener *listener,
 	const struct udp_datagram *datagram)
@@ -166,6 +183,9 @@ static bool keepalive_take(struct worker *worker, const struct worker_listener *
 	case KEEPALIVE_ANSWERED:
 		metric_add(&metrics->stun_answered, 1);
 		outbox_send(worker->env.outbox, &answer); // a full outbox counts it
+		return true;
+	case KEEPALIVE_HEARD:
+		keepalive_take_answer(worker, datagram);
 		return true;
 	case KEEPALIVE_SILENT:
 		metric_add(&metrics->blank, 1);
@@ -214,6 +234,12 @@ static void take_message(struct worker *worker, const struct dispatch_message *m
 		worker_dispatch(worker, message);
 	else if (message->kind == DISPATCH_SEND)
 		worker_stream_send(worker, message);
+	else if (message->kind == DISPATCH_HEARD)
+		worker_keep_heard(worker, &(struct keepalive_ask){
+			.flow = (uint16_t)(message->ticket >> 8),
+			.sequence = (uint8_t)message->ticket });
+	else if (message->kind == DISPATCH_ALIAS)
+		worker_stream_alias(worker, message);
 	else if (message->kind == DISPATCH_ASK)
 		worker_asked(worker, message);
 	else if (message->kind == DISPATCH_GIVE)
@@ -244,6 +270,16 @@ static struct worker_listener *listener_of(struct worker *worker, listener_id id
 	return at == 0 ? NULL : &worker->listeners[at - 1];
 }
 
+// Each request of a connection offers it again.
+static void alias_carry_out(struct worker *worker, const struct outbox_alias *alias)
+{
+	struct dispatch_message message = { .kind = DISPATCH_ALIAS, .hop = alias->hop,
+		.is_trusted = alias->is_trusted };
+
+	if (alias_find(worker->shared->aliases, &alias->hop) != alias->hop.connection)
+		worker_stream_alias(worker, &message);
+}
+
 static void outbox_carry_out(struct worker *worker, const struct outbox_entry *entry)
 {
 	struct addr local;
@@ -258,6 +294,10 @@ static void outbox_carry_out(struct worker *worker, const struct outbox_entry *e
 	}
 	if (entry->kind == OUTBOX_HANDOVER) {
 		worker_hand_over(worker, &entry->handover);
+		return;
+	}
+	if (entry->kind == OUTBOX_ALIAS) {
+		alias_carry_out(worker, &entry->alias);
 		return;
 	}
 	if (entry->kind == OUTBOX_GONE) {

@@ -60,6 +60,7 @@ struct worker {
 	uv_poll_t stream_poll;             // of streams_fd()
 	bool is_stream_polled;             // stream_poll is initialised
 	bool is_stream_readable;           // libuv reported it
+	struct worker_keep *keep;          // worker_keep.c
 	struct resolver *resolver;
 	uv_poll_t resolver_poll;           // of resolver_fd()
 	bool is_resolver_polled;           // resolver_poll is initialised
@@ -112,6 +113,7 @@ void worker_streams_receive(struct worker *worker);
 uint64_t worker_streams_next_ms(const struct worker *worker); // next turn at the latest
 void worker_stream_send(struct worker *worker, const struct dispatch_message *message);
 void worker_stream_failed(struct worker *worker, const struct dispatch_message *message);
+void worker_stream_alias(struct worker *worker, const struct dispatch_message *message);
 
 // worker_resolver.c: names. Opening may fail in the middle, worker_resolver_free() follows.
 int worker_resolver_open(struct worker *worker, const struct config *config);
@@ -120,6 +122,16 @@ void worker_resolver_close_handles(struct worker *worker);
 void worker_resolver_free(struct worker *worker);
 void worker_resolver_run(struct worker *worker);
 void worker_resolve(struct worker *worker, const struct outbox_resolve *resolve);
+
+// worker_keep.c: flows that are kept without a call. Opening may fail, worker_keep_free() follows.
+#define WORKER_KEEP_TICKET (1u << 31) // tickets of connections and names that are its own
+struct keepalive_ask; // net/keepalive.h
+int worker_keep_open(struct worker *worker, const struct config *config);
+void worker_keep_free(struct worker *worker);
+void worker_keep_run(struct worker *worker);
+void worker_keep_resolved(struct worker *worker, const struct resolver_answer *answer);
+void worker_keep_failed(struct worker *worker, uint64_t ticket); // no connection, or no more
+void worker_keep_heard(struct worker *worker, const struct keepalive_ask *ask);
 
 // worker_moved.c: calls that change their worker (call/export.h).
 // Who gets a message of that shard, or of that Call-ID.

@@ -82,7 +82,12 @@ void worker_resolver_run(struct worker *worker)
 	struct resolver_answer answer;
 
 	resolver_run(worker->resolver, worker->env.now_ms);
-	while (resolver_take(worker->resolver, &answer))
+	while (resolver_take(worker->resolver, &answer)) {
+		if ((uint32_t)answer.ticket & WORKER_KEEP_TICKET) {
+			worker_keep_resolved(worker, &answer);
+			continue;
+		}
 		core_resolved(worker->core, &worker->env, answer.ticket, answer.targets,
 			answer.count);
+	}
 }

@@ -26,6 +26,10 @@ static void failure_keep(struct worker *worker, uint64_t ticket, uint32_t failur
 {
 	struct worker_failures *failures = &worker->failures;
 
+	if ((uint32_t)ticket & WORKER_KEEP_TICKET) {
+		worker_keep_failed(worker, ticket);
+		return;
+	}
 	if (failures->count == WORKER_FAILURES_MAX) {
 		metric_add(&worker->metrics.stream_failures_lost, 1);
 		return;
@@ -133,6 +137,7 @@ int worker_streams_open(struct worker *worker, const struct config *config, uint
 		.message_ms = limits->message_ms,
 		.idle_ms = limits->idle_ms,
 		.sources = worker->shared->sources,
+		.aliases = worker->shared->aliases,
 		.metrics = &worker->metrics,
 		.handler = { .user = worker, .on_message = on_message, .on_failed = on_failed,
 			.rules_of = rules_of, .peer_of = peer_of },
@@ -245,27 +250,63 @@ static struct span tls_name_of(const struct worker *worker, const struct sip_hop
 	return trunk->hosts[0].name != NULL ? span_str(trunk->hosts[0].name) : SPAN_NONE;
 }
 
-// To the connection if it lives, else to whoever may open another one: two rings at most.
+// To the worker of the connection that hop names.
+static bool is_elsewhere(const struct worker *worker, const struct sip_hop *hop)
+{
+	uint32_t at = connection_worker(hop->connection);
+
+	return hop->connection != 0 && at != worker->index && at < worker->shared->workers;
+}
+
+// Whether it may go by the connection that it names, which is this worker's if it lives.
+static bool may_go(struct worker *worker, const struct dispatch_message *message)
+{
+	if (message->alias != DISPATCH_ALIAS_ASKED)
+		return streams_has(worker->streams, message->hop.connection);
+	if (!streams_leads_to(worker->streams, &message->hop))
+		return false;
+	metric_add(&worker->metrics.alias_used, 1);
+	return true;
+}
+
+// To the connection if it lives, else to one that the far end opened for both (RFC 5923), else to
+// whoever may open another one: three rings at most.
 void worker_stream_send(struct worker *worker, const struct dispatch_message *message)
 {
 	struct dispatch_message rest = *message;
-	uint32_t at = connection_worker(rest.hop.connection);
+	uint32_t at;
 
-	if (rest.hop.connection != 0 && at != worker->index && at < worker->shared->workers) {
-		send_there(worker, at, &rest);
+	if (is_elsewhere(worker, &rest.hop)) {
+		send_there(worker, connection_worker(rest.hop.connection), &rest);
 		return;
 	}
-	if (streams_has(worker->streams, rest.hop.connection) || rest.hop.is_bound) {
+	if (rest.hop.is_bound || may_go(worker, &rest)) {
 		send_here(worker, &rest);
 		return;
 	}
 	rest.hop.connection = 0;
 	rest.hop.tls_name = tls_name_of(worker, &rest.hop);
+	if (rest.alias == DISPATCH_ALIAS_UNTRIED && rest.data.len > 0)
+		rest.hop.connection = alias_find(worker->shared->aliases, &rest.hop);
+	rest.alias = rest.hop.connection != 0 ? DISPATCH_ALIAS_ASKED : DISPATCH_ALIAS_REFUSED;
+	if (rest.hop.connection != 0) {
+		worker_stream_send(worker, &rest);
+		return;
+	}
 	at = connection_owner(&worker->shared->key, &rest.hop, worker->shared->workers);
 	if (at == worker->index)
 		send_here(worker, &rest);
 	else
 		send_there(worker, at, &rest);
+}
+
+void worker_stream_alias(struct worker *worker, const struct dispatch_message *message)
+{
+	if (!is_elsewhere(worker, &message->hop))
+		streams_alias(worker->streams, &message->hop, message->is_trusted);
+	else if (!dispatch_pass(worker->shared->dispatch, worker->index,
+		connection_worker(message->hop.connection), message))
+		metric_add(&worker->metrics.ring_full, 1);
 }
 
 void worker_stream_failed(struct worker *worker, const struct dispatch_message *message)

@@ -18,6 +18,9 @@ enum profile_refer { PROFILE_REFER_HANDLE, PROFILE_REFER_PASS, PROFILE_REFER_REJ
 // What becomes of a 3xx (RFC 3261 8.1.3.4).
 enum profile_redirect { PROFILE_REDIRECT_REJECT, PROFILE_REDIRECT_FOLLOW, PROFILE_REDIRECT_PASS };
 
+// Whose connections carry our requests back (RFC 5923).
+enum profile_reuse { PROFILE_REUSE_OFF, PROFILE_REUSE_CERTIFICATE, PROFILE_REUSE_ADDRESS };
+
 enum profile_reliable { PROFILE_RELIABLE_AUTO, PROFILE_RELIABLE_REQUIRE, PROFILE_RELIABLE_OFF };
 enum profile_session { PROFILE_SESSION_ACCEPT, PROFILE_SESSION_REQUIRE, PROFILE_SESSION_OFF };
 // By the roles in the first INVITE.
@@ -29,6 +32,7 @@ enum profile_early_media { PROFILE_EARLY_MEDIA_NEWEST, PROFILE_EARLY_MEDIA_FIRST
 struct profile_flow {
 	uint32_t refer;         // enum profile_refer, of the leg that a REFER comes by
 	uint32_t redirect;      // enum profile_redirect, of the leg that a 3xx comes by
+	uint32_t reuse;         // enum profile_reuse
 	uint32_t reliable;      // enum profile_reliable, RFC 3262
 	uint32_t early_media;   // enum profile_early_media, where the peer forks
 	uint32_t late_offer;    // enum profile_late_offer, of calls to the peer

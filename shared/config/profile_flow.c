@@ -9,6 +9,7 @@ static const char *const refers[] = { "handle", "pass", "reject", NULL };
 static const char *const redirects[] = { "reject", "follow", "pass", NULL };
 static const char *const reliable_names[] = { "auto", "require", "off", NULL };
 static const char *const early_media_names[] = { "newest", "first", NULL };
+static const char *const reuses[] = { "off", "certificate", "address", NULL };
 static const char *const late_offers[] = { "pass", "convert", NULL };
 static const char *const session_modes[] = { "accept", "require", "off", NULL };
 static const char *const refreshers[] = { "auto", "uac", "uas", NULL };
@@ -36,6 +37,10 @@ const struct config_item config_profile_flow_items[] = {
 	{ .key = "redirect", .type = CONFIG_TYPE_CHOICE, AT(redirect), .is_live = true,
 	  .choices = redirects, .fallback = "reject",
 	  .help = "3xx from such a peer: a failure, followed where routes allow, or passed on" },
+	{ .key = "connection_reuse", .type = CONFIG_TYPE_CHOICE, AT(reuse), .is_live = true,
+	  .choices = reuses, .fallback = "certificate",
+	  .help = "one connection for requests both ways (alias, RFC 5923): never, where both "
+		"sides show certificates, or by TCP from the trunk's address as well" },
 	{ .key = "100rel", .type = CONFIG_TYPE_CHOICE, AT(reliable), .is_live = true,
 	  .choices = reliable_names, .fallback = "auto",
 	  .help = "provisional answers with PRACK: as the peer can, demanded of it, or never" },

@@ -118,6 +118,7 @@ void core_receive(struct core *core, struct core_env *env, const struct core_mes
 	}
 	if (handover_take(core, &turn, &in, message) || shed_new_call(core, &turn, &in))
 		return;
+	reuse_hear(core, &turn, &in);
 	sip_transactions_receive(core->txs, &turn, &in);
 	core_reap(core);
 }

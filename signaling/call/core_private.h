@@ -98,6 +98,14 @@ void core_on_response(void *context, const struct sip_turn *turn, struct sip_tx 
 void core_on_stray_response(void *context, const struct sip_turn *turn,
 	const struct sip_received *in);
 
+// reuse.c: one connection both ways (RFC 5923) ----------------------------------------------------
+
+// Whether our requests by that listener offer it; `tls_trunk` as in struct sip_hop.
+bool reuse_is_offered(const struct config *config, listener_id listener, uint32_t tls_trunk,
+	const struct config_profile *profile);
+// A request came: its connection may have been offered.
+void reuse_hear(struct core *core, const struct sip_turn *turn, const struct sip_received *in);
+
 // leg_table.c: the leg that a token of ours names ------------------------------------------------
 
 // An even token that no leg carries, nor the odd one behind it.

@@ -29,6 +29,7 @@ enum outbox_kind {
 	OUTBOX_RESOLVE,  // RFC 3263: where a host is; core_resolved() brings the answer
 	OUTBOX_FETCH,    // a call of another worker is needed here; core_fetched() brings it
 	OUTBOX_HANDOVER, // a message whose call another worker has
+	OUTBOX_ALIAS,    // the far end of a connection offers it for the way back (RFC 5923)
 	OUTBOX_GONE,     // messages with a Call-ID need not be sent to this worker any more
 	OUTBOX_CALL_END, // a call is over: log line and `muga show calls --ended`
 };
@@ -69,6 +70,11 @@ struct outbox_handover {
 	struct span data;            // the message, in the outbox's arena
 };
 
+struct outbox_alias {
+	struct sip_hop hop;          // a connection, and where it leads as well
+	bool is_trusted;             // without a certificate, too
+};
+
 struct call_summary; // call/summary.h
 
 struct outbox_entry {
@@ -78,6 +84,7 @@ struct outbox_entry {
 		struct outbox_resolve resolve;
 		struct outbox_fetch fetch;
 		struct outbox_handover handover;
+		struct outbox_alias alias;
 		uint64_t gone;               // core_call_key() of the Call-ID
 		const struct call_summary *call_end; // in the outbox's arena
 	};

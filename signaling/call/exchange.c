@@ -172,7 +172,9 @@ static bool send_alone(struct way *way, const struct hide_params *hide, struct s
 	sip_branch_make(&core->keys, &token, branch);
 	struct sip_via_out via = { .transport = sip_transport_name(local.transport),
 		.sent_by = local.sent_by, .host = span_str(hide->to->headers.via_host),
-		.branch = span_make(branch, sizeof(branch)) };
+		.branch = span_make(branch, sizeof(branch)),
+		.is_alias = reuse_is_offered(way->env->config, hop->listener, hop->tls_trunk,
+			hide->to) };
 	sip_writer_init(&w, core->message, sizeof(core->message));
 	sip_put_request_line(&w, method, span_sub(remote, 1, remote.len - 2));
 	sip_put_via(&w, &via);

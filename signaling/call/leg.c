@@ -85,7 +85,9 @@ static bool build_request(struct call *call, const struct sip_turn *turn,
 		.cseq = request->cseq,
 		.via = { .transport = sip_transport_name(local.transport),
 			.sent_by = local.sent_by, .host = span_str(profile->headers.via_host),
-			.branch = span_make(branch, SIP_BRANCH_LEN) },
+			.branch = span_make(branch, SIP_BRANCH_LEN),
+			.is_alias = reuse_is_offered(env->config, listener, leg->hop.tls_trunk,
+				profile) },
 		.max_forwards = request->side == CALL_LEG_B ? call->max_forwards : 70,
 	};
 	sip_writer_init(&w, core->message, sizeof(core->message));

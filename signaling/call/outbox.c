@@ -118,6 +118,16 @@ int outbox_handover(struct outbox *outbox, const struct outbox_handover *handove
 	return 0;
 }
 
+int outbox_alias(struct outbox *outbox, const struct outbox_alias *alias)
+{
+	struct outbox_entry *entry = add(outbox);
+
+	if (!entry)
+		return -ENOBUFS;
+	*entry = (struct outbox_entry){ .kind = OUTBOX_ALIAS, .alias = *alias };
+	return 0;
+}
+
 int outbox_gone(struct outbox *outbox, uint64_t key)
 {
 	struct outbox_entry *entry = add(outbox);

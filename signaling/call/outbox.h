@@ -31,6 +31,7 @@ int outbox_fetch(struct outbox *outbox, const struct outbox_fetch *fetch);
 // Copies the message into the outbox. 0, or -ENOBUFS.
 int outbox_handover(struct outbox *outbox, const struct outbox_handover *handover);
 // 0, or -ENOBUFS.
+int outbox_alias(struct outbox *outbox, const struct outbox_alias *alias);
 int outbox_gone(struct outbox *outbox, uint64_t key);
 // Copies `summary` into the outbox. 0, or -ENOBUFS.
 int outbox_call_end(struct outbox *outbox, const struct call_summary *summary);

@@ -196,7 +196,9 @@ bool subscription_send(struct exchange *x, const struct sip_turn *turn, const st
 		.cseq = sip_dialog_next_cseq(&to->dialog),
 		.via = { .transport = sip_transport_name(local.transport),
 			.sent_by = local.sent_by, .host = span_str(hide.to->headers.via_host),
-			.branch = span_make(branch, sizeof(branch)) },
+			.branch = span_make(branch, sizeof(branch)),
+			.is_alias = reuse_is_offered(env->config, hop.listener, hop.tls_trunk,
+				hide.to) },
 		.max_forwards = msg->max_forwards > 0 ? (uint32_t)msg->max_forwards - 1 : 69,
 	};
 	sip_writer_init(&w, core->message, sizeof(core->message));

@@ -25,6 +25,11 @@ void target_ability(const struct config_realm *realm, struct sip_ability *out)
 	}
 }
 
+int target_listener(const struct config_realm *realm, const struct sip_target *target)
+{
+	return listener_find(realm, target->transport, &target->addr.ip);
+}
+
 bool target_is_own(const struct config *config, const struct addr *addr)
 {
 	for (uint32_t r = 0; r < config->realm_count; r++)

@@ -63,6 +63,8 @@ uint32_t target_of_hosts(const struct core_env *env, const struct config_trunk *
 struct sip_place target_place(const struct config_host *host);
 // host[:port][;transport=], for a Request-URI; of sips, which says it, if `is_secure`.
 void target_put_host(struct sip_writer *w, const struct config_host *host, bool is_secure);
+// Index of the realm's listener that sends to the target, -1: it has none.
+int target_listener(const struct config_realm *realm, const struct sip_target *target);
 // Requests to ourselves would run in circles.
 bool target_is_own(const struct config *config, const struct addr *addr);
 

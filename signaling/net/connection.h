@@ -81,6 +81,8 @@ struct connection {
 	uint64_t ping_ms;          // when the next one is due, 0 = never
 	uint64_t pinged_ms;        // since when a pong is awaited, 0 = none is
 	uint64_t pongs_seen;       // of ws_pongs()
+	struct addr alias;         // if has_alias: where it leads as well (RFC 5923)
+	bool has_alias;
 	uint64_t watch_ticket;     // who wants to hear of its end, 0 = nobody
 	uint32_t watch_from;       // worker that does
 	uint64_t ended_ms;         // since when the far end says no more, 0 = it may

@@ -34,7 +34,12 @@ enum dispatch_kind {
 	DISPATCH_FAILED,   // ticket and failure alone
 	DISPATCH_ASK,      // for the call with the leg `name`; `from` and `ticket` are the asker's
 	DISPATCH_GIVE,     // its record, empty = there is none
+	DISPATCH_HEARD,    // ticket: flow << 8 | sequence of keepalive.h, answered
+	DISPATCH_ALIAS,    // hop: its connection may be used towards its address (RFC 5923)
 };
+
+// What was tried of a SEND's target: the connection of an alias, asked for or in vain.
+enum dispatch_alias { DISPATCH_ALIAS_UNTRIED, DISPATCH_ALIAS_ASKED, DISPATCH_ALIAS_REFUSED };
 
 // A message on its way to the worker that owns it.
 struct dispatch_message {
@@ -42,6 +47,8 @@ struct dispatch_message {
 	uint32_t hops;      // rings crossed so far
 	uint32_t from;      // SEND: worker that is told if it fails
 	uint32_t failure;   // FAILED: enum stream_failure (net/stream.h)
+	enum dispatch_alias alias; // SEND
+	bool is_trusted;    // ALIAS: without a certificate, too
 	uint64_t ticket;    // SEND (0 = nobody wants to know), FAILED, ASK, GIVE
 	uint64_t name;      // ASK
 	struct sip_hop hop; // its tls_name as `data`

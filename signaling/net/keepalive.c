@@ -112,10 +112,54 @@ enum keepalive_kind keepalive_judge(
 			return KEEPALIVE_SILENT;
 		return p[0] > 3 ? KEEPALIVE_NONE : KEEPALIVE_MALFORMED;
 	}
+	// An error says as well that somebody is there.
+	if (stun_class_of(p) == STUN_SUCCESS || stun_class_of(p) == STUN_ERROR)
+		return KEEPALIVE_HEARD;
 	if (stun_class_of(p) != STUN_REQUEST || stun_method_of(p) != STUN_METHOD_BINDING ||
 		!attributes_walk(p, datagram.len, &unknown))
 		return KEEPALIVE_MALFORMED;
 	len = unknown.count ? error_put(buf, p, &unknown) : success_put(buf, p, source);
 	*answer = span_make((const char *)buf, len);
 	return KEEPALIVE_ANSWERED;
+}
+
+static uint64_t ask_mac(const struct hash_key *key, const uint8_t *id, const struct addr *target)
+{
+	uint8_t bytes[4 + sizeof(target->ip.b) + 2];
+
+	memcpy(bytes, id, 4);
+	memcpy(bytes + 4, target->ip.b, sizeof(target->ip.b));
+	rtp_store16(bytes + 4 + sizeof(target->ip.b), target->port);
+	return hash_sip(key, bytes, sizeof(bytes));
+}
+
+struct span keepalive_ask(const struct hash_key *key, const struct keepalive_ask *ask,
+	const struct addr *target, uint8_t *buf)
+{
+	uint8_t *id = buf + 8;
+	uint64_t mac;
+
+	rtp_store16(buf, STUN_METHOD_BINDING);
+	rtp_store16(buf + 2, 0);
+	rtp_store16(buf + 4, (uint16_t)(STUN_MAGIC >> 16));
+	rtp_store16(buf + 6, (uint16_t)STUN_MAGIC);
+	id[0] = ask->worker;
+	rtp_store16(id + 1, ask->flow);
+	id[3] = ask->sequence;
+	mac = ask_mac(key, id, target);
+	memcpy(id + 4, &mac, sizeof(mac));
+	return span_make((const char *)buf, KEEPALIVE_ASK_BYTES);
+}
+
+bool keepalive_heard(const struct hash_key *key, struct span datagram, const struct addr *source,
+	struct keepalive_ask *out)
+{
+	const uint8_t *id = (const uint8_t *)datagram.ptr + 8;
+	uint64_t mac = ask_mac(key, id, source);
+
+	if (memcmp(id + 4, &mac, sizeof(mac)) != 0)
+		return false;
+	*out = (struct keepalive_ask){ .worker = id[0], .flow = rtp_load16(id + 1),
+		.sequence = id[3] };
+	return true;
 }

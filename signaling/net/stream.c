@@ -271,6 +271,7 @@ void connection_close(struct connection *connection, enum close_reason reason, c
 	connection->fd = -1;
 	connection->state = CONNECTION_CLOSED;
 	timer_stop(streams->wheel, &connection->timer);
+	connection_drop_alias(connection);
 	connection_hide(streams->table, connection);
 	if (is_lost)
 		connection_resend(connection);

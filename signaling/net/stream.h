@@ -6,6 +6,7 @@
 // connection come in the order of the wire and leave in the order of streams_send().
 #pragma once
 
+#include "net/alias.h"
 #include "net/connection.h"
 #include "net/metric.h"
 #include "net/source.h"
@@ -45,6 +46,7 @@ struct stream_params {
 	uint32_t message_ms;
 	uint32_t idle_ms;
 	struct source_table *sources;  // borrowed, shared by all workers
+	struct aliases *aliases;       // likewise; NULL: streams_alias() is not called
 	struct net_metrics *metrics;   // borrowed
 	struct stream_handler handler;
 	uint64_t now_ms;
@@ -90,4 +92,11 @@ struct stream_send {
 // here, and only what streams_has() can go by its handle alone.
 void streams_send(struct streams *streams, const struct stream_send *send);
 bool streams_has(const struct streams *streams, sip_connection handle);
+
+// The far end of offered->connection says that messages to offered->addr may go by it (RFC 5923 5).
+// Taken over if its certificate is one that we believe, or if it has none and is_trusted.
+void streams_alias(struct streams *streams, const struct sip_hop *offered, bool is_trusted);
+// Whether what would be dialled for `hop` may go by hop->connection: it was offered, and its
+// certificate shows the trunk or the name that we would have asked for.
+bool streams_leads_to(const struct streams *streams, const struct sip_hop *hop);
 void streams_flush(struct streams *streams);

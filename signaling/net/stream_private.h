@@ -90,6 +90,9 @@ void connection_spoke(struct connection *connection);   // a message, ping or po
 // One message, or another frame, that came by ws.h or by the framer.
 void connection_take_frame(struct connection *connection, const struct sip_frame *frame);
 
+// stream_alias.c ----------------------------------------------------------------------------------
+void connection_drop_alias(struct connection *connection);
+
 // stream_keepalive.c ------------------------------------------------------------------------------
 // Once it is open; 0 = no pings.
 void connection_keep_alive(struct connection *connection, uint32_t interval_ms);

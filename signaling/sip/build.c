@@ -136,6 +136,8 @@ void sip_put_via(struct sip_writer *w, const struct sip_via_out *via)
 	}
 	sip_put_lit(w, ";branch=");
 	sip_put(w, via->branch);
+	if (via->is_alias)
+		sip_put_lit(w, ";alias");
 	sip_put_lit(w, ";rport\r\n");
 }
 

@@ -71,6 +71,7 @@ struct sip_via_out {
 	struct addr sent_by;
 	struct span host;      // name shown instead of sent_by's address, empty = the address
 	struct span branch;
+	bool is_alias;         // the connection may be used both ways (RFC 5923)
 };
 void sip_put_via(struct sip_writer *w, const struct sip_via_out *via);
 void sip_put_cseq(struct sip_writer *w, uint32_t number, struct span method);

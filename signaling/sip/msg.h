@@ -52,6 +52,7 @@ struct sip_via {
 	uint16_t port;         // of sent-by, 0 = absent
 	uint16_t rport;        // value of rport=, 0 = none
 	bool has_rport;        // ";rport" with or without a value (RFC 3581)
+	bool has_alias;        // ";alias": its connection may be used both ways (RFC 5923)
 	bool is_rfc3261;       // the branch starts with the magic cookie and goes on behind it
 };
 #define SIP_BRANCH_COOKIE "z9hG4bK"

@@ -114,7 +114,9 @@ static inline int via_param(struct text t, const struct param_place *at, struct 
 		// IPv6 with and without brackets is in use (RFC 5118 4.5).
 		return ip_parse(via->received, &ip);
 	}
-	if (text_is_name(name, at->name, "maddr"))
+	if (text_is_name(name, at->name, "alias"))
+		via->has_alias = true;
+	else if (text_is_name(name, at->name, "maddr"))
 		via->maddr = span_between(at->value, at->value_end);
 	else if (text_is_name(name, at->name, "ttl"))
 		return number_read(value, at->value, &ttl) || ttl > 255 ? -EINVAL : 0;

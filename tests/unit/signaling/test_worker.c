@@ -91,6 +91,7 @@ static int set_up(void **state)
 	shared.dispatch = dispatch_new(&dispatch);
 	shared.trunks = trunk_table_new();
 	shared.sources = source_table_new(&limits, &shared.key);
+	shared.aliases = aliases_new(&shared.key);
 	assert_int_equal(worker_tls_new(&config, &shared.tls, tls_error), 0);
 	int rc = -EADDRINUSE;
 	for (int i = 0; i < 20 && rc == -EADDRINUSE; i++)
@@ -113,6 +114,7 @@ static int tear_down(void **state)
 	dispatch_free(shared.dispatch);
 	trunk_table_free(shared.trunks);
 	source_table_free(shared.sources);
+	aliases_free(shared.aliases);
 	worker_tls_free(shared.tls);
 	for (int i = 0; i < 2; i++)
 		udp_close(&client[i]);

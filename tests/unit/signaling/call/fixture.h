@@ -48,6 +48,8 @@ struct fixture {
 	uint32_t ended_count;
 	struct outbox_fetch fetch; // the last one
 	uint32_t gone_count;
+	struct outbox_alias alias; // the last one
+	uint32_t alias_count;
 };
 
 static inline struct addr fixture_addr(const char *text)
@@ -180,6 +182,11 @@ static inline void fixture_take(struct fixture *f)
 		if (entry->kind == OUTBOX_FETCH)
 			f->fetch = entry->fetch;
 		f->gone_count += entry->kind == OUTBOX_GONE;
+		if (entry->kind == OUTBOX_ALIAS) {
+			f->alias = entry->alias;
+			f->alias_count++;
+			continue;
+		}
 		if (entry->kind == OUTBOX_FETCH || entry->kind == OUTBOX_GONE ||
 			entry->kind == OUTBOX_HANDOVER)
 			continue;

@@ -31,6 +31,7 @@ struct end {
 	struct streams *streams;
 	struct net_metrics metrics;
 	struct tls_context *server, *client;
+	uint16_t peer;               // whose certificates are shown to it
 	struct stream_rules rules;   // of whom it dials, but for TLS
 	uint32_t messages;           // that came
 	char text[70000];            // the last one
@@ -46,6 +47,7 @@ struct end {
 struct bed {
 	struct end ends[2];          // [1] dials [0]
 	struct source_table *sources;
+	struct aliases *aliases;
 	struct certs certs;
 	uint64_t now_ms;
 };
@@ -94,6 +96,14 @@ static inline struct stream_rules bed_rules_of(void *user, const struct sip_hop 
 	return rules;
 }
 
+static inline uint16_t bed_peer_of(void *user, const struct sip_hop *hop,
+	const struct tls_session *tls)
+{
+	struct end *end = user;
+	(void)hop;
+	return tls_session_is_proved(tls) ? end->peer : 0;
+}
+
 static inline void end_open(struct bed *bed, uint32_t at)
 {
 	struct end *end = &bed->ends[at];
@@ -107,8 +117,9 @@ static inline void end_open(struct bed *bed, uint32_t at)
 		.message_ms = BED_MESSAGE_MS,
 		.idle_ms = BED_IDLE_MS,
 		.sources = bed->sources,
+		.aliases = bed->aliases,
 		.metrics = &end->metrics,
-		.handler = { end, bed_on_message, bed_on_failed, bed_rules_of, NULL },
+		.handler = { end, bed_on_message, bed_on_failed, bed_rules_of, bed_peer_of },
 		.now_ms = bed->now_ms,
 	};
 	struct tls_settings server = { .is_server = true,
@@ -137,6 +148,7 @@ static inline struct bed *bed_open_limited(uint64_t bytes_per_source_max)
 	assert_non_null(bed);
 	bed->now_ms = BED_START_MS;
 	bed->sources = source_table_new(&limits, &key);
+	bed->aliases = aliases_new(&key);
 	certs_open(&bed->certs);
 	certs_make(&bed->certs, "server", "DNS:sip.example.com");
 	for (uint32_t i = 0; i < 2; i++)
@@ -161,6 +173,7 @@ static inline void bed_close(struct bed *bed)
 	assert_int_equal(source_connections(bed->sources), 0);
 	assert_int_equal(source_bytes(bed->sources), 0);
 	source_table_free(bed->sources);
+	aliases_free(bed->aliases);
 	certs_close(&bed->certs);
 	free(bed);
 }

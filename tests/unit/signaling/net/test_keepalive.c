@@ -54,8 +54,9 @@ static const struct {
 	{ "00010004" COOKIE ID "8022fffd", "192.0.2.1:1", KEEPALIVE_MALFORMED, "" },
 	{ "00030000" COOKIE ID, "192.0.2.1:1", KEEPALIVE_MALFORMED, "" },
 	{ "00110000" COOKIE ID, "192.0.2.1:1", KEEPALIVE_MALFORMED, "" },
-	{ "01010000" COOKIE ID, "192.0.2.1:1", KEEPALIVE_MALFORMED, "" },
-	{ "01110000" COOKIE ID, "192.0.2.1:1", KEEPALIVE_MALFORMED, "" },
+	// Answers, also those that say no.
+	{ "01010000" COOKIE ID, "192.0.2.1:1", KEEPALIVE_HEARD, "" },
+	{ "01110000" COOKIE ID, "192.0.2.1:1", KEEPALIVE_HEARD, "" },
 };
 
 static void test_kinds(void **state)
@@ -94,11 +95,38 @@ static void test_many_unknown(void **state)
 	assert_int_equal(answer.len, 20 + 8 + 4 + 16);
 }
 
+// Only an answer to what we asked, from where we asked it.
+static void test_ask(void **state)
+{
+	struct hash_key key = { { 3, 4 } }, other = { { 3, 5 } };
+	struct addr target = { ip_from_v4(0xc0000201), 5060 }, stranger = target;
+	struct keepalive_ask ask = { .worker = 3, .flow = 517, .sequence = 9 }, heard;
+	uint8_t buf[KEEPALIVE_ASK_BYTES], answer_buf[KEEPALIVE_ANSWER_MAX];
+	struct span answer, text = keepalive_ask(&key, &ask, &target, buf);
+	(void)state;
+	assert_int_equal(text.len, KEEPALIVE_ASK_BYTES);
+	assert_int_equal(keepalive_judge(text, &target, answer_buf, &answer), KEEPALIVE_ANSWERED);
+	assert_int_equal(keepalive_judge(answer, &target, buf, &text), KEEPALIVE_HEARD);
+	assert_true(keepalive_heard(&key, answer, &target, &heard));
+	assert_int_equal(heard.worker, 3);
+	assert_int_equal(heard.flow, 517);
+	assert_int_equal(heard.sequence, 9);
+	stranger.port++;
+	assert_false(keepalive_heard(&key, answer, &stranger, &heard));
+	assert_false(keepalive_heard(&other, answer, &target, &heard));
+	for (uint32_t i = 8; i < 20; i++) {
+		answer_buf[i] ^= 1;
+		assert_false(keepalive_heard(&key, answer, &target, &heard));
+		answer_buf[i] ^= 1;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_many_unknown),
+		cmocka_unit_test(test_ask),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
