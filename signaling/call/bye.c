@@ -59,6 +59,17 @@ void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	call_settle(call);
 }
 
+void bye_failed(struct call *call, const struct sip_turn *turn, enum call_side side)
+{
+	bool has_next = target_of_dialog_failed(call, side);
+
+	call->legs[side].bye = NULL;
+	if (has_next)
+		leg_send_bye(call, turn, side, SPAN_NONE);
+	if (!call->legs[side].bye && !call->legs[side].is_bye_due)
+		bye_done(call, side);
+}
+
 void bye_done(struct call *call, enum call_side side)
 {
 	call->legs[side].bye = NULL;

@@ -51,6 +51,8 @@ static void on_failure(void *context, const struct sip_turn *turn, struct sip_tx
 		return;
 	if (call->invite.client == tx && !call->invite.is_final) {
 		if (call->answered_ms)
+			target_of_dialog_failed(call, call_other(call->invite.from));
+		if (call->answered_ms)
 			reinvite_failed(call, turn, failure);
 		else
 			answer_failed(call, turn, failure);
@@ -61,7 +63,7 @@ static void on_failure(void *context, const struct sip_turn *turn, struct sip_tx
 	}
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		if (call->legs[side].bye == tx)
-			bye_done(call, side);
+			bye_failed(call, turn, side);
 }
 
 static void on_terminated(void *context, const struct sip_turn *turn, struct sip_tx *tx)

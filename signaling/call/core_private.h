@@ -290,5 +290,7 @@ void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	enum call_side side,
 	const struct sip_msg *msg);
 void bye_done(struct call *call, enum call_side side);
+// It got no answer, or could not be sent: again by the next target, or it is done.
+void bye_failed(struct call *call, const struct sip_turn *turn, enum call_side side);
 void cancel_receive(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
 void options_receive(struct core *core, const struct sip_turn *turn, struct sip_tx *tx);

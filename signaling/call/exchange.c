@@ -135,6 +135,12 @@ static uint16_t find_way(struct way *way, uint32_t realm, int from_trunk)
 	return 0;
 }
 
+// Of the trunk, the one whose targets are tried.
+static const struct config_host *host_of(const struct way *way)
+{
+	return &way->trunk->hosts[way->x->host - 1];
+}
+
 static void put_remote(struct sip_writer *w, const struct way *way, const struct sip_hop *hop)
 {
 	const struct config_profile *to = config_profile(way->env->config, way->trunk->profile);
@@ -146,8 +152,8 @@ static void put_remote(struct sip_writer *w, const struct way *way, const struct
 	}
 	if (to->headers.to_host)
 		sip_put(w, span_str(to->headers.to_host));
-	else if (way->trunk->hosts[0].name)
-		target_put_host(w, &way->trunk->hosts[0], false);
+	else if (host_of(way)->name)
+		target_put_host(w, host_of(way), false);
 	else
 		sip_put_addr(w, &hop->addr);
 	sip_put_char(w, '>');
@@ -209,7 +215,7 @@ static uint16_t go_on(struct way *way, const struct sip_target *target)
 	}
 	struct sip_hop hop = { .listener = listener_make(way->trunk->realm, (uint32_t)listener),
 		.addr = target->addr, .tls_trunk = (uint16_t)(1 + way->route.trunk),
-		.tls_name = span_str(way->trunk->hosts[0].name) };
+		.tls_name = host_of(way)->name ? span_str(host_of(way)->name) : SPAN_NONE };
 	x->listeners[CALL_LEG_B] = hop.listener;
 	struct hide_params hide = { .msg = way->msg,
 		.own = listener_local(config, hop.listener).sent_by,
@@ -256,24 +262,75 @@ static bool resume(struct way *way)
 		find_way(way, realm, trunk) == 0;
 }
 
+static void keep_targets(struct exchange *x, const struct sip_target *targets, uint32_t count)
+{
+	x->targets = count ? arena_alloc(&x->arena, count * sizeof(targets[0])) : NULL;
+	x->count = x->targets ? count : 0;
+	x->next = 0;
+	if (x->count)
+		memcpy(x->targets, targets, count * sizeof(targets[0]));
+}
+
+static void on_target(struct core *core, const struct sip_turn *turn, uint64_t owner,
+	const struct sip_target *targets, uint32_t count);
+
+// By what is left of the targets, then by the trunk's next host, and so on. 0: on its way, or
+// waiting for an answer about a name. Else the status to refuse with.
+static uint16_t try_hosts(struct way *way)
+{
+	struct exchange *x = way->x;
+	uint16_t status = try_targets(way);
+
+	while (status == 503 && !x->subscription && x->host < way->trunk->host_count) {
+		const struct config_host *host = &way->trunk->hosts[x->host++];
+		struct sip_target targets[SIP_TARGETS_MAX];
+
+		if (!host->name) {
+			keep_targets(x, targets,
+				target_of_host(way->env, way->trunk->realm, host, targets));
+			status = try_targets(way);
+			continue;
+		}
+		struct resolve_params params = { .realm = way->trunk->realm, .fn = on_target,
+			.owner = (uintptr_t)user_of(x), .place = target_place(host) };
+		x->ticket = resolve_start(x->core, way->env, &params);
+		if (x->ticket)
+			return 0;
+	}
+	return status;
+}
+
+// A first SUBSCRIBE whose target failed begins anew with the next one; what its notifier said
+// before counts no more. False: others keep what they have.
+static bool drop_first(struct exchange *x)
+{
+	struct subscription *s = x->subscription;
+
+	if (!s)
+		return true;
+	if (x->method != SIP_METHOD_SUBSCRIBE || x->from != CALL_LEG_A ||
+		s->sides[CALL_LEG_A].dialog.is_confirmed ||
+		s->sides[CALL_LEG_B].dialog.is_confirmed || s->exchanges != 1)
+		return false;
+	x->subscription = NULL;
+	s->exchanges--;
+	subscription_end(s);
+	subscription_settle(s);
+	return true;
+}
+
 // The target in use failed. False: there is no other one.
 static bool retry(struct exchange *x, const struct sip_turn *turn)
 {
 	struct way way = { .x = x, .turn = turn, .env = core_env_of(turn) };
 
-	if (x->subscription || x->next == x->count || !resume(&way))
+	// Within a subscription nobody asked for another host.
+	if (!x->held.len || !resume(&way) ||
+		(x->next == x->count && x->host >= way.trunk->host_count) || !drop_first(x))
 		return false;
 	x->client = NULL;
 	CORE_COUNT(x->core, failovers);
-	return try_targets(&way) == 0;
-}
-
-static void keep_targets(struct exchange *x, const struct sip_target *targets, uint32_t count)
-{
-	x->targets = count ? arena_alloc(&x->arena, count * sizeof(targets[0])) : NULL;
-	x->count = x->targets ? count : 0;
-	if (x->count)
-		memcpy(x->targets, targets, count * sizeof(targets[0]));
+	return try_hosts(&way) == 0;
 }
 
 static void on_target(struct core *core, const struct sip_turn *turn, uint64_t owner,
@@ -286,32 +343,22 @@ static void on_target(struct core *core, const struct sip_turn *turn, uint64_t o
 		return;
 	x->ticket = 0;
 	keep_targets(x, targets, count);
-	uint16_t status = resume(&way) ? try_targets(&way) : 503;
+	uint16_t status = resume(&way) ? try_hosts(&way) : 503;
 	if (status == 0)
 		return;
 	exchange_refuse(x, turn, status);
 	exchange_free(x);
 }
 
-// The trunk's first host, if that is a name; else its addresses. 0: on its way or waiting.
+// The trunk's first host. 0: on its way or waiting.
 static uint16_t start(struct way *way)
 {
 	struct exchange *x = way->x;
-	const struct config_host *host = &way->trunk->hosts[0];
 
-	if ((host->name || way->trunk->host_count > 1) &&
+	if ((way->trunk->hosts[0].name || way->trunk->host_count > 1) &&
 		!arena_copy(&x->arena, way->msg->raw, &x->held))
 		return 503;
-	if (!host->name) {
-		struct sip_target targets[SIP_TARGETS_MAX];
-
-		keep_targets(x, targets, target_of_hosts(way->env, way->trunk, targets));
-		return try_targets(way);
-	}
-	struct resolve_params params = { .realm = way->trunk->realm, .fn = on_target,
-		.owner = (uintptr_t)user_of(x), .place = target_place(host) };
-	x->ticket = resolve_start(x->core, way->env, &params);
-	return x->ticket ? 0 : 503;
+	return try_hosts(way);
 }
 
 static uint32_t request_bit(enum sip_method method)

@@ -27,6 +27,7 @@ struct exchange {
 	uint32_t listeners[CALL_LEGS];
 	struct sip_target *targets; // [count], in the arena and in the order in which to try them
 	uint32_t count, next;
+	uint32_t host;         // of the trunk, the one to be looked up behind them
 	struct arena arena;    // of a request that waits for its target, or may need another one
 	struct span held;
 	struct sip_hop hop;    // by which that request came

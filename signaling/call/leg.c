@@ -202,7 +202,10 @@ void leg_send_bye(struct call *call, const struct sip_turn *turn, enum call_side
 
 	if (!leg->has_dialog || !leg->dialog.is_confirmed || leg->bye)
 		return;
-	if (is_ack_awaited(call, side)) {
+	struct sip_hop hop;
+
+	// Behind the ACK, and behind the answer about its name.
+	if (is_ack_awaited(call, side) || !find_target(call, core_env_of(turn), side, &hop)) {
 		leg->is_bye_due = true;
 		return;
 	}

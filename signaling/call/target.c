@@ -179,19 +179,12 @@ struct sip_place target_place(const struct config_host *host)
 		.has_transport = host->has_transport, .is_secure = host->is_secure };
 }
 
-uint32_t target_of_hosts(const struct core_env *env, const struct config_trunk *trunk,
+uint32_t target_of_host(const struct core_env *env, uint32_t realm, const struct config_host *host,
 	struct sip_target targets[SIP_TARGETS_MAX])
 {
-	uint32_t count = 0;
+	struct sip_place place = target_place(host);
 
-	for (uint32_t i = 0; i < trunk->host_count && !trunk->hosts[i].name; i++) {
-		struct sip_target found[SIP_TARGETS_MAX];
-		struct sip_place place = target_place(&trunk->hosts[i]);
-
-		if (locate_address(env, trunk->realm, &place, found) > 0)
-			targets[count++] = found[0];
-	}
-	return count;
+	return locate_address(env, realm, &place, targets);
 }
 
 static bool take_list(struct call *call, const struct sip_target *list, uint32_t count)
@@ -281,13 +274,33 @@ static void leg_answered(struct call *call, const struct sip_turn *turn, enum ca
 {
 	struct leg_next *next = &call->legs[side].next_hop;
 
+	bool is_ack_due = next->is_ack_due;
+
 	next->ticket = 0;
-	if (count > 0)
-		next->target = list[0];
-	if (!next->is_ack_due)
-		return;
 	next->is_ack_due = false;
-	leg_repeat_ack(call, turn, side);
+	// Where the question fails, the old places stay.
+	if (count > 0) {
+		next->count = (uint8_t)(count < LEG_TARGETS_MAX ? count : LEG_TARGETS_MAX);
+		next->at = 0;
+		memcpy(next->targets, list, next->count * sizeof(list[0]));
+	}
+	if (is_ack_due)
+		leg_repeat_ack(call, turn, side);
+	if (call->legs[side].is_bye_due)
+		leg_send_bye(call, turn, side, SPAN_NONE);
+}
+
+bool target_of_dialog_failed(struct call *call, enum call_side side)
+{
+	struct leg_next *next = &call->legs[side].next_hop;
+
+	if (next->at + 1u >= next->count)
+		return false;
+	next->at++;
+	// What stood to the place that failed leads to no other.
+	call->legs[side].hop.connection = 0;
+	CORE_COUNT(call->core, failovers);
+	return true;
 }
 
 static void on_leg_a(struct core *core, const struct sip_turn *turn, uint64_t owner,
@@ -356,9 +369,9 @@ static bool follow_name(struct call *call, const struct core_env *env, enum call
 		// Calls outlive what DNS said: the next request hears of a move.
 		look_up_next(call, env, side, place);
 	}
-	bool is_known = !ip_is_unset(&next->target.addr.ip);
+	bool is_known = next->count > 0;
 	if (is_known) {
-		go_to(env, &next->target, hop);
+		go_to(env, &next->targets[next->at], hop);
 		hop->tls_name = place->host;
 	}
 	return is_known || !next->ticket;

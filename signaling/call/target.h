@@ -28,11 +28,13 @@ struct call_targets {
 };
 
 // The next hop of a dialog, where that is a name.
+#define LEG_TARGETS_MAX 3u // more are not tried within a dialog
 struct leg_next {
 	uint64_t key;            // of the URI, 0 = none looked up yet
 	uint64_t ticket;         // of the answer that is awaited, 0 = none
 	uint64_t asked_ms;       // when it was looked up last
-	struct sip_target target;// addr unset: the name leads nowhere
+	struct sip_target targets[LEG_TARGETS_MAX]; // in the order in which to try them
+	uint8_t count, at;       // [at] is in use; count 0: the name leads nowhere
 	bool is_ack_due;         // an ACK waits for the answer
 };
 
@@ -51,14 +53,17 @@ void target_put_uri(struct sip_writer *w, const struct call *call, struct span u
 
 // Where the next request in the leg's dialog goes: its next hop where that can be believed to be
 // the far end's. False: its name is being looked up, and *hop is where the far end's messages come
-// from; an ACK that is_ack_due is sent when the answer came.
+// from; an ACK that is_ack_due and a BYE that is_bye_due are sent when the answer came.
 bool target_of_dialog(struct call *call, const struct core_env *env, enum call_side side,
 	struct sip_hop *hop);
+// A request by it failed: the next one of its targets is used from now on (RFC 3263 4.3). False:
+// there is no other.
+bool target_of_dialog_failed(struct call *call, enum call_side side);
 // The first INVITE waits no more.
 void target_forget(struct call *call);
 
-// For requests outside calls: a trunk's addresses before its first name, and a name as a place.
-uint32_t target_of_hosts(const struct core_env *env, const struct config_trunk *trunk,
+// For requests outside calls: where a host that is an address is, and any host as a place.
+uint32_t target_of_host(const struct core_env *env, uint32_t realm, const struct config_host *host,
 	struct sip_target targets[SIP_TARGETS_MAX]);
 struct sip_place target_place(const struct config_host *host);
 // host[:port][;transport=], for a Request-URI; of sips, which says it, if `is_secure`.

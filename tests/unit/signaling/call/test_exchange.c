@@ -108,12 +108,48 @@ static void by_name(void **state)
 	assert_int_equal(fixture_last(f, "MESSAGE")->target.port, 5061);
 	fixture_carrier(f, "MESSAGE", 200, "");
 	assert_non_null(fixture_last(f, "SIP/2.0 200"));
+	// The name leads nowhere: the next host, or none.
+	r.branch = r.call_id = "other";
+	fixture_forget(f);
+	fixture_phone(f, &r);
+	core_resolved(f->core, &f->env, f->resolve.ticket, NULL, 0);
+	fixture_take(f);
+	m = fixture_last(f, "MESSAGE sip:+49100@10.2.1.2:5060 SIP/2.0");
+	assert_non_null(m);
+	fixture_carrier(f, "MESSAGE", 200, "");
+	f->trunks[1].host_count = 1;
 	r.branch = r.call_id = "nowhere";
 	fixture_forget(f);
 	fixture_phone(f, &r);
 	core_resolved(f->core, &f->env, f->resolve.ticket, NULL, 0);
 	fixture_take(f);
 	assert_null(fixture_last(f, "MESSAGE"));
+	assert_non_null(fixture_last(f, "SIP/2.0 503"));
+	fixture_wait(f, 40000);
+	assert_int_equal(living(f), 0);
+}
+
+// A name behind an address is looked up once the address has failed.
+static void name_behind_address(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_request r = { .method = "MESSAGE", .cseq = 5, .body = "hello",
+		.extra = "Content-Type: text/plain\r\n" };
+	struct sip_target target = { fixture_addr("10.2.1.7"), SIP_TRANSPORT_UDP };
+
+	allow(f, PROFILE_REQUEST_ALL);
+	f->trunks[1].hosts[1] = (struct config_host){ .name = "sip.b.test" };
+	fixture_phone(f, &r);
+	assert_int_equal(f->resolve_count, 0);
+	fixture_carrier(f, "MESSAGE", 503, "");
+	assert_null(fixture_last(f, "SIP/2.0 503"));
+	assert_int_equal(f->resolve_count, 1);
+	core_resolved(f->core, &f->env, f->resolve.ticket, &target, 1);
+	fixture_take(f);
+	const struct fixture_message *m = fixture_last(f, "MESSAGE sip:+49100@sip.b.test SIP/2.0");
+	assert_non_null(m);
+	assert_true(addr_eq(&m->target, &target.addr));
+	fixture_carrier(f, "MESSAGE", 503, "");
 	assert_non_null(fixture_last(f, "SIP/2.0 503"));
 	fixture_wait(f, 40000);
 	assert_int_equal(living(f), 0);
@@ -266,6 +302,7 @@ int main(void)
 		TEST(message),
 		TEST(next_host),
 		TEST(by_name),
+		TEST(name_behind_address),
 		TEST(content),
 		TEST(errors),
 		TEST(options_relayed),

@@ -64,6 +64,36 @@ static void begin(struct fixture *f, char tag[64])
 	fixture_to_tag(f, "SIP/2.0 200", tag, 64);
 }
 
+// A notifier that refuses to serve leads to the next host, which is subscribed to anew.
+static void next_host(void **state)
+{
+	struct fixture *f = *state;
+	struct addr second = fixture_addr("10.2.1.2");
+	char first_id[128], tag[64];
+
+	subscribe(f, NULL, 1, "600");
+	snprintf(first_id, sizeof(first_id), "%s",
+		fixture_header(fixture_last(f, "SUBSCRIBE")->text, "Call-ID"));
+	fixture_carrier(f, "SUBSCRIBE", 503, "");
+	assert_null(fixture_last(f, "SIP/2.0 503"));
+	const struct fixture_message *m = fixture_last(f, "SUBSCRIBE sip:+49100@10.2.1.2:5060");
+	assert_non_null(m);
+	assert_true(addr_eq(&m->target, &second));
+	assert_string_not_equal(fixture_header(m->text, "Call-ID"), first_id);
+	assert_int_equal(slab_count(f->core->subscriptions), 1);
+	fixture_carrier(f, "SUBSCRIBE", 200, "");
+	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
+	notify(f, 1, "active;expires=600");
+	assert_non_null(fixture_last(f, "NOTIFY sip:"));
+	phone_answers(f, 200);
+	assert_non_null(fixture_last(f, "SIP/2.0 200"));
+	// Once it stands, a refusal is an answer like any other.
+	fixture_forget(f);
+	subscribe(f, tag, 2, "600");
+	fixture_carrier(f, "SUBSCRIBE", 503, "");
+	assert_non_null(fixture_last(f, "SIP/2.0 503"));
+}
+
 static void whole_life(void **state)
 {
 	struct fixture *f = *state;
@@ -210,6 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(whole_life),
+		TEST(next_host),
 		TEST(notify_overtakes),
 		cmocka_unit_test(ends),
 		TEST(wrong_requests),

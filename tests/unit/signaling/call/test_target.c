@@ -356,6 +356,38 @@ static void ack_waits_for_the_contact(void **state)
 	assert_true(is_found);
 }
 
+// A BYE waits for the name of its target, and goes on along the list when a target fails.
+static void bye_along_the_list(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64];
+
+	fixture_phone(f, &invite);
+	answer_with_contact(f, "<sip:b@edge.carrier.test>");
+	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
+	struct fixture_request r = { .method = "ACK", .cseq = 1, .to_tag = tag };
+	fixture_phone(f, &r);
+	r = (struct fixture_request){ .method = "BYE", .cseq = 2, .to_tag = tag };
+	fixture_phone(f, &r);
+	assert_non_null(fixture_last(f, "SIP/2.0 200")); // the phone need not wait
+	assert_null(fixture_last(f, "BYE"));
+	assert_int_equal(f->ended_count, 1);
+	resolved(f, f->resolve.ticket, "10.2.1.77,10.2.1.78");
+	expect_target(f, "ACK", "10.2.1.77");
+	expect_target(f, "BYE", "10.2.1.77");
+	const char *cseq = fixture_header(fixture_last(f, "BYE")->text, "CSeq");
+	unsigned long first = strtoul(cseq, NULL, 10);
+	fixture_wait(f, 33000); // nobody there
+	expect_target(f, "BYE", "10.2.1.78");
+	cseq = fixture_header(fixture_last(f, "BYE")->text, "CSeq");
+	assert_int_equal(strtoul(cseq, NULL, 10), first + 1);
+	fixture_carrier(f, "BYE", 200, "");
+	fixture_wait(f, 1000);
+	struct call_info info;
+	uint32_t cursor = 0;
+	assert_false(core_next_call(f->core, &cursor, &info));
+}
+
 // A call of hours outlives what DNS said: a request goes to the known place and asks, the next one
 // goes to the new one. Where the question fails, the old place stays.
 static void contact_moves(void **state)
@@ -479,6 +511,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(offer_of_the_targets_family, fixture_open_dual,
 			fixture_close),
 		NAMED(hosts_of_the_file), PLAIN(ack_waits_for_the_contact),
+		PLAIN(bye_along_the_list),
 		PLAIN(contact_moves), PLAIN(name_of_the_caller), PLAIN(contact_leads_nowhere),
 		PLAIN(contact_is_a_number),
 	};
