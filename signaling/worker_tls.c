@@ -49,7 +49,8 @@ static int context_new(const struct tls_settings *settings, const struct owner *
 	int64_t left = expires - (int64_t)clock_unix_ms() / 1000;
 	if (expires < owner->tls->expires)
 		owner->tls->expires = expires;
-	if (left < WARN_S)
+	// A listener's certificate is in two contexts.
+	if (left < WARN_S && (settings->is_server || owner->kind[0] == 't'))
 		LOG_WARN(NET, "certificate_expires", "%s=%s file=%s days=%lld", owner->kind,
 			owner->name, log_quote(span_str(settings->cert), quoted),
 			(long long)left / DAY_S);
