@@ -50,6 +50,8 @@ struct profile_flow {
 enum profile_unanchored { PROFILE_UNANCHORED_REFUSE, PROFILE_UNANCHORED_PASS };
 enum profile_bundle { PROFILE_BUNDLE_STRIP, PROFILE_BUNDLE_PASS };
 
+enum profile_srtp { PROFILE_SRTP_OFF, PROFILE_SRTP_OPTIONAL, PROFILE_SRTP_REQUIRED };
+
 // "PCMA", "L16/16000", "video/H264", "video/*".
 struct profile_codec {
 	struct span name;    // encoding name, compared without case; "*" = all of the type
@@ -74,6 +76,7 @@ struct profile_sdp {
 	uint32_t unanchored;              // enum profile_unanchored: MSRP and other TCP media
 	uint32_t unknown;                 // likewise: lines of protocols that nobody here knows
 	uint32_t bundle;                  // enum profile_bundle (RFC 8843)
+	uint32_t srtp;                    // enum profile_srtp, keys by SDP (RFC 4568, 8643)
 	struct span *bodies;              // [body_count], media types that pass beside SDP
 	uint32_t body_count;
 };

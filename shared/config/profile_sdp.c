@@ -9,6 +9,7 @@
 
 static const char *const unanchored_choices[] = { "refuse", "pass", NULL };
 static const char *const bundle_choices[] = { "strip", "pass", NULL };
+static const char *const srtp_choices[] = { "off", "optional", "required", NULL };
 
 static bool is_token_char(char c)
 {
@@ -125,6 +126,9 @@ const struct config_item config_profile_sdp_items[] = {
 	{ .key = "bundle", .type = CONFIG_TYPE_CHOICE, AT(bundle), .is_live = true,
 	  .choices = bundle_choices, .fallback = "pass",
 	  .help = "BUNDLE groups: offered to this side too, or taken apart" },
+	{ .key = "srtp", .type = CONFIG_TYPE_CHOICE, AT(srtp), .is_live = true,
+	  .choices = srtp_choices, .fallback = "off",
+	  .help = "SRTP with this side, keys in SDP; optional: RTP/AVP with keys (RFC 8643)" },
 	{ .key = "bodies", .type = CONFIG_TYPE_LIST, .max = PROFILE_BODIES_MAX, .is_live = true,
 	  .value = take_body,
 	  .expected = "a media type like application/isup, neither SDP nor multipart",

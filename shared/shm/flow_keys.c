@@ -77,6 +77,12 @@ void keys_retire(struct flow_writer *w, struct flow_pair *pair)
 	}
 }
 
+const struct flow_key *flow_pair_key(
+	const struct flow_writer *w, const struct flow_pair *pair, enum flow_key_use use)
+{
+	return pair->key[use] != 0 ? &w->keys.secrets[pair->key[use] - 1] : NULL;
+}
+
 const struct flow_crypto *flow_crypto_of(
 	const struct flow_writer *w, const struct flow_pair *pair, enum flow_key_use use)
 {

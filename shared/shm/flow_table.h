@@ -94,6 +94,9 @@ int flow_pair_reserve(
 // stays; -EINVAL: no suite, or an impossible MKI.
 int flow_pair_set_key(struct flow_writer *writer, struct flow_pair *pair, enum flow_key_use use,
 	const struct flow_key *key);
+// The key of the pair's next records, borrowed until it is set anew; NULL: plain.
+const struct flow_key *flow_pair_key(
+	const struct flow_writer *writer, const struct flow_pair *pair, enum flow_key_use use);
 // What media remembers of packets under the key that the pair's records name; NULL: none, or media
 // never touched it.
 const struct flow_crypto *flow_crypto_of(

@@ -51,6 +51,7 @@ struct core {
 	struct sdp_session sdp;      // the description at hand
 	struct sdp_session sdp_other;// that it is compared with, mutual.c
 	struct sdp_rewrite rewrite;  // what is made of it
+	char crypto[SDP_MEDIA_MAX][SDES_OFFERS_MAX][SDES_TEXT_MAX]; // its a=crypto lines
 	struct span built;           // the request that was built last
 	char message[SIP_MESSAGE_MAX];
 	char body[CORE_BODY_MAX];

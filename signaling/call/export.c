@@ -123,7 +123,8 @@ static Muga__State__Port *put_port(struct draft *draft, const struct media_strea
 	to->flags = (remote->is_mux ? RECORD_PORT_MUX : 0) |
 		(remote->is_blackhole ? RECORD_PORT_BLACKHOLE : 0) |
 		(remote->is_inactive ? RECORD_PORT_INACTIVE : 0) |
-		(remote->is_held ? RECORD_PORT_HELD : 0) | (is_next ? RECORD_PORT_RTCP_NEXT : 0);
+		(remote->is_held ? RECORD_PORT_HELD : 0) |
+		(remote->is_savp ? RECORD_PORT_SAVP : 0) | (is_next ? RECORD_PORT_RTCP_NEXT : 0);
 	return to;
 }
 

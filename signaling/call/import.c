@@ -234,6 +234,7 @@ static int take_port(const struct import *im, enum call_side side, const Muga__S
 	out->is_blackhole = flags & RECORD_PORT_BLACKHOLE;
 	out->is_inactive = flags & RECORD_PORT_INACTIVE;
 	out->is_held = flags & RECORD_PORT_HELD;
+	out->is_savp = flags & RECORD_PORT_SAVP;
 	return 0;
 }
 

@@ -245,7 +245,16 @@ static void fill_common(const struct media *media, const struct core_env *env,
 		.peer_incarnation = stream->pair[other].incarnation,
 		.peer_address = stream->pair[other].media_address,
 		.call_leg = side,
+		// So that a new key is a change; flow_publish() sets them itself.
+		.key_rx = stream->pair[side].key[FLOW_KEY_RX],
+		.key_tx = stream->pair[side].key[FLOW_KEY_TX],
 	};
+}
+
+// Some leg waits for its key.
+static bool is_unkeyed(const struct media_stream *stream)
+{
+	return stream->remote[CALL_LEG_A].is_unkeyed || stream->remote[CALL_LEG_B].is_unkeyed;
 }
 
 // Packets of `side` are dropped when the other far end must not get any.
@@ -254,7 +263,7 @@ static uint8_t drop_flag(const struct media_stream *stream, enum call_side side)
 	enum call_side other = side == CALL_LEG_A ? CALL_LEG_B : CALL_LEG_A;
 
 	return stream->remote[other].is_blackhole || stream->remote[side].is_inactive ||
-			stream->remote[other].is_inactive ?
+			stream->remote[other].is_inactive || is_unkeyed(stream) ?
 		FLOW_DROP :
 		0;
 }
@@ -287,7 +296,7 @@ static void fill_rtcp(const struct media *media, const struct core_env *env,
 	fill_common(media, env, stream, side, cfg);
 	cfg->kind = stream->kind == FLOW_RTP ? FLOW_RTCP : FLOW_OPAQUE;
 	// RTCP goes on while media is inactive (RFC 3264 5.1), not to c=0.0.0.0.
-	cfg->flags = peer->is_blackhole ? FLOW_DROP : 0;
+	cfg->flags = peer->is_blackhole || is_unkeyed(stream) ? FLOW_DROP : 0;
 	cfg->remote_ip = own->rtcp.ip;
 	cfg->remote_port = own->rtcp.port;
 	// A far end that muxes uses its RTP port; this one takes nothing but still is the way out

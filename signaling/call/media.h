@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "call/env.h"
+#include "call/sdes.h"
 #include "call/summary.h"
 
 #define MEDIA_STREAMS_MAX 32u
@@ -21,6 +22,8 @@ struct media_remote {
 	bool is_blackhole; // c=0.0.0.0 or ::, nothing may be sent to it (RFC 3264 8.4)
 	bool is_inactive;  // a=inactive: neither sent nor received
 	bool is_held;      // not both ways: silence on this stream says nothing
+	bool is_unkeyed;   // SRTP is asked of it and no key agreed: nothing may pass either way
+	bool is_savp;      // its line says RTP/SAVP
 };
 
 struct media_stream {
@@ -82,6 +85,13 @@ void media_rename(struct media *media, const struct core_env *env, uint32_t from
 int media_join(struct media *media, uint32_t index, uint32_t owner);
 void media_leave(struct media *media, uint32_t index);
 void media_release(struct media *media, const struct core_env *env, uint32_t index);
+// Keys of one leg of an open stream, in force with the next media_publish(); suite SRTP_NONE:
+// plain. -ENOMEM: no slot for a key is left, one direction may have changed.
+int media_set_keys(struct media_stream *stream, const struct core_env *env, enum call_side side,
+	const struct sdes_key *rx, const struct sdes_key *tx);
+// The key under which we send there, SRTP_NONE: none, or no stream.
+struct sdes_key media_own_key(
+	const struct media_stream *stream, const struct core_env *env, enum call_side side);
 // Publishes what changed, both legs of all open streams; records are complete before the first
 // store to the index. -ENOMEM: no slot for a new generation; some legs may still serve the old one.
 int media_publish(struct media *media, const struct core_env *env, const struct media_owner *owner);

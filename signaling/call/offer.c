@@ -76,6 +76,9 @@ static int publish_new(struct call *call, const struct core_env *env)
 		stream->remote[offer->from] = offer->lines[i].remote;
 		stream->remote[call_other(offer->from)] = (struct media_remote){
 			.is_mux = offer->lines[i].remote.is_mux };
+		int err = secure_publish_early(call, env, i);
+		if (err)
+			return err;
 		has_new = true;
 	}
 	return has_new ? media_publish(&call->media, env, &owner) : 0;
@@ -297,6 +300,7 @@ void offer_drop(struct call *call, const struct core_env *env)
 
 void offer_close(struct call *call)
 {
+	secure_forget(&call->offer);
 	call->offer = (struct offer){ .lines = call->offer.lines,
 		.capacity = call->offer.capacity };
 }

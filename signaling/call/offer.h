@@ -32,6 +32,11 @@ struct offer_line {
 	bool is_moved;              // `moved` waits: the offerer has changed its address family
 	struct flow_pair moved;     // of the offerer's leg, in force with the answer
 	struct media_remote remote; // the offerer's, in force once answered
+	// Keys of the exchange (secure.c): the offerer's, ours for it and its tag; ours for the
+	// answerer, of any suite until it has chosen; the answerer's.
+	struct sdes_key offerer, for_offerer, for_answerer, answerer;
+	uint32_t tag;
+	bool is_keyed; // keys were offered to the answerer
 };
 
 struct offer {

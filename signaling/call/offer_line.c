@@ -4,11 +4,11 @@
 
 #include <errno.h>
 
-// Secure profiles are refused here and nowhere else: their keys cannot be agreed on each leg, and
-// what the forwarder cannot open it must not pretend to relay.
-static bool is_secure(const struct sdp_media *m)
+// Keys by DTLS cannot be agreed on each leg, and what the forwarder cannot open it must not pretend
+// to relay. Those in SDP are secure.c's business.
+static bool is_dtls(const struct sdp_media *m)
 {
-	return m->is_secure || span_istarts(m->proto, SPAN_LIT("UDP/TLS/"));
+	return span_istarts(m->proto, SPAN_LIT("UDP/TLS/"));
 }
 
 enum line_kind line_kind_of(const struct sdp_media *m)
@@ -16,7 +16,7 @@ enum line_kind line_kind_of(const struct sdp_media *m)
 	static const struct span opaque[] = { SPAN_LIT("udptl"), SPAN_LIT("udp"),
 		SPAN_LIT("UDP/BFCP") };
 
-	if (is_secure(m))
+	if (is_dtls(m))
 		return LINE_REFUSED;
 	if (span_ieq(m->proto, SPAN_LIT("tcp")) || span_istarts(m->proto, SPAN_LIT("TCP/")))
 		return LINE_UNANCHORED;
@@ -77,6 +77,7 @@ static bool read_remote(const struct call *call, const struct config *config, en
 		.is_mux = m->has_rtcp_mux && m->is_rtp,
 		.is_inactive = m->direction == SDP_INACTIVE,
 		.is_held = m->direction != SDP_SENDRECV,
+		.is_savp = m->is_secure,
 	};
 	if (is_unspecified(c)) {
 		out->is_blackhole = true;
@@ -213,7 +214,8 @@ enum offer_result line_take(struct call *call, const struct core_env *env, uint3
 		line->fate = OFFER_LINE_PASSED;
 		return OFFER_OK;
 	}
-	if (line->kind > LINE_OPAQUE || !choose_codecs(call, env, from, i))
+	if (line->kind > LINE_OPAQUE || !secure_take_offer(call, env, i) ||
+		!choose_codecs(call, env, from, i))
 		return OFFER_OK;
 	if (line->is_bundle_only) {
 		line->fate = OFFER_LINE_RELAYED;
@@ -245,7 +247,8 @@ bool line_apply(struct call *call, const struct core_env *env, uint32_t i)
 	if (stream->is_bundled)
 		return true;
 	if (!stream->is_open || !read_remote(call, env->config, side, m, &answerer) ||
-		!is_reachable(call, env->config, side, i, m))
+		!is_reachable(call, env->config, side, i, m) ||
+		!secure_take_answer(call, env, i))
 		return false;
 	// Not offered, so not agreed (RFC 5761 5.1.1): its RTCP stays where it is without.
 	if (answerer.is_mux && !line->remote.is_mux) {
@@ -255,12 +258,16 @@ bool line_apply(struct call *call, const struct core_env *env, uint32_t i)
 	}
 	if (line->is_moved) {
 		media_move(&call->media, env, i, from, &line->moved);
+		secure_renew(line); // other ports count from the beginning
 		line->is_moved = false;
 	}
 	stream->kind = line->kind == LINE_RTP ? FLOW_RTP : FLOW_OPAQUE;
 	stream->remote[from] = line->remote;
 	stream->remote[side] = answerer;
-	return true;
+	if (secure_publish(call, env, i) == 0)
+		return true;
+	CORE_COUNT(call->core, media_refused);
+	return false;
 }
 
 void line_rewrite(struct call *call, const struct core_env *env, enum call_side to, uint32_t i)
@@ -276,6 +283,7 @@ void line_rewrite(struct call *call, const struct core_env *env, enum call_side 
 	out->is_grouped = is_answer ? line->is_agreed : line->is_grouped;
 	out->has_rtcp_mux = line->remote.is_mux || (line->is_bundle_only && m->has_rtcp_mux);
 	out->is_bundle_only = !is_answer && line->is_bundle_only;
+	secure_rewrite(call, env, to, i);
 	if (!out->is_bundle_only) {
 		struct addr local = media_local(&call->media, env->config, i, to);
 

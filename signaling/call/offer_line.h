@@ -23,6 +23,27 @@ bool line_apply(struct call *call, const struct core_env *env, uint32_t i);
 // What line i says to leg `to`, into core->rewrite.
 void line_rewrite(struct call *call, const struct core_env *env, enum call_side to, uint32_t i);
 
+// secure.c: keys of lines by SDES (RFC 4568), offered with RTP/SAVP or, where the profile says
+// `optional`, with RTP/AVP (RFC 8643). Each leg has keys of its own, or none.
+
+// Whether lines of that leg may have keys, by profile.
+bool secure_may_key(const struct call *call, const struct core_env *env, enum call_side side);
+// The keys of line i of an offer, and what to offer to the other leg. False: the profile forbids to
+// take the line.
+bool secure_take_offer(struct call *call, const struct core_env *env, uint32_t i);
+// The same for the answer.
+bool secure_take_answer(struct call *call, const struct core_env *env, uint32_t i);
+// Our key for the offerer is a new one: packets under the old one were counted elsewhere.
+void secure_renew(struct offer_line *line);
+// Early media: what the offerer may send and hear before the answer. 0 or -ENOMEM.
+int secure_publish_early(struct call *call, const struct core_env *env, uint32_t i);
+// Both legs' keys of an answered line. 0 or -ENOMEM.
+int secure_publish(struct call *call, const struct core_env *env, uint32_t i);
+// Protocol and a=crypto of line i for leg `to`, into core->rewrite.
+void secure_rewrite(struct call *call, const struct core_env *env, enum call_side to, uint32_t i);
+// Wipes what the exchange knows of keys.
+void secure_forget(struct offer *offer);
+
 // bundle.c: BUNDLE groups (RFC 8843). The forwarder relays whatever comes by one port, but cannot
 // take it apart: so a group is agreed on both legs, or on none.
 

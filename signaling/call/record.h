@@ -17,6 +17,7 @@ enum record_port_flag {
 	RECORD_PORT_INACTIVE = 4,
 	RECORD_PORT_HELD = 8,
 	RECORD_PORT_RTCP_NEXT = 16, // RTCP is at the port after RTP
+	RECORD_PORT_SAVP = 32,      // its line says RTP/SAVP
 };
 
 enum record_invite_flag {

@@ -16,6 +16,7 @@
 #define SDP_FORMATS_MAX 64u  // formats in one m= line
 #define SDP_ATTRS_MAX   512u // a= lines in all
 #define SDP_LINES_MAX   32u  // i=, b=, k=, ... lines in all that are only kept
+#define SDP_CRYPTO_MAX  4u   // a=crypto lines that we write in a line
 #define SDP_TEXT_MAX    65535u
 #define SDP_LINE_MAX    4096u // bytes of one line
 
@@ -168,6 +169,8 @@ struct sdp_media_rewrite {
 	uint8_t format[SDP_FORMATS_MAX]; // index into format[] of the line
 	uint32_t ptime_ms;   // write a=ptime with it instead of what stood there, 0 = do not
 	struct span proto;   // empty = as it was
+	uint32_t crypto_count;
+	struct span crypto[SDP_CRYPTO_MAX]; // values of a=crypto lines of our own
 };
 
 struct sdp_rewrite {

@@ -157,6 +157,11 @@ static void put_own_attrs(struct sip_writer *w, const struct sdp_rewrite *rewrit
 		sip_put_lit(w, "\r\n");
 	}
 	put_rtcp(w, rewrite, own);
+	for (uint32_t i = 0; i < own->crypto_count; i++) {
+		sip_put_lit(w, "a=crypto:");
+		sip_put(w, own->crypto[i]);
+		sip_put_lit(w, "\r\n");
+	}
 	if (own->has_direction) {
 		sip_put_lit(w, "a=");
 		sip_put(w, span_str(sdp_direction_name(own->direction)));

@@ -10,11 +10,14 @@
 //
 // Before the first offer, lines "! SIDE KEY VALUE ..." set profiles.NAME.sdp: SIDE is phones,
 // carrier or both, KEY allow, deny, prefer (codecs), strip_telephone_event, ptime, streams_max,
-// unanchored, unknown or bundle.
+// unanchored, unknown, bundle or srtp.
 //
-// Ports of ours are written P1, P2, ... in order of appearance, our session ids SID. Both realms
+// Ports of ours are written P1, P2, ... in order of appearance, our keys (a=crypto) K1, K2, ...,
+// our session ids SID. A flow names its keys: the first characters of theirs, and ours. Both realms
 // have an IPv4 and an IPv6 media address. Only the sections with ">" are read; the whole file as it
 // results must equal the file. With MUGA_GOLDEN_WRITE set the files are written anew.
+#include "base/base64.h"
+#include "proto/srtp.h"
 #include "unit/signaling/call/fixture.h"
 
 #include <dirent.h>
@@ -23,6 +26,7 @@
 #define TEXT_MAX  65536u
 
 #define NAMES_MAX 96u
+#define KEY_TEXT  64u // characters of the longest key
 
 struct text {
 	char data[TEXT_MAX];
@@ -32,6 +36,8 @@ struct text {
 struct names {
 	uint16_t ports[NAMES_MAX];
 	uint32_t count;
+	char keys[NAMES_MAX][KEY_TEXT + 1];
+	uint32_t key_count;
 };
 
 static struct text file, result;
@@ -64,15 +70,34 @@ static void put_port(struct text *t, struct names *names, unsigned port)
 	put(t, "P%u", i + 1);
 }
 
+// K1, K2, ... for a key of ours in base64.
+static void put_key(struct text *t, struct names *names, const char *key)
+{
+	uint32_t i = 0;
+
+	while (i < names->key_count && strcmp(names->keys[i], key) != 0)
+		i++;
+	assert_true(i < NAMES_MAX);
+	if (i == names->key_count)
+		snprintf(names->keys[names->key_count++], KEY_TEXT + 1, "%s", key);
+	put(t, "K%u", i + 1);
+}
+
 // One line of our SDP without what chance decides.
 static void put_line(struct text *t, struct names *names, const char *line, size_t len)
 {
 	unsigned long long id;
 	unsigned version, port;
 	int at = 0;
-	char copy[1024];
+	char copy[1024], suite[40], key[KEY_TEXT + 1];
 
 	snprintf(copy, sizeof(copy), "%.*s", (int)len, line);
+	if (sscanf(copy, "a=crypto:%u %39s inline:%64s", &version, suite, key) == 3) {
+		put(t, "a=crypto:%u %s inline:", version, suite);
+		put_key(t, names, key);
+		put(t, "\n");
+		return;
+	}
 	if (sscanf(copy, "o=- %llu %u %n", &id, &version, &at) == 2) {
 		put(t, "o=- SID %u %s\n", version, copy + at);
 	} else if (sscanf(copy, "m=%*s %u%n", &port, &at) == 1) {
@@ -104,7 +129,32 @@ static void put_body(struct text *t, struct names *names, const char *message)
 	}
 }
 
-static void put_flow(struct text *t, struct names *names, uint32_t address,
+// The key that the flow's far end uses, and ours.
+static void put_flow_keys(struct text *t, struct names *names, const struct fixture *f,
+	const struct flow_cfg *flow)
+{
+	const uint32_t keys[] = { flow->key_rx, flow->key_tx };
+
+	for (uint32_t use = 0; use < 2; use++) {
+		char key_text[KEY_TEXT + 1] = { 0 };
+		uint8_t bytes[46];
+
+		if (keys[use] == 0)
+			continue;
+		const struct flow_key *key = &f->view.keys[keys[use] - 1];
+		const struct srtp_suite_info *info = srtp_suite_info(key->suite);
+		memcpy(bytes, key->key, info->key_bytes);
+		memcpy(bytes + info->key_bytes, key->salt, info->salt_bytes);
+		base64_encode(bytes, (size_t)info->key_bytes + info->salt_bytes, key_text);
+		put(t, use ? " tx=" : " rx=");
+		if (use)
+			put_key(t, names, key_text);
+		else
+			put(t, "%.4s", key_text);
+	}
+}
+
+static void put_flow(struct text *t, struct names *names, const struct fixture *f, uint32_t address,
 	const struct flow_cfg *flow)
 {
 	static const char *const owners[] = { "access", "access6", "core", "core6" };
@@ -119,9 +169,11 @@ static void put_flow(struct text *t, struct names *names, uint32_t address,
 	put(t, " %s far=%s peer=%s ", kinds[flow->kind], remote,
 		flow->peer_incarnation ? owners[flow->peer_address] : "none");
 	put_port(t, names, flow->peer_incarnation ? flow->peer_port : 0);
-	put(t, "%s%s%s\n", flow->flags & FLOW_RTCP_MUX ? " mux" : "",
+	put(t, "%s%s%s", flow->flags & FLOW_RTCP_MUX ? " mux" : "",
 		flow->flags & FLOW_RTCP_COMPANION ? " companion" : "",
 		flow->flags & FLOW_DROP ? " drop" : "");
+	put_flow_keys(t, names, f, flow);
+	put(t, "\n");
 }
 
 static void put_flows(struct text *t, struct names *names, const struct fixture *f)
@@ -133,7 +185,7 @@ static void put_flows(struct text *t, struct names *names, const struct fixture 
 				flow_lookup(&f->view, address, (uint16_t)port);
 
 			if (flow)
-				put_flow(t, names, address, flow);
+				put_flow(t, names, f, address, flow);
 		}
 	}
 }
@@ -239,6 +291,9 @@ static void set_key(struct profile_sdp *sdp, uint32_t side, const char *key, con
 		sdp->unknown = strcmp(value, "pass") == 0;
 	else if (strcmp(key, "bundle") == 0)
 		sdp->bundle = strcmp(value, "pass") == 0;
+	else if (strcmp(key, "srtp") == 0)
+		sdp->srtp = strcmp(value, "required") == 0 ? PROFILE_SRTP_REQUIRED :
+							     PROFILE_SRTP_OPTIONAL;
 	else
 		fail_msg("no such key: %s", key);
 }
@@ -268,11 +323,12 @@ static void set_profiles(struct fixture *f)
 static void run_call(struct fixture *f)
 {
 	static struct text said;
-	struct names names = { .count = 0 };
+	static struct names names;
 	const char *at = file.data;
 	uint32_t cseq = 0;
 
 	result.len = 0;
+	names = (struct names){ .count = 0 };
 	put(&result, "%.*s", (int)(strstr(at, "> offer\n") - at), at);
 	while ((at = section(at, "> offer\n", &said))) {
 		send_offer(f, ++cseq, said.data);

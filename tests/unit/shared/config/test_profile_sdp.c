@@ -102,6 +102,7 @@ static void test_whole(void **state)
 		"      unanchored: pass\n"
 		"      unknown: pass\n"
 		"      bundle: strip\n"
+		"      srtp: required\n"
 		"      bodies: [application/isup]\n", &errors);
 	(void)state;
 	assert_non_null(config);
@@ -113,6 +114,7 @@ static void test_whole(void **state)
 	assert_int_equal(usual->unanchored, PROFILE_UNANCHORED_REFUSE);
 	assert_int_equal(usual->unknown, PROFILE_UNANCHORED_REFUSE);
 	assert_int_equal(usual->bundle, PROFILE_BUNDLE_PASS);
+	assert_int_equal(usual->srtp, PROFILE_SRTP_OFF);
 	assert_int_equal(usual->body_count, 0);
 	assert_false(usual->strip_telephone_event);
 	const struct profile_sdp *own = &config->profiles[1].sdp;
@@ -124,6 +126,7 @@ static void test_whole(void **state)
 	assert_int_equal(own->unanchored, PROFILE_UNANCHORED_PASS);
 	assert_int_equal(own->unknown, PROFILE_UNANCHORED_PASS);
 	assert_int_equal(own->bundle, PROFILE_BUNDLE_STRIP);
+	assert_int_equal(own->srtp, PROFILE_SRTP_REQUIRED);
 	assert_true(span_eq(own->bodies[0], SPAN_LIT("application/isup")));
 	config_free(config);
 }

@@ -98,7 +98,8 @@ static inline void fixture_start(struct fixture *f, uint32_t calls_max)
 {
 	struct core_params core = { .calls_max = calls_max, .transactions_max = 256,
 		.key = { { 5, 6 } }, .now_ms = 1000 };
-	struct shm_geometry geometry = { .addresses = 4, .flows = 2048, .workers = 1, .lanes = 1 };
+	struct shm_geometry geometry = { .addresses = 4, .flows = 2048, .workers = 1, .lanes = 1,
+		.keys = 256 };
 	uint32_t count = 0;
 
 	CHECK(shm_anonymous(&geometry, &f->signaling, &f->media) == 0);
