@@ -306,22 +306,15 @@ static void fill_rtcp(const struct media *media, const struct core_env *env,
 	cfg->peer_port = (uint16_t)(stream->pair[!side].port + (peer->is_mux ? 0 : 1));
 }
 
-// What is compared to find a change: everything but identity, keys and time, which flow_publish()
-// sets.
-#define SAID_FIRST  offsetof(struct flow_cfg, remote_ip)
-#define SAID_END    offsetof(struct flow_cfg, key_rx)
-#define SAID2_FIRST offsetof(struct flow_cfg, peer_incarnation)
-#define SAID2_END   offsetof(struct flow_cfg, created_ns)
+// What is compared to find a change: everything but identity and time, which flow_publish() sets.
+#define SAID_FIRST offsetof(struct flow_cfg, remote_ip)
+#define SAID_END   offsetof(struct flow_cfg, created_ns)
 
 static uint64_t record_print(const struct flow_cfg *cfg)
 {
 	static const struct hash_key key = { { 0x6d65646961, 0x7072696e74 } };
-	const uint8_t *bytes = (const uint8_t *)cfg;
-	uint8_t said[SAID_END - SAID_FIRST + SAID2_END - SAID2_FIRST];
-
-	memcpy(said, bytes + SAID_FIRST, SAID_END - SAID_FIRST);
-	memcpy(said + SAID_END - SAID_FIRST, bytes + SAID2_FIRST, SAID2_END - SAID2_FIRST);
-	uint64_t print = hash_sip(&key, said, sizeof(said));
+	const uint8_t *said = (const uint8_t *)cfg + SAID_FIRST;
+	uint64_t print = hash_sip(&key, said, SAID_END - SAID_FIRST);
 
 	return print ? print : 1;
 }
