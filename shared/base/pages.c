@@ -4,11 +4,9 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #define HUGE_BYTES ((size_t)2 << 20)
-#define LINE_BYTES ((size_t)64)
 
 static size_t round_up(size_t bytes, size_t unit)
 {
@@ -38,8 +36,7 @@ void *pages_alloc(size_t bytes)
 	CHECK(bytes > 0 && bytes <= SIZE_MAX / 2);
 	if (bytes >= HUGE_BYTES)
 		return map_huge(bytes);
-	void *table = aligned_alloc(LINE_BYTES, round_up(bytes, LINE_BYTES));
-	return table ? memset(table, 0, bytes) : NULL;
+	return calloc(1, bytes);
 }
 
 void pages_free(void *table, size_t bytes)

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-// Zeroed, at least 64-byte aligned. NULL: out of memory. `bytes` > 0.
+// Zeroed, aligned for anything. NULL: out of memory. `bytes` > 0.
 void *pages_alloc(size_t bytes);
 // With the same `bytes`. NULL is allowed.
 void pages_free(void *table, size_t bytes);
