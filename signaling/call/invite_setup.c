@@ -114,7 +114,7 @@ static bool copy_headers(struct invite_setup *s)
 }
 
 // Ends a call that never left: answer, account, free.
-static void setup_fail(struct invite_setup *s, uint16_t status, enum call_cause cause)
+COLD static void setup_fail(struct invite_setup *s, uint16_t status, enum call_cause cause)
 {
 	struct call *call = s->call;
 

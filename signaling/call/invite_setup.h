@@ -18,7 +18,7 @@ struct invite_setup {
 };
 
 // Before there is a call: an empty reason is the usual phrase.
-void invite_refuse(struct invite_setup *s, uint16_t status, struct span reason);
+COLD void invite_refuse(struct invite_setup *s, uint16_t status, struct span reason);
 // Into s->body, which lives as long as the message: both sides' profiles say what may cross besides
 // the session description. False: it was refused.
 bool invite_read_body(struct invite_setup *s);
