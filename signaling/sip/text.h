@@ -29,7 +29,7 @@ struct text {
 // Alone: nothing behind the span may be read.
 static inline struct text text_of(struct span s)
 {
-	const char *end = s.ptr + s.len;
+	const char *end = s.len ? s.ptr + s.len : s.ptr; // which may be NULL
 	return (struct text){ .end = end,
 		.blocks = s.len < TEXT_BLOCK ? 0 : (uintptr_t)end - (TEXT_BLOCK - 1) };
 }
