@@ -165,6 +165,10 @@ static void names_are_told_by_each_byte(void **state)
 	}
 	struct span longer = SPAN_LIT("tags"), shorter = SPAN_LIT("ta"),
 		    nine = SPAN_LIT("123456789");
+	struct span zero = SPAN_LIT("tag\0 and more room");
+	struct text tag = text_until(text_of(zero), zero.ptr + 4);
+	assert_false(text_is_name(tag, zero.ptr, "tag"));
+	assert_false(text_is_exact(tag, zero.ptr, "tag"));
 	assert_false(text_is_name(text_of(longer), longer.ptr, "tag"));
 	assert_false(text_is_name(text_of(shorter), shorter.ptr, "tag"));
 	assert_false(text_starts(text_of(shorter), shorter.ptr, "tag"));

@@ -1,4 +1,5 @@
 // URIs: parts, refusals, ports, users.
+#include "sip/read.h"
 #include "sip/uri.h"
 
 #include <setjmp.h>
@@ -54,6 +55,34 @@ static void parts(void **state)
 		assert_int_equal(sip_uri_port(&uri), good[i].meant);
 		assert_span(uri.params, good[i].params);
 		assert_span(uri.headers, good[i].headers);
+	}
+}
+
+// What stands behind a host is no part of it, although it is looked at.
+static void hosts_end_with_their_text(void **state)
+{
+	static const char text[] = "192.0.2.1234567890.example.net";
+	static const struct {
+		uint32_t len;
+		bool is_host, is_address;
+	} cases[] = {
+		{ 9, true, true },    // 192.0.2.1
+		{ 10, true, true },   // 192.0.2.12
+		{ 11, true, true },   // 192.0.2.123
+		{ 12, false, false }, // 192.0.2.1234
+		{ 7, false, false },  // 192.0.2
+		{ 8, true, false },   // 192.0.2. as a name with its final dot
+		{ 26, true, false },  // 192.0.2.1234567890.example
+		{ 30, true, false },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct text t = text_until(text_of(SPAN_LIT(text)), text + cases[i].len);
+		struct sip_host host = { 0 };
+		const char *end = sip_host_read(t, text, &host.host, &host.ip);
+		if ((end == t.end) != cases[i].is_host)
+			fail_msg("%u bytes: %td", cases[i].len, end ? end - text : -1);
+		assert_int_equal(end && !ip_is_unset(&host.ip), cases[i].is_address);
 	}
 }
 
@@ -148,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts),
+		cmocka_unit_test(hosts_end_with_their_text),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(params_one_by_one),
 		cmocka_unit_test(users),
