@@ -28,6 +28,7 @@
 #define CONFIG_EMERGENCY_MAX 32 // emergency numbers per realm
 #define CONFIG_HOSTS_MAX     8  // per trunk
 #define CONFIG_MATCH_MAX     16 // address prefixes per trunk, and names in certificates
+#define CONFIG_NUMBERS_MAX   16 // patterns of numbers per trunk
 #define CONFIG_DNS_MAX       4  // name servers
 #define CONFIG_PATH_MAX      200 // characters of a WebSocket path
 
@@ -121,6 +122,13 @@ struct config_trunk {
 	uint32_t tls_san_count;
 	uint32_t calls_max;                 // concurrent calls, 0 = no limit
 	uint32_t duration_max_ms;           // of an answered call, 0 = no limit
+	// A PBX with a range of numbers (RFC 6140): "sip:HOST;bnc", of which the contact of each
+	// number is made; empty = its hosts stand in Request-URIs
+	struct span bulk_contact;
+	// called users that the trunk has, as routes have rewritten them, patterns like those of
+	// routes; none = any
+	struct span numbers[CONFIG_NUMBERS_MAX];
+	uint32_t number_count;
 	bool has_tls;                       // tls is given; else connections follow the listener's
 	struct config_tls tls;              // of connections that we open to the peer
 	struct config_trunk_connection connection;

@@ -194,6 +194,21 @@ static const struct config_item trunk_limit_items[] = {
 	{ .key = NULL },
 };
 
+#define PATTERN_EXPECTED "a user part like 4930123, or a beginning like \"+49*\""
+
+static const struct config_item trunk_bulk_items[] = {
+	{ .key = "contact", .type = CONFIG_TYPE_VALUE, .is_live = true,
+	  .value = config_take_bulk_contact,
+	  .expected = "a URI without a user, like \"sip:192.0.2.7:5070;bnc\"",
+	  .help = "what a PBX would register for all of its numbers (RFC 6140): each is called "
+		"there" },
+	{ .key = "numbers", .type = CONFIG_TYPE_LIST, .min = 1,
+	  .max = CONFIG_NUMBERS_MAX, .is_live = true, .value = config_take_number,
+	  .expected = PATTERN_EXPECTED,
+	  .help = "numbers that it has; routes to it hold for these only" },
+	{ .key = NULL },
+};
+
 static const struct config_item trunk_items[] = {
 	{ .key = "realm", .type = CONFIG_TYPE_VALUE, .is_required = true, .is_live = true,
 	  .value = config_take_trunk_realm, .help = "realm in which the peer is reached" },
@@ -205,6 +220,8 @@ static const struct config_item trunk_items[] = {
 	  .help = "how requests of the peer are recognised" },
 	{ .key = "limits", .type = CONFIG_TYPE_MAP, .items = trunk_limit_items,
 	  .help = "limits of the trunk" },
+	{ .key = "bulk", .type = CONFIG_TYPE_MAP, .items = trunk_bulk_items,
+	  .help = "a PBX with a range of numbers" },
 	{ .key = "tls", .type = CONFIG_TYPE_MAP, .items = config_trunk_tls_items,
 	  .help = "TLS connections that we open to the peer" },
 	{ .key = "connection", .type = CONFIG_TYPE_MAP, .items = config_trunk_connection_items,
@@ -216,7 +233,6 @@ static const struct config_item trunk_items[] = {
 	{ .key = NULL },
 };
 
-#define PATTERN_EXPECTED "a user part like 4930123, or a beginning like \"+49*\""
 #define DIGITS_EXPECTED  "characters of a user part, like 0049"
 
 static const struct config_item route_match_items[] = {

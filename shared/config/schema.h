@@ -157,5 +157,5 @@ void config_check_trunk_tls(struct config_loader *loader, const struct node *nod
 config_begin_fn config_begin_trunk, config_begin_route;
 config_finish_fn config_finish_trunk;
 config_value_fn config_take_trunk_realm, config_take_match_ip, config_take_tls_san,
-	config_take_pattern, config_take_user, config_take_route_realm, config_take_route_from,
-	config_take_route_to;
+	config_take_pattern, config_take_number, config_take_bulk_contact, config_take_user,
+	config_take_route_realm, config_take_route_from, config_take_route_to;

@@ -200,6 +200,51 @@ void config_take_pattern(struct config_loader *loader, const struct node *node,
 		keep_user(loader, node, text, field);
 }
 
+void config_take_number(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_trunk *trunk = target;
+	struct config_item one = *item;
+
+	one.offset = (uint32_t)((uint8_t *)&trunk->numbers[trunk->number_count] -
+		(uint8_t *)target);
+	config_take_pattern(loader, node, &one, target);
+	trunk->number_count += trunk->numbers[trunk->number_count].len > 0;
+}
+
+// RFC 6140 5.2: no user, and the parameter without a value. What else stands there is the core's.
+static bool is_bulk_contact(struct span text)
+{
+	struct span rest = text, word;
+	bool has_bnc = false;
+
+	if ((!span_istarts(text, SPAN_LIT("sip:")) && !span_istarts(text, SPAN_LIT("sips:"))) ||
+		span_find(text, '@', 0) >= 0 || span_find(text, '?', 0) >= 0)
+		return false;
+	for (uint32_t i = 0; i < text.len; i++)
+		if (text.ptr[i] <= ' ' || text.ptr[i] >= 0x7f || text.ptr[i] == '>')
+			return false;
+	span_cut(&rest, ';', &word);
+	bool has_host = word.len > 5;
+	while (span_cut(&rest, ';', &word))
+		has_bnc |= span_ieq(word, SPAN_LIT("bnc"));
+	return has_host && has_bnc;
+}
+
+void config_take_bulk_contact(struct config_loader *loader, const struct node *node,
+	const struct config_item *item, void *target)
+{
+	struct config_trunk *trunk = target;
+	struct span text;
+
+	if (!config_scalar(loader, node, &text))
+		return;
+	if (is_bulk_contact(text))
+		keep_user(loader, node, text, &trunk->bulk_contact);
+	else
+		config_fail_expected(loader, node, item->expected);
+}
+
 void config_take_user(struct config_loader *loader, const struct node *node,
 	const struct config_item *item, void *target)
 {

@@ -145,7 +145,12 @@ static void put_remote(struct sip_writer *w, const struct way *way, const struct
 {
 	const struct config_profile *to = config_profile(way->env->config, way->trunk->profile);
 
-	sip_put_lit(w, "<sip:");
+	sip_put_char(w, '<');
+	if (target_put_bulk(w, way->trunk, span_make(way->route.user, way->route.user_len))) {
+		sip_put_char(w, '>');
+		return;
+	}
+	sip_put_lit(w, "sip:");
 	if (way->route.user_len) {
 		sip_put_escaped_user(w, span_make(way->route.user, way->route.user_len));
 		sip_put_char(w, '@');

@@ -2,6 +2,7 @@
 
 #include "call/core_private.h"
 #include "call/resolve.h"
+#include "sip/bulk.h"
 
 #include "base/hash.h"
 
@@ -97,8 +98,24 @@ static bool use_next(struct call *call, const struct core_env *env)
 	return true;
 }
 
+bool target_put_bulk(struct sip_writer *w, const struct config_trunk *trunk, struct span user)
+{
+	struct sip_uri contact;
+
+	if (!trunk || span_is_empty(user) || span_is_empty(trunk->bulk_contact) ||
+		sip_uri_parse(trunk->bulk_contact, &contact) < 0 ||
+		sip_bulk_of(&contact) != SIP_BULK_CONTACT)
+		return false;
+	sip_bulk_put(w, &contact, user);
+	return true;
+}
+
 void target_put_uri(struct sip_writer *w, const struct call *call, struct span user)
 {
+	// What was asked for by sips goes on as such.
+	if (!call->targets.is_sips &&
+		target_put_bulk(w, trunk_of(call, call->core->env), user))
+		return;
 	if (call->targets.is_secure)
 		sip_put_lit(w, "sips:");
 	else

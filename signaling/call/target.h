@@ -48,6 +48,8 @@ enum target_result {
 enum target_result target_next(struct call *call, const struct core_env *env);
 // Whether target_next() has anything left.
 bool target_has_next(const struct call *call, const struct core_env *env);
+// The contact of that number at a PBX that has one for all (RFC 6140 5.3). False: it has none.
+bool target_put_bulk(struct sip_writer *w, const struct config_trunk *trunk, struct span user);
 // The called user at the place in use, as Request-URI: "sip:" or "sips:", user, place.
 void target_put_uri(struct sip_writer *w, const struct call *call, struct span user);
 

@@ -39,14 +39,37 @@ static enum route_result route_rewrite(const struct config_route *route, struct 
 	return ROUTE_FOUND;
 }
 
+// Whether the user that a route made is one of the trunk's, which may have a range of numbers.
+static bool has_number(const struct config *config, const struct route_decision *decision)
+{
+	const struct config_trunk *trunk = config->trunks ? &config->trunks[decision->trunk] : NULL;
+	struct span user = span_make(decision->user, decision->user_len);
+
+	for (uint32_t i = 0; trunk && i < trunk->number_count; i++)
+		if (route_pattern_matches(trunk->numbers[i], user))
+			return true;
+	return !trunk || trunk->number_count == 0;
+}
+
 enum route_result route_decide(const struct config *config, const struct route_query *query,
 	struct route_decision *out)
 {
+	struct route_decision decision;
+	enum route_result result = ROUTE_NONE;
+
 	for (uint32_t i = 0; i < config->route_count; i++) {
 		const struct config_route *route = &config->routes[i];
 
-		if (route->trunk < config->trunk_count && route_matches(route, query))
-			return route_rewrite(route, query->to, out);
+		if (route->trunk >= config->trunk_count || !route_matches(route, query))
+			continue;
+		result = route_rewrite(route, query->to, &decision);
+		if (result == ROUTE_FOUND && !has_number(config, &decision)) {
+			result = ROUTE_NONE;
+			continue;
+		}
+		if (result == ROUTE_FOUND)
+			*out = decision;
+		break;
 	}
-	return ROUTE_NONE;
+	return result;
 }

@@ -27,6 +27,7 @@ struct route_decision {
 	char user[ROUTE_USER_MAX]; // called user after strip and prefix, not NUL-terminated
 };
 
+// A route to a trunk with numbers of its own holds for those only (RFC 6140), so the next one may.
 // *out is written for ROUTE_FOUND only.
 enum route_result route_decide(const struct config *config, const struct route_query *query,
 	struct route_decision *out);

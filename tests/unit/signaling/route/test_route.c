@@ -88,11 +88,54 @@ static void decisions(void **state)
 	}
 }
 
+// A trunk with a range of numbers has those only, as its route makes them; others go on to the next
+// route (RFC 6140).
+static void ranges(void **state)
+{
+	static struct config_trunk trunks[] = {
+		{ .name = "pbx", .numbers = { { "+4930123*", 9 }, { "+49309", 6 } },
+			.number_count = 2 },
+		{ .name = "rest" },
+	};
+	static struct config_route to[] = {
+		{ .from_realm = -1, .from_trunk = -1, .trunk = 0, .strip = { "0", 1 },
+			.prefix = { "+49", 3 }, .line = 1 },
+		{ .from_realm = -1, .from_trunk = -1, .trunk = 1, .line = 2 },
+	};
+	static const struct {
+		const char *user;
+		uint32_t line;
+	} cases[] = {
+		{ "03012345", 1 },
+		{ "030123", 1 },
+		{ "0309", 1 },
+		{ "03091", 2 },
+		{ "0301", 2 },
+		{ "+493012345", 2 }, // +49+49...
+	};
+	struct config own = { .routes = to, .route_count = 2, .trunks = trunks,
+		.trunk_count = 2 };
+	struct route_decision decision;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct route_query query = { .from_trunk = -1, .to = span_str(cases[i].user) };
+
+		assert_int_equal(route_decide(&own, &query, &decision), ROUTE_FOUND);
+		if (decision.line != cases[i].line)
+			fail_msg("%s by line %u", cases[i].user, decision.line);
+	}
+	own.route_count = 1;
+	struct route_query query = { .from_trunk = -1, .to = SPAN_LIT("03091") };
+	assert_int_equal(route_decide(&own, &query, &decision), ROUTE_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patterns),
 		cmocka_unit_test(decisions),
+		cmocka_unit_test(ranges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
