@@ -13,11 +13,14 @@
 #define TAKE_MAX            512u       // messages from other workers per turn
 #define FLUSH_AT            512u       // outbox entries that are sent before the turn is over
 
-static int listener_open(struct worker *worker, listener_id id, const struct addr *addr)
+static int listener_open(struct worker *worker, listener_id id,
+	const struct config_listener *config)
 {
+	const struct addr *addr = &config->addr;
 	struct udp_options options = {
 		.buffer_bytes = SOCKET_BUFFER_BYTES,
 		.is_shared = true,
+		.dscp = config->dscp,
 		.is_anywhere = true,
 	};
 	struct worker_listener *listener = &worker->listeners[worker->listener_count];
@@ -47,7 +50,7 @@ static int realm_open(struct worker *worker, const struct config *config, uint32
 	for (uint32_t i = 0; i < r->listener_count; i++) {
 		if (r->listeners[i].transport != CONFIG_UDP)
 			continue; // worker_stream.c
-		int rc = listener_open(worker, listener_make(realm, i), &r->listeners[i].addr);
+		int rc = listener_open(worker, listener_make(realm, i), &r->listeners[i]);
 		if (rc < 0)
 			return rc;
 	}

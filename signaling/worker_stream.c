@@ -110,6 +110,7 @@ static int listener_open(struct worker *worker, listener_id id,
 		.id = id,
 		.transport = (enum sip_transport)listener->transport,
 		.addr = listener->addr,
+		.dscp = listener->dscp,
 		.origins = listener->origins,
 		.origin_count = listener->origin_count,
 	};

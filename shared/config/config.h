@@ -58,6 +58,7 @@ struct config_tls {
 struct config_listener {
 	enum config_transport transport;
 	struct addr addr; // bound address; what Via and Contact show
+	uint8_t dscp;     // of what we send by it, 0..63
 	struct config_tls tls; // of TLS and WSS
 	// Of WS and WSS: browsers' origins that may connect, none given = any.
 	const char *origins[CONFIG_ORIGINS_MAX];

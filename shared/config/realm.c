@@ -101,11 +101,11 @@ void config_take_emergency(struct config_loader *loader, const struct node *node
 void config_take_dscp(struct config_loader *loader, const struct node *node,
 	const struct config_item *item, void *target)
 {
-	struct config_realm *realm = target;
+	uint8_t *field = (uint8_t *)target + item->offset;
 	struct span text;
 	if (!config_scalar(loader, node, &text))
 		return;
-	if (value_parse_dscp(text, &realm->dscp) != 0)
+	if (value_parse_dscp(text, field) != 0)
 		config_fail_expected(loader, node, item->expected);
 }
 

@@ -122,6 +122,7 @@ static const struct config_item media_items[] = {
 			"NAT)" },
 	{ .key = "dscp",
 		.type = CONFIG_TYPE_VALUE,
+		AT(config_realm, dscp),
 		.value = config_take_dscp,
 		.fallback = "EF",
 		.is_live = true,

@@ -140,7 +140,8 @@ config_finish_fn config_finish_dns;
 
 config_begin_fn config_begin_realm;
 config_finish_fn config_finish_realm;
-config_value_fn config_take_vlan, config_take_realm_device, config_take_ports, config_take_dscp,
+config_value_fn config_take_vlan, config_take_realm_device, config_take_ports,
+	config_take_dscp, // uint8_t
 	config_take_media_address, config_take_advertise, config_take_emergency;
 
 // listener.c, also for trunks and for connections as such.

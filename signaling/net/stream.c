@@ -103,7 +103,7 @@ static struct stream_listener *listener_new(const struct stream_listen *listen)
 	if (listener == NULL)
 		return NULL;
 	*listener = (struct stream_listener){ .kind = POLL_LISTENER, .id = listen->id,
-		.transport = listen->transport };
+		.transport = listen->transport, .dscp = listen->dscp };
 	CHECK(listen->origin_count <= WS_ORIGINS_MAX);
 	for (uint32_t i = 0; i < listen->origin_count; i++) {
 		char *copy = strdup(listen->origins[i]);
@@ -127,6 +127,8 @@ int streams_listen(struct streams *streams, const struct stream_listen *listen)
 		return -ENOMEM;
 	event.data.ptr = listener;
 	listener->fd = tcp_listen(&listen->addr, &listener->addr);
+	if (listener->fd >= 0)
+		tcp_mark(listener->fd, &listener->addr, listener->dscp);
 	if (listener->fd < 0 ||
 		epoll_ctl(streams->epoll, EPOLL_CTL_ADD, listener->fd, &event) < 0) {
 		int rc = listener->fd < 0 ? listener->fd : -errno;

@@ -63,6 +63,7 @@ struct stream_listen {
 	uint32_t id;               // realm << 8 | index
 	enum sip_transport transport;
 	struct addr addr;
+	uint8_t dscp;              // of what is sent by its connections
 	// Of WS and WSS, copied: see struct ws_params. None = any.
 	const char *const *origins;
 	uint32_t origin_count;     // 0..WS_ORIGINS_MAX

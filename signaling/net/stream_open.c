@@ -71,6 +71,7 @@ struct connection *stream_dial(struct streams *streams, const struct sip_hop *ho
 		log_refused(streams, hop, "connect_failed", strerror(-fd));
 		return NULL;
 	}
+	tcp_mark(fd, &listener->addr, listener->dscp);
 	connection = connection_add(streams, &target, fd, true);
 	if (connection == NULL) {
 		log_refused(streams, hop, "connect_failed", "limit of connections");

@@ -22,6 +22,7 @@ struct stream_listener {
 	uint32_t id;
 	enum sip_transport transport;
 	struct addr addr;
+	uint8_t dscp;
 	bool is_paused;        // no descriptor was left
 	uint32_t origin_count;
 	struct span origins[WS_ORIGINS_MAX]; // owned

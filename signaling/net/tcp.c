@@ -120,6 +120,14 @@ int tcp_dial(const struct addr *local, const struct addr *remote)
 	return rc;
 }
 
+void tcp_mark(int fd, const struct addr *local, uint8_t dscp)
+{
+	if (ip_is_v4(&local->ip))
+		set_int(fd, IPPROTO_IP, IP_TOS, dscp << 2);
+	else
+		set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, dscp << 2);
+}
+
 int tcp_error(int fd)
 {
 	int error = 0;

@@ -40,6 +40,9 @@ static int set_v6_options(int fd, const struct udp_options *options)
 static int set_options(int fd, int family, const struct udp_options *options)
 {
 	int rc = family == AF_INET ? set_v4_options(fd, options) : set_v6_options(fd, options);
+	if (rc == 0)
+		rc = family == AF_INET ? set_int(fd, IPPROTO_IP, IP_TOS, options->dscp << 2) :
+					 set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, options->dscp << 2);
 	if (rc < 0)
 		return rc;
 	if (options->is_shared)

@@ -17,6 +17,7 @@ struct udp_options {
 	// SO_RCVBUF and SO_SNDBUF wanted; forced when we may, else cut at the system's limit
 	uint32_t buffer_bytes;
 	bool is_shared;        // SO_REUSEPORT: every worker binds the same address
+	uint8_t dscp;          // of what is sent, 0..63
 	bool is_anywhere;      // bind although no interface has the address yet
 };
 

@@ -2,10 +2,12 @@
 #include "net/tcp.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -52,6 +54,34 @@ static void exchange(const char *listen_at, const char *dial_from)
 	assert_int_equal(tcp_receive(server, buf, sizeof(buf)), 0);
 	close(server);
 	close(listener);
+}
+
+// What the listener is marked by, its connections are; and whom we dial sees our mark.
+static void test_mark(void **state)
+{
+	static const struct {
+		const char *ip;
+		int level, option;
+	} cases[] = { { "127.0.0.1", IPPROTO_IP, IP_TOS },
+		{ "::1", IPPROTO_IPV6, IPV6_TCLASS } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct addr local = at(cases[i].ip), bound, remote;
+		int listener = tcp_listen(&local, &bound), mark = 0;
+		socklen_t len = sizeof(mark);
+		tcp_mark(listener, &bound, 24);
+		int client = tcp_dial(&local, &bound);
+		tcp_mark(client, &local, 46);
+		wait_for(listener, POLLIN);
+		int server = tcp_accept(listener, &remote);
+		getsockopt(server, cases[i].level, cases[i].option, &mark, &len);
+		assert_int_equal(mark, 24 << 2);
+		getsockopt(client, cases[i].level, cases[i].option, &mark, &len);
+		assert_int_equal(mark & ~3, 46 << 2); // TCP owns the two bits of ECN
+		close(client);
+		close(server);
+		close(listener);
+	}
 }
 
 static void test_exchange(void **state)
@@ -118,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exchange),
+		cmocka_unit_test(test_mark),
 		cmocka_unit_test(test_workers_share_an_address),
 		cmocka_unit_test(test_address_that_is_not_there_yet),
 		cmocka_unit_test(test_refused),

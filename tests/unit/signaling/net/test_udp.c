@@ -2,6 +2,7 @@
 #include "net/udp.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -174,6 +175,27 @@ static void test_kernel_drops(void **state)
 	udp_close(&b);
 }
 
+static void test_mark(void **state)
+{
+	static const struct {
+		const char *ip;
+		int level, option;
+	} cases[] = { { "127.0.0.1", IPPROTO_IP, IP_TOS },
+		{ "::1", IPPROTO_IPV6, IPV6_TCLASS } };
+	struct udp_options options = { .dscp = 24 };
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct addr local = at(cases[i].ip, 0);
+		struct udp_socket socket;
+		int mark = 0;
+		socklen_t len = sizeof(mark);
+		assert_int_equal(udp_open(&local, &options, &socket), 0);
+		getsockopt(socket.fd, cases[i].level, cases[i].option, &mark, &len);
+		assert_int_equal(mark, 24 << 2);
+		udp_close(&socket);
+	}
+}
+
 static void test_shared_port(void **state)
 {
 	struct addr local = at("127.0.0.1", 0);
@@ -223,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_largest_datagram),
 		cmocka_unit_test(test_kernel_drops),
 		cmocka_unit_test(test_shared_port),
+		cmocka_unit_test(test_mark),
 		cmocka_unit_test(test_address_not_here),
 		cmocka_unit_test(test_families_side_by_side),
 	};
