@@ -1,5 +1,5 @@
 // Two sessions that hand each other their ciphertext: who believes whom, and what passes through.
-#include "net/tls.h"
+#include "net/tls_private.h"
 
 #include <errno.h>
 #include <openssl/ssl.h>
@@ -278,10 +278,54 @@ static void test_version(void **state)
 	tls_context_free(context);
 }
 
+// A client that comes back with its ticket costs no signature, and is who it was.
+static void test_resumed(void **state)
+{
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	(void)state;
+	for (int v = 0; v < 2; v++) {
+		struct tls_settings client =
+			settings_of(&certs, false, "client", TLS_VERIFY_NAME);
+		struct tls_settings server =
+			settings_of(&certs, true, "server", TLS_VERIFY_REQUIRE);
+		struct ip ip = ip_from_v4(0xc0000201);
+		struct pair first, again;
+		char buf[16];
+		uint32_t len;
+		client.ca = server.ca = certs_path(&certs, "ca.pem");
+		pair_open(&first, &client, &server, "sip.example.com");
+		SSL_CTX_set_max_proto_version(first.contexts[0]->ssl, versions[v]);
+		for (int round = 0; round < 2; round++) { // the first one for the ticket
+			again = (struct pair){ 0 };
+			memcpy(again.contexts, first.contexts, sizeof(again.contexts));
+			again.sessions[0] = tls_session_new(again.contexts[0],
+				SPAN_LIT("sip.example.com"), &ip);
+			again.sessions[1] = tls_session_new(again.contexts[1], SPAN_NONE, NULL);
+			if (round == 1)
+				SSL_set_session(tls_session_ssl(again.sessions[0]),
+					SSL_get0_session(tls_session_ssl(first.sessions[0])));
+			shake(&again);
+			assert_int_equal(again.states[1], TLS_OPEN);
+			tls_session_read(again.sessions[0], buf, sizeof(buf), &len); // the ticket
+			assert_int_equal(
+				SSL_session_reused(tls_session_ssl(again.sessions[1])), round);
+			assert_true(tls_session_is_proved(again.sessions[1]));
+			assert_true(tls_session_shows(again.sessions[1],
+				SPAN_LIT("client.example.com"), &ip));
+			tls_session_free(first.sessions[0]);
+			tls_session_free(first.sessions[1]);
+			first.sessions[0] = again.sessions[0];
+			first.sessions[1] = again.sessions[1];
+		}
+		pair_close(&first);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_believes_whom),
+		cmocka_unit_test(test_resumed),
 		cmocka_unit_test(test_bytes_pass_both_ways),
 		cmocka_unit_test(test_goodbye),
 		cmocka_unit_test(test_garbage),
