@@ -86,7 +86,8 @@ static void init_addresses(struct world *world)
 
 static void init_lane(struct world *world)
 {
-	struct flow_view view = { world->index, world->cfg, ADDRESSES, FLOWS, world->keys, KEYS };
+	struct flow_view view = { .index = world->index, .cfg = world->cfg,
+		.addresses = ADDRESSES, .flows = FLOWS, .keys = world->keys, .key_count = KEYS };
 	struct lane *lane = &world->lane;
 
 	lane_init(lane, 0, &view, world->states);
