@@ -75,7 +75,7 @@ static void end(struct fixture *f)
 {
 	core_hangup_all(f->core, &f->env);
 	fixture_take(f);
-	fixture_wait(f, 70000);
+	fixture_wait(f, 110000); // BYEs time out, then the call lingers
 	assert_int_equal(fixture_calls(f), 0);
 	assert_int_equal(fixture_flows(f), 0);
 }
