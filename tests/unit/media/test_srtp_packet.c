@@ -30,6 +30,18 @@ static const struct layout_row layouts[] = {
 	{ SRTP_AEAD_AES_256_GCM, true, 1, 116, 120, 100, 121 },
 };
 
+// Not by their bytes: there are some between the fields.
+static void assert_same(const struct srtp_parts *a, const struct srtp_parts *b)
+{
+	assert_int_equal(a->clear_bytes, b->clear_bytes);
+	assert_int_equal(a->end, b->end);
+	assert_int_equal(a->index_at, b->index_at);
+	assert_int_equal(a->mki_at, b->mki_at);
+	assert_int_equal(a->tag_at, b->tag_at);
+	assert_int_equal(a->tag_bytes, b->tag_bytes);
+	assert_int_equal(a->total, b->total);
+}
+
 static void test_layouts(void **state)
 {
 	uint8_t packet[160] = { 0x80, 200 };
@@ -49,7 +61,7 @@ static void test_layouts(void **state)
 		if (row->is_rtcp)
 			assert_int_equal(out.index_at, row->index_at);
 		assert_true(srtp_parts_of(&form, row->is_rtcp, packet, out.total, &back));
-		assert_memory_equal(&out, &back, sizeof(out));
+		assert_same(&out, &back);
 	}
 }
 

@@ -134,6 +134,13 @@ static int set_up(void **state)
 	return worker_tls_new(&config, &shared.tls, error);
 }
 
+static int tear_down(void **state)
+{
+	(void)state;
+	worker_tls_free(shared.tls);
+	return 0;
+}
+
 static json_int_t number(const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
@@ -244,7 +251,7 @@ static void drain_is_asked_for(void **state)
 	json_decref(out);
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, set_up)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
