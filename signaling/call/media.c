@@ -124,12 +124,8 @@ int media_open(struct media *media, const struct core_env *env, uint32_t index,
 	media->address[CALL_LEG_A] = stream->pair[CALL_LEG_A].media_address;
 	media->address[CALL_LEG_B] = stream->pair[CALL_LEG_B].media_address;
 	stream->is_open = true;
+	media->foreign &= ~(1u << index);
 	return 0;
-}
-
-void media_settle(struct media *media)
-{
-	media->foreign = 0;
 }
 
 int media_reserve_move(struct media *media, const struct core_env *env, enum call_side side,
@@ -381,11 +377,10 @@ void media_close(struct media *media, const struct core_env *env, uint32_t index
 
 	if (!stream)
 		return;
+	media->foreign &= ~(1u << index);
 	if (stream->is_open) {
 		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_A]);
 		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_B]);
-	} else {
-		media->foreign &= ~(1u << index); // else its pairs were offered in their place
 	}
 	*stream = (struct media_stream){ 0 };
 }

@@ -105,10 +105,8 @@ struct media_adopt {
 };
 // -ENOENT: not both are here, nothing was claimed. -EEXIST: the stream is open.
 int media_adopt(struct media *media, const struct core_env *env, const struct media_adopt *adopt);
-// An answer is in force: no flows of another worker are any more.
-void media_settle(struct media *media);
-// It was not to be had by media_adopt(): its flows go on elsewhere until an answer puts others in
-// their place. Its pairs and far ends stand there for the next record.
+// It was not to be had by media_adopt(): its flows go on elsewhere until it is opened or closed.
+// Its pairs and far ends stand there for the next record.
 bool media_is_foreign(const struct media *media, uint32_t index);
 // The call goes elsewhere: everything becomes orphans.
 void media_disown(struct media *media, const struct core_env *env);

@@ -260,12 +260,6 @@ static enum offer_result commit_answer(struct call *call, const struct core_env 
 	return media_publish(&call->media, env, &owner) < 0 ? OFFER_NO_PORTS : OFFER_OK;
 }
 
-static void settle(struct call *call)
-{
-	media_settle(&call->media);
-	offer_close(call);
-}
-
 enum offer_result offer_answer(struct call *call, const struct core_env *env, struct span body,
 	bool is_final)
 {
@@ -281,7 +275,7 @@ enum offer_result offer_answer(struct call *call, const struct core_env *env, st
 	if (is_final && result != OFFER_OK)
 		offer_drop(call, env);
 	else if (is_final)
-		settle(call);
+		offer_close(call);
 	else if (result == OFFER_OK)
 		call->offer.is_early = true;
 	return result;
