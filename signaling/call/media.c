@@ -107,23 +107,24 @@ int media_open(struct media *media, const struct core_env *env, uint32_t index,
 		return -ENOMEM;
 	if (stream->is_open)
 		return 0;
-	*stream = (struct media_stream){ .kind = stream->kind };
+	// What a foreign one has stays until there are others in its place.
+	struct media_stream opened = { .kind = stream->kind, .is_open = true };
 	// Nothing is bound to the shard of pairs that are gone.
 	if (!media_has_open(media))
 		media->shard = -1;
 	int shard_before = media->shard;
-	int err = reserve_leg(media, env, &stream->pair[CALL_LEG_A], CALL_LEG_A, is_v6[CALL_LEG_A]);
+	int err = reserve_leg(media, env, &opened.pair[CALL_LEG_A], CALL_LEG_A, is_v6[CALL_LEG_A]);
 	if (err)
 		return err;
-	err = reserve_leg(media, env, &stream->pair[CALL_LEG_B], CALL_LEG_B, is_v6[CALL_LEG_B]);
+	err = reserve_leg(media, env, &opened.pair[CALL_LEG_B], CALL_LEG_B, is_v6[CALL_LEG_B]);
 	if (err) {
-		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_A]);
+		flow_pair_retire(env->flows, &opened.pair[CALL_LEG_A]);
 		media->shard = shard_before;
 		return err;
 	}
-	media->address[CALL_LEG_A] = stream->pair[CALL_LEG_A].media_address;
-	media->address[CALL_LEG_B] = stream->pair[CALL_LEG_B].media_address;
-	stream->is_open = true;
+	media->address[CALL_LEG_A] = opened.pair[CALL_LEG_A].media_address;
+	media->address[CALL_LEG_B] = opened.pair[CALL_LEG_B].media_address;
+	*stream = opened;
 	media->foreign &= ~(1u << index);
 	return 0;
 }

@@ -207,8 +207,7 @@ static void count(const struct sim *sim, struct totals *totals)
 	totals->broken += sim->is_broken;
 	if (sim->fault < 0 || !sim->has_failed)
 		return;
-	const char *expected = fault_expected(sim->fault);
-	if (strncmp(sim->failure, expected, strlen(expected)) == 0)
+	if (fault_is_found(sim->fault, sim->failure))
 		totals->caught++;
 	else
 		totals->mistaken++;
