@@ -196,6 +196,7 @@ static bool is_lingering(struct call *call)
 	if (call->has_lingered ||
 		!(call->legs[CALL_LEG_A].is_moved || call->legs[CALL_LEG_B].is_moved))
 		return false;
+	call->state = CALL_STATE_LINGERING;
 	if (!timer_is_armed(&call->ring_timer))
 		timer_start(call->core->wheel, &call->ring_timer,
 			call->core->env->now_ms + LINGER_MS, on_lingered);

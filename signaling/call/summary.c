@@ -9,6 +9,7 @@ static const char *const state_names[CALL_STATE_COUNT] = {
 	[CALL_STATE_CONNECTED] = "connected",
 	[CALL_STATE_CANCELLING] = "cancelling",
 	[CALL_STATE_ENDING] = "ending",
+	[CALL_STATE_LINGERING] = "lingering",
 };
 
 static const char *const cause_names[CALL_CAUSE_COUNT] = {

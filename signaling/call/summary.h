@@ -29,6 +29,7 @@ enum call_state {
 	CALL_STATE_CONNECTED,  // ACK came
 	CALL_STATE_CANCELLING, // A has its final answer, B's is awaited
 	CALL_STATE_ENDING,     // BYE sent, its answer is awaited; media is gone already
+	CALL_STATE_LINGERING,  // over, kept for what is repeated in it: it came from another worker
 	CALL_STATE_COUNT
 };
 

@@ -175,7 +175,7 @@ static bool is_living(struct sim *sim, uint64_t token)
 		uint32_t cursor = 0;
 
 		while (core_next_call(sim->cores[i], &cursor, &info))
-			if (info.token == token && info.state != CALL_STATE_ENDING &&
+			if (info.token == token && info.state < CALL_STATE_ENDING &&
 				info.state != CALL_STATE_CANCELLING)
 				return true;
 	}

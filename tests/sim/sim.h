@@ -405,7 +405,8 @@ uint32_t record_worker_of(const struct sim *sim, struct span message, uint32_t w
 // fault.c
 int fault_find(const char *name); // -1: no such fault
 const char *fault_name(uint32_t fault); // NULL: no more
-bool fault_is_found(int fault, const char *failure); // by the text of its own check, or what follows
+// Whether the failure is that of the fault, or what may follow from it.
+bool fault_is_found(int fault, const char *failure);
 bool fault_is(const struct sim *sim, const char *name);
 // True: the fault has dealt with the message.
 bool fault_send(struct sim *sim, const struct addr *from, const struct addr *to, struct span data);

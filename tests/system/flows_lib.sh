@@ -102,10 +102,11 @@ flow_by() {
 	return 1
 }
 
-# But calls that were given up, which wait for forks that answer late (64 T1).
+# But calls that were given up, which wait for forks that answer late, and those that came from another worker, for
+# what is repeated in them (64 T1).
 only_given_up() {
 	muga show calls --json >"$dir/left.json" &&
-		jq -e 'all(.calls[]; .state == "cancelling")' "$dir/left.json" >/dev/null
+		jq -e 'all(.calls[]; .state == "cancelling" or .state == "lingering")' "$dir/left.json" >/dev/null
 }
 nothing_left() {
 	wait_for 10 only_given_up && return

@@ -117,7 +117,8 @@ lab_muga_get() {
 	lab_exec muga curl -s --unix-socket "$LAB_DIR/run/muga.sock" "http://muga$1"
 }
 
-calls_alive() { lab_muga show calls --json | jq '.calls | length'; }
+# But those that are over and kept for what is repeated in them.
+calls_alive() { lab_muga show calls --json | jq '[.calls[] | select(.state != "lingering")] | length'; }
 no_calls() { [ "$(calls_alive)" = 0 ]; }
 
 # ports_rested: no port is in use or in quarantine.
