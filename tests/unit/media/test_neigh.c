@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#define WAIT_MS 3000
+#define WAIT_MS 10000
 
 static struct nexthop_table *table;
 static struct neigh *neigh;
