@@ -39,7 +39,8 @@ static void await_events(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	assert_int_equal(poll(&p, 1, 10000), 1); // who is asked in vain is given up after three seconds
+	// Who is asked in vain is given up after three seconds.
+	assert_int_equal(poll(&p, 1, 10000), 1);
 }
 
 static void dumps_are_whole(void **state)
