@@ -1,5 +1,7 @@
 # calls_jssip.sh - JsSIP, a browser's telephone, calls SIPp through Muga by WebSocket and secure
 # WebSocket, 20 calls at once on one connection; either side hangs up.
+# run: alone
+# Beside others JsSIP once ended one of its calls by itself.
 . "$(dirname "$0")/lib.sh"
 . "$here/stream_lib.sh"
 need sipp jq openssl node npm
@@ -26,7 +28,7 @@ browser() {
 	expect "$1: connections" "$(json "$LAB_DIR/$1.json" .connected)" -eq 1
 	expect "$1: calls that rang" "$(json "$LAB_DIR/$1.json" .progress)" -eq $CALLS
 	expect "$1: calls answered" "$(json "$LAB_DIR/$1.json" .confirmed)" -eq $CALLS
-	expect "$1: calls ended by $4" "$(json "$LAB_DIR/$1.json" ".causes[\"$4: Terminated\"]")" -eq $CALLS
+	expect "$1: calls ended by $4 ($(json "$LAB_DIR/$1.json" '.causes | tostring'))" "$(json "$LAB_DIR/$1.json" ".causes[\"$4: Terminated\"]")" -eq $CALLS
 }
 
 # start_callee SCENARIO
