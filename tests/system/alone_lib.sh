@@ -15,7 +15,9 @@ pids=()
 failed=0
 
 cleanup() {
-	[ ${#pids[@]} -gt 0 ] && { kill -9 "${pids[@]}"; wait "${pids[@]}"; } 2>/dev/null
+	# With their children: kamailio's outlive it.
+	[ ${#pids[@]} -gt 0 ] && { kill -9 "${pids[@]}" $(pgrep -P "$(IFS=, && echo "${pids[*]}")")
+		wait "${pids[@]}"; } 2>/dev/null
 	ip netns del "$ns" 2>/dev/null
 	rm -rf "$dir"
 }

@@ -3,6 +3,7 @@
 # registered there by WebSocket, Muga reaches Kamailio by TLS, and then itself by WebSocket.
 #
 #   a ── wss ── Muga ── tls, ws, wss ── Kamailio (10.78.0.5) ── ws, wss ── b
+# run: alone
 . "$(dirname "$0")/flows_lib.sh"
 K=10.78.0.5
 FLOWS_PROFILES='digest: {headers: {challenges: true}}'
