@@ -122,9 +122,7 @@ def cancel_races(world, options):
 
 def ok_to_caller(call):
     """Waits for the repeated 200 of its own call and ends that in order."""
-    answered, end = None, time.monotonic() + 1.5
-    while time.monotonic() < end and header(answered or "", "Call-ID") != call.name:
-        answered = call.phone.wait("SIP/2.0 200", 1.5)
+    answered = call.hear("SIP/2.0 200", 1.5)
     if answered is not None and "INVITE" in header(answered, "CSeq"):
         call.answered = answered
         call.ack()
@@ -172,7 +170,7 @@ def glare(world, options):
             wrong.append("%d: callee heard %s" % (i, [t[:30] for t in texts]))
             continue
         call.to_b(response(through[0], 200, call.carrier, body=sdp(V4["carrier"], 42100)))
-        final = call.phone.wait("SIP/2.0 200", 1)
+        final = call.hear("SIP/2.0 200", 1)
         if final is None:
             wrong.append("%d: no answer to the first re-INVITE" % i)
             continue
@@ -216,7 +214,7 @@ def forks(world, options):
         for fork in range(10):
             call.to_b(response(call.incoming, 200, call.carrier, tag="fork%d" % fork,
                                body=sdp(V4["carrier"], 42000 + 2 * fork)))
-        call.answered = call.phone.wait("SIP/2.0 200", 1)
+        call.answered = call.hear("SIP/2.0 200", 1)
         if call.answered is None:
             wrong.append("%d: no answer" % i)
             continue
@@ -265,7 +263,7 @@ def hostile_sdp(world, options):
             call.answer(486)
             call.carrier.wait("ACK ", 1)
         else:
-            got = status(call.phone.wait("SIP/2.0 [3-6]", 0.5))
+            got = status(call.hear("SIP/2.0 [3-6]", 0.5))
         leaked = is_routed and any(ip in body(call.incoming) for ip in (V4["media_a"], V4["phone"]))
         world.report("hostile sdp/offer with " + name, got == wanted and not leaked,
                      "expected %s, got %s\n%s" % (wanted, got, call.incoming))
@@ -274,7 +272,7 @@ def hostile_sdp(world, options):
         call = Call(world)
         call.invite()
         call.to_b(response(call.incoming, 200, call.carrier, body=text))
-        final = call.phone.wait("SIP/2.0 [2-6]", 1)
+        final = call.hear("SIP/2.0 [2-6]", 1)
         texts = call.carrier.drain(0.05)
         for bye in [t for t in texts if t.startswith("BYE ")]:
             call.to_b(response(bye, 200, call.carrier))
@@ -342,7 +340,7 @@ def hostile_bodies(world, options):
             call.answer(486)
             call.carrier.wait("ACK ", 1)
         else:
-            got = status(call.phone.wait("SIP/2.0 [3-6]", 0.5))
+            got = status(call.hear("SIP/2.0 [3-6]", 0.5))
         is_clean = not is_routed or (header(call.incoming, "Content-Type") == "application/sdp" and
                                      "SECRET" not in call.incoming)
         world.report("hostile bodies/" + name, got == wanted and is_clean,
@@ -362,7 +360,7 @@ def loops(world, options):
     call = Call(world)
     call.invite()
     call.to_a(call.incoming)
-    answer = call.phone.wait("SIP/2.0 482", 1)
+    answer = call.phone.wait("SIP/2.0 482", 1, header(call.incoming, "Call-ID"))
     world.report("loops/back by the caller's side", answer is not None)
     call.answer(486)
     cases = {
@@ -380,7 +378,7 @@ def loops(world, options):
     for name, (text, wanted) in cases.items():
         call.phone.drain(0.02)
         call.to_a(text)
-        answer = call.phone.wait("SIP/2.0 [2-6]", 1)
+        answer = call.phone.wait("SIP/2.0 [2-6]", 1, header(text, "Call-ID"))
         world.report("refusals/" + name, status(answer) == wanted, answer)
         if status(answer) == 420:
             world.report("refusals/420 names it", header(answer, "Unsupported") == "foo", answer)

@@ -52,12 +52,13 @@ class End:
         self.received += len(data)
         return data.decode("latin-1")
 
-    def wait(self, pattern, timeout=1.0):
-        """The next datagram whose first line matches; others are thrown away."""
+    def wait(self, pattern, timeout=1.0, name=None):
+        """The next datagram whose first line matches, of the call of that name if one is given; others
+        are thrown away."""
         end = time.monotonic() + timeout
         while (left := end - time.monotonic()) > 0:
             text = self.receive(left)
-            if text is not None and re.match(pattern, text):
+            if text is not None and re.match(pattern, text) and name in (None, header(text, "Call-ID")):
                 return text
         return None
 
@@ -167,6 +168,10 @@ class Call:
     def to_b(self, text):
         self.carrier.send(text, self.net["border_b"])
 
+    def hear(self, pattern, timeout=1.0):
+        """The next answer to the phone in this call: those of earlier ones may be repeated."""
+        return self.phone.wait(pattern, timeout, self.name)
+
     def invite(self, **options):
         options.setdefault("body", sdp(self.net["phone"]))
         self.sent = request("INVITE", self.uri, self.phone, self.name, **options)
@@ -179,7 +184,7 @@ class Call:
             options.setdefault("body", sdp(self.net["carrier"], 42000) if code == 200 else "")
         self.said = response(self.incoming, code, self.carrier, **options)
         self.to_b(self.said)
-        self.answered = self.phone.wait("SIP/2.0 %d" % code, 2)
+        self.answered = self.hear("SIP/2.0 %d" % code, 2)
         return self.answered is not None
 
     def tag(self):
@@ -219,7 +224,7 @@ class Call:
         if other is None:
             return False
         self.to_b(response(other, 200, self.carrier))
-        return self.phone.wait("SIP/2.0 200", 2) is not None
+        return self.hear("SIP/2.0 200", 2) is not None
 
 
 class World:
