@@ -84,23 +84,13 @@ static bool join_line(const struct sdp_session *own, const struct sdp_session *o
 	return true;
 }
 
-// An answer has a line for each one that was offered (RFC 3264 6).
-static void put_missing(struct sip_writer *w, const struct sdp_session *own,
-	const struct sdp_session *other)
+// An answer has a line for each one that was offered, in that order (RFC 3264 6): one that cannot
+// be had says what was offered, not what else stood there.
+static void refuse_line(struct sdp_session *own, const struct sdp_session *other, uint32_t index,
+	struct sdp_media_rewrite *out)
 {
-	for (uint32_t i = own->media_count; i < other->media_count; i++) {
-		const struct sdp_media *line = &other->media[i];
-
-		sip_put_lit(w, "m=");
-		sip_put(w, line->type);
-		sip_put_lit(w, " 0 ");
-		sip_put(w, line->proto);
-		for (uint32_t k = 0; k < line->format_count; k++) {
-			sip_put_char(w, ' ');
-			sip_put(w, line->format[k]);
-		}
-		sip_put_lit(w, "\r\n");
-	}
+	own->media[index] = other->media[index];
+	*out = (struct sdp_media_rewrite){ 0 };
 }
 
 bool mutual_put(struct core *core, struct sip_writer *w, struct span text, struct span other)
@@ -112,23 +102,24 @@ bool mutual_put(struct core *core, struct sip_writer *w, struct span text, struc
 
 	if (sdp_parse(text, own, &fault) < 0 || sdp_parse(other, far, &fault) < 0)
 		return false;
-	if (own->media_count > far->media_count)
-		own->media_count = far->media_count;
 	*rewrite = (struct sdp_rewrite){ .username = SPAN_LIT("-") };
-	for (uint32_t i = 0; i < own->media_count; i++) {
-		bool is_joined = join_line(own, far, i, &rewrite->media[i]);
+	for (uint32_t i = 0; i < far->media_count; i++) {
+		bool is_joined = i < own->media_count &&
+			join_line(own, far, i, &rewrite->media[i]);
 
 		lines += is_joined;
-		if (is_joined && ip_is_unset(&rewrite->ip))
+		if (!is_joined)
+			refuse_line(own, far, i, &rewrite->media[i]);
+		else if (ip_is_unset(&rewrite->ip))
 			rewrite->ip = rewrite->media[i].ip;
 	}
 	if (lines == 0)
 		return false;
+	own->media_count = far->media_count;
 	// Of ours they stay what they were; a far end's, which may be any number, nobody sees.
 	if (span_parse_u64(own->session_id, INT64_MAX, &rewrite->session_id) < 0 ||
 		span_parse_u64(own->session_version, INT64_MAX, &rewrite->session_version) < 0)
 		rewrite->session_id = rewrite->session_version = 1;
 	sdp_put_rewritten(w, own, rewrite);
-	put_missing(w, own, far);
 	return !w->is_overflowed;
 }

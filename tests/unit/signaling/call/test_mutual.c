@@ -36,7 +36,13 @@ static const struct {
 		OWN "m=audio 5000 RTP/AVP 8\r\na=sendrecv\r\n" },
 	{ "other kinds", OWN "m=audio 5000 RTP/AVP 8\r\nm=image 5002 udptl t38\r\n",
 		FAR "m=image 4000 udptl t38\r\nm=image 4002 udptl t38\r\n",
-		OWN "m=audio 0 RTP/AVP 8\r\nm=image 5002 udptl t38\r\na=sendrecv\r\n" },
+		OWN "m=image 0 udptl t38\r\nm=image 5002 udptl t38\r\na=sendrecv\r\n" },
+	// A line that cannot be had is told as it was offered.
+	{ "events beside", OWN "m=audio 5000 RTP/AVP 8 101\r\n"
+		"a=rtpmap:101 telephone-event/8000\r\nm=video 5002 RTP/AVP 31\r\n",
+		FAR "m=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n"
+		"m=video 4002 RTP/AVP 31\r\n",
+		OWN "m=audio 0 RTP/AVP 0 96\r\nm=video 5002 RTP/AVP 31\r\na=sendrecv\r\n" },
 	{ "mux by one", OWN "m=audio 5000 RTP/AVP 8\r\na=rtcp-mux\r\n",
 		FAR "m=audio 4000 RTP/AVP 8\r\n",
 		OWN "m=audio 5000 RTP/AVP 8\r\na=sendrecv\r\n" },
