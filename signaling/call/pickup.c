@@ -63,6 +63,7 @@ static bool part(struct call *call, const struct sip_turn *turn)
 		return false;
 	left->token = leg_draw_token(core, core_env_of(turn));
 	left->shard = call->shard;
+	left->max_forwards = call->max_forwards; // of the ACK and BYE, should it answer
 	left->is_finished = true;
 	left->state = CALL_STATE_CANCELLING;
 	media_init(&left->media, &left->arena, 0, 0);

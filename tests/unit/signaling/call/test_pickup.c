@@ -131,12 +131,17 @@ static void crossing(void **state)
 	struct newcomer n = { .source = "10.2.1.2", .body = PBX_SDP("10.2.1.2") };
 
 	ring(f, 183, FIXTURE_SDP("10.2.1.1"));
+	char forwards[8];
+	snprintf(forwards, sizeof(forwards), "%s",
+		fixture_header(fixture_last(f, "INVITE")->text, "Max-Forwards"));
 	come(f, &n);
 	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 200,
 		.body = FIXTURE_SDP("10.2.1.1") });
 	const struct fixture_message *bye = fixture_last(f, "BYE");
 	assert_non_null(bye);
 	assert_string_equal(fixture_header(bye->text, "Call-ID"), d.call_id_b);
+	// As far as its INVITE went.
+	assert_string_equal(fixture_header(bye->text, "Max-Forwards"), forwards);
 	assert_non_null(fixture_last(f, "ACK"));
 	assert_int_equal(f->ended_count, 0);
 	assert_non_null(ok_of(f, "secret-call@10.1.1.5"));
