@@ -2,6 +2,8 @@
 
 #include "call/core_private.h"
 
+#define TAG_ROOM 10u // a tag of nine digits, and a blank
+
 static bool sends(enum sdp_direction direction)
 {
 	return direction == SDP_SENDRECV || direction == SDP_SENDONLY;
@@ -56,14 +58,60 @@ static bool is_event(const struct sdp_session *sdp, uint32_t index, uint32_t i)
 		span_ieq(codec.name, SPAN_LIT("telephone-event"));
 }
 
-// True: the line is accepted, `out` says how.
-static bool join_line(const struct sdp_session *own, const struct sdp_session *other,
-	uint32_t index, struct sdp_media_rewrite *out)
+// The keys that a line has for a suite, and their tag. Empty: none that could be used.
+static struct span find_keys(
+	const struct sdp_session *sdp, uint32_t index, enum srtp_suite suite, uint32_t *tag)
 {
+	const struct sdp_media *m = &sdp->media[index];
+	struct span found = SPAN_NONE;
+	struct sdes_crypto crypto;
+
+	for (uint32_t i = 0; i < m->attr_count && span_is_empty(found); i++) {
+		const struct sdp_attr *attr = &sdp->attr[m->attr_first + i];
+
+		if (attr->id == SDP_ATTR_CRYPTO && attr->value.len <= SDES_TEXT_MAX - TAG_ROOM &&
+			sdes_parse(attr->value, &crypto) && crypto.key.suite == suite) {
+			found = attr->value;
+			*tag = crypto.tag;
+		}
+	}
+	explicit_bzero(&crypto, sizeof(crypto));
+	return found;
+}
+
+// Own keys of the first suite that both offer, under the tag of the other offer, as an answer has
+// them (RFC 4568 5.1.2). The order is ours, so that both answers choose the same. False: none.
+static bool join_keys(struct core *core, uint32_t index, struct sdp_media_rewrite *out)
+{
+	struct span tag_text;
+	struct sip_writer w;
+	uint32_t own_tag, tag;
+
+	for (uint32_t i = 0; i < SDES_OFFERS_MAX; i++) {
+		struct span own = find_keys(&core->sdp, index, sdes_offers[i], &own_tag);
+
+		if (span_is_empty(own) ||
+			span_is_empty(find_keys(&core->sdp_other, index, sdes_offers[i], &tag)))
+			continue;
+		span_cut(&own, ' ', &tag_text);
+		sip_writer_init(&w, core->crypto[index][0], SDES_TEXT_MAX);
+		sip_put_u64(&w, tag);
+		sip_put_char(&w, ' ');
+		sip_put(&w, own);
+		out->crypto[out->crypto_count++] = sip_writer_text(&w);
+		return true;
+	}
+	return false;
+}
+
+// True: the line is accepted, core->rewrite says how.
+static bool join_line(struct core *core, uint32_t index)
+{
+	const struct sdp_session *own = &core->sdp, *other = &core->sdp_other;
 	const struct sdp_media *a = &own->media[index], *b = &other->media[index];
+	struct sdp_media_rewrite *out = &core->rewrite.media[index];
 	bool has_any = false;
 
-	*out = (struct sdp_media_rewrite){ 0 };
 	if (!a->port || !b->port || !a->connection.is_present || ip_is_unset(&a->connection.ip) ||
 		!span_ieq(a->type, b->type) || !span_ieq(a->proto, b->proto))
 		return false;
@@ -73,7 +121,7 @@ static bool join_line(const struct sdp_session *own, const struct sdp_session *o
 		out->format[out->format_count++] = (uint8_t)i;
 		has_any |= !is_event(own, index, i);
 	}
-	if (!has_any)
+	if (!has_any || (!join_keys(core, index, out) && a->is_secure))
 		return false;
 	out->ip = a->connection.ip;
 	out->port = a->port;
@@ -86,11 +134,10 @@ static bool join_line(const struct sdp_session *own, const struct sdp_session *o
 
 // An answer has a line for each one that was offered, in that order (RFC 3264 6): one that cannot
 // be had says what was offered, not what else stood there.
-static void refuse_line(struct sdp_session *own, const struct sdp_session *other, uint32_t index,
-	struct sdp_media_rewrite *out)
+static void refuse_line(struct core *core, uint32_t index)
 {
-	own->media[index] = other->media[index];
-	*out = (struct sdp_media_rewrite){ 0 };
+	core->sdp.media[index] = core->sdp_other.media[index];
+	core->rewrite.media[index] = (struct sdp_media_rewrite){ 0 };
 }
 
 bool mutual_put(struct core *core, struct sip_writer *w, struct span text, struct span other)
@@ -102,14 +149,13 @@ bool mutual_put(struct core *core, struct sip_writer *w, struct span text, struc
 
 	if (sdp_parse(text, own, &fault) < 0 || sdp_parse(other, far, &fault) < 0)
 		return false;
-	*rewrite = (struct sdp_rewrite){ .username = SPAN_LIT("-") };
+	*rewrite = (struct sdp_rewrite){ .username = SPAN_LIT("-"), .drop = SDP_CLASS_SDES };
 	for (uint32_t i = 0; i < far->media_count; i++) {
-		bool is_joined = i < own->media_count &&
-			join_line(own, far, i, &rewrite->media[i]);
+		bool is_joined = i < own->media_count && join_line(core, i);
 
 		lines += is_joined;
 		if (!is_joined)
-			refuse_line(own, far, i, &rewrite->media[i]);
+			refuse_line(core, i);
 		else if (ip_is_unset(&rewrite->ip))
 			rewrite->ip = rewrite->media[i].ip;
 	}

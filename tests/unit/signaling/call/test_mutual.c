@@ -6,6 +6,10 @@
 #define HEAD(ip) "v=0\r\no=- 7 8 IN IP4 " ip "\r\ns=-\r\nc=IN IP4 " ip "\r\nt=0 0\r\n"
 #define FAR      HEAD("192.0.2.1")
 #define OWN      HEAD("192.0.2.9")
+#define SUITE    " AES_CM_128_HMAC_SHA1_80 inline:"
+#define KEY_OWN  "cJOJ7kxQjhFBp2fP6AYjs3vKw7CeBdWZCj0isbJv"
+#define KEY_FAR  "AJOJ7kxQjhFBp2fP6AYjs3vKw7CeBdWZCj0isbJv"
+#define KEY_GCM  "AAECAwQFBgcICQoLDA0OD1F1aWQgcHJvIHF1bw=="
 
 static const struct {
 	const char *name, *own, *far, *wanted; // wanted: NULL = nothing in common
@@ -43,6 +47,19 @@ static const struct {
 		FAR "m=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n"
 		"m=video 4002 RTP/AVP 31\r\n",
 		OWN "m=audio 0 RTP/AVP 0 96\r\nm=video 5002 RTP/AVP 31\r\na=sendrecv\r\n" },
+	// One key of a suite that both have, under the other's tag.
+	{ "keys", OWN "m=audio 5000 RTP/SAVP 8\r\na=crypto:1 AEAD_AES_128_GCM inline:" KEY_GCM
+		"\r\na=crypto:2" SUITE KEY_OWN "|2^20|1:4\r\n",
+		FAR "m=audio 4000 RTP/SAVP 8\r\na=crypto:7 AES_CM_128_HMAC_SHA1_32 inline:"
+		KEY_FAR "\r\na=crypto:9" SUITE KEY_FAR "\r\n",
+		OWN "m=audio 5000 RTP/SAVP 8\r\na=crypto:9" SUITE KEY_OWN
+		"|2^20|1:4\r\na=sendrecv\r\n" },
+	{ "no common suite", OWN "m=audio 5000 RTP/SAVP 8\r\na=crypto:1 AEAD_AES_128_GCM inline:"
+		KEY_GCM "\r\n", FAR "m=audio 4000 RTP/SAVP 8\r\na=crypto:1" SUITE KEY_FAR "\r\n",
+		NULL },
+	{ "keys by one", OWN "m=audio 5000 RTP/AVP 8\r\na=crypto:1" SUITE KEY_OWN "\r\n",
+		FAR "m=audio 4000 RTP/AVP 8\r\n",
+		OWN "m=audio 5000 RTP/AVP 8\r\na=sendrecv\r\n" },
 	{ "mux by one", OWN "m=audio 5000 RTP/AVP 8\r\na=rtcp-mux\r\n",
 		FAR "m=audio 4000 RTP/AVP 8\r\n",
 		OWN "m=audio 5000 RTP/AVP 8\r\na=sendrecv\r\n" },

@@ -124,6 +124,34 @@ static void with_offer(void **state)
 	assert_true(f->gone_count > 0);
 }
 
+// Of what each offers one key is agreed with the newcomer, in either answer the same.
+static void with_keys(void **state)
+{
+	struct fixture *f = *state;
+	struct newcomer n = { .source = "10.2.1.2",
+		.body = "v=0\r\no=- 1 1 IN IP4 10.2.1.2\r\ns=-\r\nc=IN IP4 10.2.1.2\r\nt=0 0\r\n"
+		"m=audio 6000 RTP/SAVP 8\r\na=crypto:4 AES_CM_128_HMAC_SHA1_80 "
+		"inline:cJOJ7kxQjhFBp2fP6AYjs3vKw7CeBdWZCj0isbJv\r\n" };
+
+	f->profiles[1].sdp.srtp = PROFILE_SRTP_REQUIRED;
+	ring(f, 180, "");
+	come(f, &n);
+	const char *caller = ok_of(f, "secret-call@10.1.1.5"), *picker = ok_of(f, "secret-pick");
+	assert_non_null(caller);
+	assert_non_null(picker);
+	assert_null(strstr(caller, "a=crypto:"));
+	const char *line = strstr(picker, "a=crypto:");
+	assert_non_null(line);
+	assert_int_equal(strncmp(line, "a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:", 42), 0);
+	assert_null(strstr(line + 1, "a=crypto:"));
+	// What we say is what we encrypt with.
+	const struct span told = span_str(strchr(line, ' ') + 1);
+	const char *first = strstr(fixture_last(f, "INVITE")->text, " AES_CM_128_HMAC_SHA1_80 ");
+	assert_non_null(first);
+	assert_int_equal(strncmp(first + 1, told.ptr, strcspn(told.ptr, "\r")), 0);
+	end(f);
+}
+
 // The one that rang answers all the same, and is let go.
 static void crossing(void **state)
 {
@@ -291,6 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(with_offer),
+		TEST(with_keys),
 		TEST(crossing),
 		TEST(without_offer),
 		TEST(cancelled),
