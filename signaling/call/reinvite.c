@@ -2,6 +2,7 @@
 // the answer only (RFC 3261 14, RFC 3264 8).
 #include "call/ability.h"
 #include "call/core_private.h"
+#include "call/pickup.h"
 #include "call/transfer.h"
 
 // Our own INVITE that joins two legs (transfer.h); the old call of a transfer may have others.
@@ -60,8 +61,10 @@ void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip
 		refuse_status(core, turn, tx, call->is_finished ? 481 : 491);
 		return;
 	}
-	// An UPDATE's offer is open as well (RFC 3311 5.2).
-	if (call->invite.is_active || call->offer.is_open || call->transfer) {
+	// An UPDATE's offer is open as well (RFC 3311 5.2), and so is the INVITE of whoever picked
+	// up until its ACK (RFC 3261 14.1).
+	if (call->invite.is_active || call->offer.is_open || call->transfer ||
+		pickup_is_pending(call)) {
 		refuse_pending(call, turn, tx);
 		return;
 	}

@@ -104,8 +104,11 @@ static void with_offer(void **state)
 	assert_non_null(strstr(picker, " RTP/AVP 8\r\n"));
 	assert_int_equal(sscanf(strstr(picker, "m=audio "), "m=audio %u", &told), 1);
 	assert_int_equal(told, port);
-	follow(f, "ACK", 5, "");
 	dialog_phone(&d, "ACK", 1, "", "");
+	// One INVITE at a time: the newcomer's is not over before its ACK.
+	dialog_phone(&d, "INVITE", 2, "", FIXTURE_SDP("10.1.1.5"));
+	assert_non_null(fixture_last(f, "SIP/2.0 491"));
+	follow(f, "ACK", 5, "");
 	// The one that rang gives way.
 	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 487 });
 	assert_int_equal(fixture_calls(f), 1);
@@ -116,7 +119,7 @@ static void with_offer(void **state)
 	assert_int_equal(cfg->remote_port, 6000);
 	// It is a call like any: a BYE of one ends the other.
 	fixture_forget(f);
-	dialog_phone(&d, "BYE", 2, "", "");
+	dialog_phone(&d, "BYE", 3, "", "");
 	const struct fixture_message *bye = fixture_last(f, "BYE sip:new@10.2.1.2");
 	assert_non_null(bye);
 	assert_string_equal(fixture_header(bye->text, "Call-ID"), "secret-pick");
