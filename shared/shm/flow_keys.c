@@ -39,24 +39,49 @@ void key_drop_unused(
 		pool_rest(&w->keys, key - 1);
 }
 
+// The slot + 1 of the pair that holds the key already, 0: none. Also one that only a record in
+// force names: under a second slot the key's indexes would begin anew (RFC 3711 9.1).
+static uint32_t key_find(const struct flow_writer *w, const struct flow_pair *pair,
+	enum flow_key_use use, const struct flow_key *key)
+{
+	const uint32_t named[] = { pair->key[use], pair->published_key[0][use],
+		pair->published_key[1][use] };
+
+	for (uint32_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+		if (named[i] != 0 && is_same(&w->keys.secrets[named[i] - 1], key))
+			return named[i];
+	return 0;
+}
+
+// A slot + 1 with the key in it; 0: no slot is left.
+static uint32_t key_store(
+	struct flow_writer *w, const struct flow_pair *pair, const struct flow_key *key)
+{
+	uint32_t slot = pool_take(&w->keys);
+
+	if (slot == SHM_FLOW_NONE) {
+		w->counters.refused_keys++;
+		return 0;
+	}
+	fill_key(w, pair, key, &w->keys.secrets[slot]);
+	return slot + 1;
+}
+
 int flow_pair_set_key(struct flow_writer *w, struct flow_pair *pair, enum flow_key_use use,
 	const struct flow_key *key)
 {
-	uint32_t old = pair->key[use], slot = SHM_FLOW_NONE;
+	uint32_t old = pair->key[use], next = 0;
 
 	if (key != NULL) {
 		if (!is_possible(key))
 			return -EINVAL;
-		if (old != 0 && is_same(&w->keys.secrets[old - 1], key))
-			return 0;
-		slot = pool_take(&w->keys);
-		if (slot == SHM_FLOW_NONE) {
-			w->counters.refused_keys++;
+		next = key_find(w, pair, use, key);
+		if (next == 0)
+			next = key_store(w, pair, key);
+		if (next == 0)
 			return -ENOMEM;
-		}
-		fill_key(w, pair, key, &w->keys.secrets[slot]);
 	}
-	pair->key[use] = slot == SHM_FLOW_NONE ? 0 : slot + 1;
+	pair->key[use] = next;
 	key_drop_unused(w, pair, use, old);
 	return 0;
 }

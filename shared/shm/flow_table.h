@@ -89,9 +89,9 @@ int flow_pair_reserve(
 	struct flow_writer *writer, uint16_t media_address, int media_shard, struct flow_pair *out);
 // Gives one direction of the leg a key, or none (NULL: plain). suite, key, salt, mki, marks and
 // rtcp_index count; the caller wipes its copy. In force for a port with its next flow_publish():
-// publish both. The key that it has already keeps its slot, and with it everything that media
-// remembers of packets under it; any other begins anew. 0; -ENOMEM: no slot left, the old one
-// stays; -EINVAL: no suite, or an impossible MKI.
+// publish both. The key that it has already, or that one of its records in force still names, keeps
+// its slot, and with it everything that media remembers of packets under it; any other begins anew.
+// 0; -ENOMEM: no slot left, the old one stays; -EINVAL: no suite, or an impossible MKI.
 int flow_pair_set_key(struct flow_writer *writer, struct flow_pair *pair, enum flow_key_use use,
 	const struct flow_key *key);
 // The key of the pair's next records, borrowed until it is set anew; NULL: plain.

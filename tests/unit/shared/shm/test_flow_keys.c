@@ -119,6 +119,39 @@ static void test_old_key_stays_until_both_changed(void **state)
 	fixture_end(&f);
 }
 
+// A key that was set and never published gives way to the one in force: not a second slot, whose
+// indexes would begin anew under the same key.
+static void test_key_in_force_comes_back(void **state)
+{
+	struct fixture f = keys_make(KEYS);
+	struct flow_writer *writer = writer_of(&f, 0, 1);
+	struct flow_key next = key_of(9), same = key_of(2);
+	struct flow_pair pair;
+	(void)state;
+
+	assert_int_equal(flow_pair_reserve(writer, 0, -1, &pair), 0);
+	set_both(writer, &pair, 1, 2);
+	uint32_t tx = pair.key[FLOW_KEY_TX];
+	uint64_t serial = slot_of(&f, tx)->serial;
+	assert_int_equal(flow_pair_set_key(writer, &pair, FLOW_KEY_TX, &next), 0);
+	assert_int_not_equal(pair.key[FLOW_KEY_TX], tx);
+	assert_int_equal(flow_pair_set_key(writer, &pair, FLOW_KEY_TX, &same), 0);
+	assert_int_equal(pair.key[FLOW_KEY_TX], tx);
+	// Half way, too: only the record of RTCP names the old one.
+	assert_int_equal(flow_pair_set_key(writer, &pair, FLOW_KEY_TX, &next), 0);
+	publish(writer, &pair, 0);
+	assert_int_equal(flow_pair_set_key(writer, &pair, FLOW_KEY_TX, &same), 0);
+	assert_int_equal(pair.key[FLOW_KEY_TX], tx);
+	publish(writer, &pair, 0);
+	publish(writer, &pair, 1);
+	run_for(&f, writer, 50);
+	assert_int_equal(slot_of(&f, tx)->serial, serial);
+	assert_true(flow_key_is_valid(slot_of(&f, tx), pair.incarnation));
+	assert_int_equal(counters_of(writer).keys_free, KEYS - 2);
+	flow_writer_free(writer);
+	fixture_end(&f);
+}
+
 static void test_wiped_after_the_grace_period(void **state)
 {
 	struct fixture f = keys_make(KEYS);
@@ -276,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_records_name_whole_keys),
 		cmocka_unit_test(test_same_key_keeps_its_slot),
 		cmocka_unit_test(test_old_key_stays_until_both_changed),
+		cmocka_unit_test(test_key_in_force_comes_back),
 		cmocka_unit_test(test_wiped_after_the_grace_period),
 		cmocka_unit_test(test_plain_again),
 		cmocka_unit_test(test_full_and_impossible),
