@@ -95,8 +95,19 @@ static void count_sessions(struct slow_table *table)
 		&table->counters.sessions, slab_count(table->sessions), memory_order_relaxed);
 }
 
+// The keys that signaling has read, or never will, do not stay in the file.
+static void withdraw(const struct slow_session *session)
+{
+	const struct lane_attachment *attachment = session->table->attachment;
+
+	if (session->serial)
+		flow_secure_withdraw(&shm_flow_secure_state(attachment->media)[session->slot],
+			session->incarnation, session->serial);
+}
+
 static void session_end(struct slow_table *table, struct slow_session *session)
 {
+	withdraw(session);
 	timer_stop(table->wheel, &session->timer);
 	*place_of(table, session->address, session->port) = NULL;
 	secure_session_free(session->secure);
@@ -179,6 +190,7 @@ static void session_agree(
 
 	if (flow_secure_is_valid(&agreed, cfg->incarnation) &&
 		agreed.serial != session->serial) {
+		withdraw(session);
 		session->slot = cfg->secure - 1;
 		session->serial = agreed.serial;
 		table->env.identity = identity_of(table, agreed.identity);

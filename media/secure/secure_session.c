@@ -422,10 +422,12 @@ bool secure_session_take_result(struct secure_session *session, struct flow_secu
 			now.selected[c].port = remote.port;
 		}
 	}
-	if (session->is_told && memcmp(&now, &session->told, sizeof(now)) == 0)
-		return false;
-	session->told = now;
-	session->is_told = true;
-	*out = now;
-	return true;
+	bool is_news = !session->is_told || memcmp(&now, &session->told, sizeof(now)) != 0;
+	if (is_news) {
+		session->told = now;
+		session->is_told = true;
+		*out = now;
+	}
+	explicit_bzero(&now, sizeof(now));
+	return is_news;
 }

@@ -49,5 +49,5 @@ void secure_session_run(struct secure_session *session, uint64_t now_ms);
 // When secure_session_run() has work, UINT64_MAX = never without further calls.
 uint64_t secure_session_next(struct secure_session *session, uint64_t now_ms);
 
-// True: *out is the result, which differs from the one taken last.
+// True: *out is the result, which differs from the one taken last. The caller wipes its keys.
 bool secure_session_take_result(struct secure_session *session, struct flow_secure_result *out);

@@ -32,18 +32,34 @@ bool flow_secure_is_valid(const struct flow_secure *secure, uint64_t incarnation
 		secure->fingerprint_count <= FLOW_FINGERPRINTS;
 }
 
+static bool is_result_of(
+	const struct flow_secure_state *state, uint64_t incarnation, uint64_t serial)
+{
+	return atomic_load_explicit(&state->incarnation, memory_order_relaxed) == incarnation &&
+		atomic_load_explicit(&state->serial, memory_order_relaxed) == serial;
+}
+
+// Nobody takes what stands there for an answer any more; its keys go.
+static void wipe_results(struct flow_secure_state *state)
+{
+	atomic_store_explicit(&state->incarnation, 0, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release); // pairs with the fence in flow_secure_read()
+	explicit_bzero(state->result, sizeof(state->result));
+}
+
+void flow_secure_withdraw(struct flow_secure_state *state, uint64_t incarnation, uint64_t serial)
+{
+	if (is_result_of(state, incarnation, serial))
+		wipe_results(state);
+}
+
 void flow_secure_publish(struct flow_secure_state *state, const struct flow_secure *secure,
 	const struct flow_secure_result *result)
 {
 	uint32_t next = atomic_load_explicit(&state->selector, memory_order_relaxed) + 1;
 
-	if (atomic_load_explicit(&state->incarnation, memory_order_relaxed) !=
-			secure->incarnation ||
-		atomic_load_explicit(&state->serial, memory_order_relaxed) != secure->serial) {
-		// Nobody may take the last agreement's result for this one's.
-		atomic_store_explicit(&state->incarnation, 0, memory_order_relaxed);
-		atomic_thread_fence(memory_order_release);
-	}
+	if (!is_result_of(state, secure->incarnation, secure->serial))
+		wipe_results(state); // the last agreement's are not this one's
 	state->result[next & 1] = *result;
 	atomic_store_explicit(&state->serial, secure->serial, memory_order_relaxed);
 	// release: pairs with flow_secure_read()
@@ -69,8 +85,10 @@ bool flow_secure_read(const struct flow_secure_state *state, uint64_t incarnatio
 			atomic_load_explicit(&state->incarnation, memory_order_relaxed) ==
 				incarnation) {
 			*out = copy;
+			explicit_bzero(&copy, sizeof(copy));
 			return true;
 		}
+		explicit_bzero(&copy, sizeof(copy));
 	}
 	return false;
 }

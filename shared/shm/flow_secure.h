@@ -115,7 +115,11 @@ bool flow_secure_is_valid(const struct flow_secure *secure, uint64_t incarnation
 // Writer: puts another result in force.
 void flow_secure_publish(struct flow_secure_state *state, const struct flow_secure *secure,
 	const struct flow_secure_result *result);
-// Reader: a whole copy of the result of that agreement. False: media has not answered it yet.
+// Writer: the agreement is not in force any more. Wipes its results, keys and all, unless the slot
+// serves another one by now.
+void flow_secure_withdraw(struct flow_secure_state *state, uint64_t incarnation, uint64_t serial);
+// Reader: a whole copy of the result of that agreement, which the caller wipes. False: media has
+// not answered it yet, or no longer works for it.
 bool flow_secure_read(const struct flow_secure_state *state, uint64_t incarnation, uint64_t serial,
 	struct flow_secure_result *out);
 

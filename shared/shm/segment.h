@@ -1,11 +1,11 @@
 // segment.h - the two files of the shared segment: create, map, lock, validate.
 //
 // signaling.seg: header, media address table, port index, flow_cfg slab, block owners, hint cursors
-// and
-//                rings towards media. Written by muga-signaling, mapped read-only by everyone else.
-// media.seg:     header, lane epochs, flow_state slab, event rings towards signaling. Written by
-//                muga-media only.
-// Keys lie in pages of their own at the end of signaling.seg, left out of core dumps.
+//                and rings towards media, keys and agreements about ICE and DTLS. Written by
+//                muga-signaling, mapped read-only by everyone else.
+// media.seg:     header, lane epochs, counters, flow_state and flow_crypto slabs, histograms, event
+//                rings towards signaling, results of ICE and DTLS. Written by muga-media only.
+// What is secret lies in pages of its own at the end of either file, left out of core dumps.
 // Directory: a hugetlbfs mount if there is one, else tmpfs. Each writer holds an OFD lock on its
 // own file for its life: the lock's release is the only proof of its death. A file is built under
 // another name and renamed when it is whole, so what lies under the real name is never half made.

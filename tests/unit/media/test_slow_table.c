@@ -56,6 +56,24 @@ static void test_browser_connects(void **state)
 	assert_int_equal(slow_bed_frame(&slow_bed.far_addr, 0, rtp, sizeof(rtp)), DROP_NO_PEER);
 }
 
+// With the leg go the keys that media had told signaling.
+static void test_keys_go_with_the_leg(void **state)
+{
+	static const struct flow_secure_result wiped[2];
+	uint32_t slot;
+	(void)state;
+	begin();
+	slow_bed_far();
+	slow_bed_run(2000);
+	slot = slow_bed.pair.key[FLOW_KEY_SECURE] - 1;
+	const struct flow_secure_state *told = &shm_flow_secure_state(&slow_bed.media)[slot];
+	assert_memory_not_equal(told->result[told->selector & 1].own_key, wiped->own_key, 32);
+	flow_pair_retire(slow_bed.writer, &slow_bed.pair);
+	slow_bed_run(30);
+	assert_int_equal(sessions(), 0);
+	assert_memory_equal(told->result, wiped, sizeof(wiped));
+}
+
 // Without checks nobody gets a byte of DTLS out of us; garbage gets nothing at all.
 static void test_strangers(void **state)
 {
@@ -201,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_browser_connects),
+		CASE(test_keys_go_with_the_leg),
 		CASE(test_strangers),
 		CASE(test_flow_without_agreement),
 		CASE(test_full_ring),

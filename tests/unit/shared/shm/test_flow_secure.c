@@ -90,6 +90,31 @@ static void test_result_of_the_right_agreement(void **state)
 	assert_int_equal(out.suite, 5);
 }
 
+// What was read, or never will be, leaves no key behind in either copy.
+static void test_keys_are_wiped(void **state)
+{
+	static struct flow_secure_state slot;
+	static const struct flow_secure_result wiped[2];
+	struct flow_secure secure = good(), next = good();
+	struct flow_secure_result result = { .suite = 3, .own_key = { 1 }, .far_salt = { 2 } }, out;
+	(void)state;
+	flow_secure_publish(&slot, &secure, &result);
+	flow_secure_publish(&slot, &secure, &result);
+	flow_secure_withdraw(&slot, 7, 2); // of another agreement: no business of it
+	flow_secure_withdraw(&slot, 8, 1);
+	assert_true(flow_secure_read(&slot, 7, 1, &out));
+	flow_secure_withdraw(&slot, 7, 1);
+	assert_false(flow_secure_read(&slot, 7, 1, &out));
+	assert_memory_equal(slot.result, wiped, sizeof(wiped));
+	// A process that died withdrew nothing: the next agreement in the slot does.
+	flow_secure_publish(&slot, &secure, &result);
+	flow_secure_publish(&slot, &secure, &result);
+	next.serial = 2;
+	flow_secure_publish(&slot, &next, &(struct flow_secure_result){ 0 });
+	assert_true(flow_secure_read(&slot, 7, 2, &out));
+	assert_memory_equal(slot.result, wiped, sizeof(wiped));
+}
+
 // A reader beside the writer never sees half a result.
 static struct flow_secure_state shared_slot;
 static _Atomic bool is_done;
@@ -133,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_every_byte_counts),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_result_of_the_right_agreement),
+		cmocka_unit_test(test_keys_are_wiped),
 		cmocka_unit_test(test_whole_results),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
