@@ -12,6 +12,7 @@ struct secure_session {
 	struct flow_secure agreed;
 	struct addr own;
 	struct ice_env ice_env;
+	struct dtls_identity *identity; // reference to what the agreement's associations show
 	struct ice_agent *agent;	// NULL without ICE
 	struct dtls_endpoint *endpoint; // NULL without DTLS
 	uint64_t listen_again_ms;	// the endpoint failed with a stranger; 0 = no
@@ -60,6 +61,7 @@ void secure_session_free(struct secure_session *session)
 		return;
 	ice_agent_free(session->agent);
 	dtls_endpoint_free(session->endpoint);
+	dtls_identity_put(session->identity);
 	explicit_bzero(session, sizeof(*session));
 	free(session);
 }
@@ -183,7 +185,7 @@ static void begin_dtls(struct secure_session *session)
 	session->listen_again_ms = 0;
 	session->is_dtls_settled = false;
 	session->endpoint = dtls_endpoint_new(&(struct dtls_params){
-		.identity = session->env->identity,
+		.identity = session->identity,
 		.is_active = agreed->dtls == FLOW_DTLS_ACTIVE, .mtu = agreed->mtu,
 		.cookie_key = session->agent ? NULL : &session->env->cookie_key,
 		.context = session, .send = send_dtls });
@@ -314,12 +316,22 @@ static void run_dtls(struct secure_session *session, uint64_t now_ms)
 
 // All of it --------------------------------------------------------------------------------------
 
+// An association that begins later shows it too, whatever other legs were told of meanwhile.
+static void hold_identity(struct secure_session *session)
+{
+	struct dtls_identity *last = session->identity;
+
+	session->identity = dtls_identity_get(session->env->identity);
+	dtls_identity_put(last);
+}
+
 void secure_session_apply(struct secure_session *session, const struct flow_secure *secure,
 	const struct addr *own, uint64_t now_ms)
 {
 	struct flow_secure last = session->agreed;
 
 	session->own = *own;
+	hold_identity(session);
 	apply_ice(session, secure, now_ms);
 	session->agreed = *secure;
 	apply_dtls(session, &last);
