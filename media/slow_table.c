@@ -309,6 +309,18 @@ static void tell_identity(struct slow_table *table, struct dtls_identity *newest
 		dtls_identity_put(oldest);
 }
 
+// Whether the file tells of the newest already: its number must not change, calls were told of it.
+static bool is_told(const struct slow_table *table)
+{
+	const struct dtls_identity *newest = table->identities[table->identity & 1];
+	const struct dtls_fingerprint *own = dtls_identity_fingerprint(newest);
+	struct flow_fingerprint told;
+	uint32_t serial = shm_identity_read(shm_identity_of(table->attachment->media), &told);
+
+	return serial && serial == table->identity && told.hash == own->hash &&
+		memcmp(told.value, own->value, sizeof(told.value)) == 0;
+}
+
 void slow_table_renew(struct slow_table *table, uint64_t unix_s)
 {
 	struct dtls_identity *newest = table->identities[table->identity & 1];
@@ -352,7 +364,8 @@ int slow_table_attach(
 	table->attachment = attachment;
 	table->now_ms = now_ms;
 	table->sweep_session = table->sweep_slot = 0;
-	tell_identity(table, table->identities[table->identity & 1]);
+	if (!is_told(table))
+		tell_identity(table, table->identities[table->identity & 1]);
 	return 0;
 }
 
