@@ -234,7 +234,8 @@ void slow_table_receive(
 	table->now_ms = now_ms;
 	if (!session || session->incarnation != arrival->incarnation || arrival->len == 0)
 		session = refresh(table, arrival->address, arrival->port);
-	if (!session || session->serial == 0 || arrival->len == 0)
+	if (!session || session->serial == 0 || arrival->len == 0 ||
+		session->incarnation != arrival->incarnation) // for the call before, or the next
 		return;
 	secure_session_receive(session->secure, 1u + (arrival->port & 1u), &arrival->source,
 		span_make((const char *)arrival->data, arrival->len), now_ms);

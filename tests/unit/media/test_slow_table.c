@@ -208,6 +208,28 @@ static void test_identity_is_told_once(void **state)
 	assert_memory_equal(&before, &after, sizeof(before));
 }
 
+// What waited in the ring while its call ended is not for the call that has its ports now.
+static void test_arrivals_for_the_dead(void **state)
+{
+	const struct secure_env *env = slow_table_env(slow_bed.table);
+	struct slow_arrival *arrival;
+	uint32_t bytes = sizeof(*arrival) + sizeof(dtls_alike);
+	(void)state;
+	begin();
+	for (uint32_t i = 0; i < 2; i++) {
+		arrival = ring_reserve(slow_bed.link.up, bytes);
+		assert_non_null(arrival);
+		*arrival = (struct slow_arrival){ .source = slow_bed.far_addr,
+			.incarnation = slow_bed.pair.incarnation - 1 + i,
+			.port = slow_bed.pair.port, .len = sizeof(dtls_alike) };
+		memcpy(arrival->data, dtls_alike, sizeof(dtls_alike));
+		ring_commit(slow_bed.link.up, bytes);
+		slow_bed_slow_turn();
+		assert_int_equal(metric_read(&env->counters.dtls_unwanted), i);
+	}
+	assert_int_equal(sessions(), 1);
+}
+
 static void test_detach(void **state)
 {
 	(void)state;
@@ -241,6 +263,7 @@ int main(void)
 		CASE(test_full_ring),
 		CASE(test_sweep),
 		CASE(test_departures_of_the_dead),
+		CASE(test_arrivals_for_the_dead),
 		CASE(test_identities),
 		CASE(test_identity_is_told_once),
 		CASE(test_detach),
