@@ -138,35 +138,42 @@ _Static_assert(offsetof(struct flow_crypto, reporters) ==
 		offsetof(struct flow_crypto, streams) + sizeof(struct flow_stream) * FLOW_STREAMS,
 	"sync_state() takes both tables for one");
 
-uint64_t srtp_take(struct lane *lane, uint32_t key, uint64_t incarnation, bool is_protect)
+// `from` is whole. The key's serial, or 0: it is in other hands, or cannot be used.
+static uint64_t take(struct lane *lane, uint32_t key, const struct flow_key *from, bool is_protect)
 {
 	struct srtp_lane *srtp = lane->srtp;
-	struct flow_key copy;
-
-	if (!srtp || key >= srtp->key_count)
-		return 0;
 	struct srtp_context *context = &srtp->contexts[key];
 	uint32_t holder = atomic_load_explicit(&context->holder, memory_order_acquire);
-	if (holder == SRTP_BUSY || !copy_key(srtp, key, incarnation, &copy))
+
+	if (holder == SRTP_BUSY)
 		return 0;
-	uint64_t serial = copy.serial;
-	if (holder == lane->id + 1 && context->serial == serial) {
-		explicit_bzero(&copy, sizeof(copy));
-		return context->is_protect == is_protect ? serial : 0;
-	}
+	if (holder == lane->id + 1 && context->serial == from->serial)
+		return context->is_protect == is_protect ? from->serial : 0;
 	// acquire, release: what another lane left there is seen whole, and the other way round
 	if (!atomic_compare_exchange_strong_explicit(&context->holder, &holder, SRTP_BUSY,
 		    memory_order_acq_rel, memory_order_relaxed))
 		return 0;
 	empty_context(srtp, context);
 	context->is_protect = is_protect;
-	bool is_ready = fill_context(srtp, context, &copy);
+	bool is_ready = fill_context(srtp, context, from);
 	if (is_ready)
-		sync_state(&srtp->states[key], &copy);
-	explicit_bzero(&copy, sizeof(copy));
+		sync_state(&srtp->states[key], from);
 	atomic_store_explicit(
 		&context->holder, is_ready ? lane->id + 1 : 0, memory_order_release);
-	return is_ready ? serial : 0;
+	return is_ready ? from->serial : 0;
+}
+
+uint64_t srtp_take(struct lane *lane, uint32_t key, uint64_t incarnation, bool is_protect)
+{
+	struct flow_key copy;
+	uint64_t serial = 0;
+
+	if (!lane->srtp || key >= lane->srtp->key_count)
+		return 0;
+	if (copy_key(lane->srtp, key, incarnation, &copy))
+		serial = take(lane, key, &copy, is_protect);
+	explicit_bzero(&copy, sizeof(copy)); // also what was refused: it may be another call's key
+	return serial;
 }
 
 // Frees the context if it is this lane's.
