@@ -56,7 +56,9 @@ bool protect_reserve(struct lane *lane, struct burst *burst, struct packet *pack
 	}
 	packet->udp_len = (uint16_t)len;
 	packet->flags |= PACKET_CHANGED | PACKET_PROTECT;
-	srtp->exits[packet - burst->packets] = (struct srtp_exit){ header, route->tx };
+	srtp->exits[packet - burst->packets] = (struct srtp_exit){
+		.header = header, .serial = route->tx_serial, .key = route->tx
+	};
 	burst->is_protected = true;
 	return true;
 }
@@ -157,7 +159,14 @@ static enum srtp_step prepare(
 {
 	const struct srtp_exit *exit = &srtp->exits[packet - burst->packets];
 	bool is_rtcp = packet->flags & PACKET_RTCP;
-	struct srtp_context *context = &srtp->contexts[exit->key];
+	struct srtp_context *context = srtp_context_of(srtp, exit->key, exit->serial);
+
+	// A header that rewrite built for a later packet of the burst has taken another key into
+	// the slot: the room was made for the one before.
+	if (unlikely(!context)) {
+		fail(burst, packet, DROP_SRTP_NO_KEY);
+		return SRTP_DECIDED;
+	}
 	uint32_t plain = packet->udp_len - 8u - trailer_bytes(&context->form, is_rtcp);
 	uint8_t *data = packet->udp + 8;
 

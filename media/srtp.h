@@ -56,6 +56,7 @@ struct srtp_route {
 // A burst's packet on its way out, set by rewrite for protect.
 struct srtp_exit {
 	const struct ready_header *header; // with which it leaves
+	uint64_t serial;		   // of the key for which room was made
 	uint32_t key;			   // slot
 };
 

@@ -154,6 +154,51 @@ static void test_both_legs_have_keys(void **state)
 	srtp_bed_stop();
 }
 
+// Another call whose B leg sends under the same slot, by a header that has no key yet.
+static void second_call(void)
+{
+	struct flow_cfg legs[2] = { leg(0, PORT + 2), leg(1, PORT + 2) };
+
+	legs[1].key_tx = 2;
+	for (uint32_t i = 0; i < 2; i++)
+		bed_flow(&legs[i]);
+	lane_flow_changed(&bed.lane, 0, PORT + 2);
+}
+
+static void put_call(uint32_t at, uint16_t port, uint16_t sequence)
+{
+	uint8_t plain[256];
+
+	srtp_bed_put(at, 0, plain, srtp_bed_rtp(plain, port, sequence, 160));
+	rtp_store16(bed.mbufs[at].buffer + RTE_PKTMBUF_HEADROOM + 36, port);
+}
+
+// The other process puts another key into a slot in use, for which the second packet's header is
+// built amid the burst: the first one's room was made for a trailer of 16 bytes, not of 32.
+static void test_slot_changes_hands_in_a_burst(void **state)
+{
+	(void)state;
+	start();
+	assert_int_equal(send_rtp(7, 1), DROP_NONE);
+	srtp_bed.keys[1].checksum ^= 1;
+	second_call();
+	srtp_bed_key(1, SUITE, 3, 16);
+	for (uint16_t i = 0; i < 32; i++) { // until a failed header is tried again
+		put_call(0, PORT + 2, i);
+		struct burst *burst = srtp_bed_run(0, 1, START + (1000 + i) * MS);
+		assert_int_equal(burst->packets[0].reason, DROP_SRTP_NO_KEY);
+		burst_finish(&bed.lane, burst);
+	}
+	put_call(0, PORT, 2);
+	put_call(1, PORT + 2, 32);
+	struct burst *burst = srtp_bed_run(0, 2, START + 2000 * MS);
+	assert_int_equal(burst->packets[0].reason, DROP_SRTP_NO_KEY);
+	assert_int_equal(burst->packets[1].reason, DROP_NONE);
+	assert_int_equal(bed.ports[1].count, 1);
+	burst_finish(&bed.lane, burst);
+	srtp_bed_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_what_gets_longer_must_fit),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_both_legs_have_keys),
+		cmocka_unit_test(test_slot_changes_hands_in_a_burst),
 	};
 	return cmocka_run_group_tests(tests, srtp_bed_eal, srtp_bed_eal_end);
 }
