@@ -116,9 +116,9 @@ const char *drop_reason_help(uint32_t reason);
 void burst_init(
 	struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t count, uint64_t now_ns);
 
-// The life of a packet, in order: classify, lookup, unprotect, latch, rewrite, protect, transmit.
-// Afterwards packets are VERDICT_SENT, DROP, EXCEPTION or HANDOVER; the lane takes care of the last
-// two, then calls burst_finish().
+// The life of a packet, in order: classify, lookup, divert, unprotect, latch, rewrite, protect,
+// transmit. Afterwards packets are VERDICT_SENT, DROP, EXCEPTION or HANDOVER; the lane takes care
+// of the last two, then calls burst_finish().
 void forward_burst(struct lane *lane, struct burst *burst);
 
 // Counts and frees what was dropped. What is still EXCEPTION or HANDOVER is dropped for its reason.

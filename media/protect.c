@@ -1,4 +1,5 @@
-// protect.c - fifth stage, for packets that leave under a key: RTP and RTCP become SRTP and SRTCP.
+// protect.c - stage after rewrite, for packets that leave under a key: RTP and RTCP become SRTP and
+// SRTCP.
 //
 // rewrite has made room and written the headers for the length that comes out (protect_reserve()).
 // An index is marked as used before anything is encrypted under it, and one that was used, or may

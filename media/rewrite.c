@@ -1,8 +1,8 @@
 // rewrite.c - fourth stage: the packet gets the headers with which it leaves on the other leg.
 //
 // The UDP header stays where it is; network and link headers are written in front of it, whatever
-// their lengths were, so IPv4 <-> IPv6 and VLAN changes are one code path. The payload is never
-// touched.
+// their lengths were, so IPv4 <-> IPv6 and VLAN changes are one code path. The payload is not
+// touched: what leaves under a key gets room behind it, and protect does the rest.
 #include "rewrite.h"
 
 #include "base/metric.h"

@@ -1,5 +1,5 @@
-// unprotect.c - third stage, for flows with a key: SRTP and SRTCP become RTP and RTCP, or are
-// counted and dropped.
+// unprotect.c - stage before latch, for flows with a key: SRTP and SRTCP become RTP and RTCP, or
+// are counted and dropped.
 //
 // Only bursts with such a flow come here. Three passes: every packet is looked at and given an
 // operation; all operations run; in order, what is authentic and new goes on. Nothing that latch,
