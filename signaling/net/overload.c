@@ -15,13 +15,13 @@
 void overload_init(struct overload *overload, uint64_t now_ms)
 {
 	*overload = (struct overload){ .filled_ms = now_ms, .began_ms = now_ms,
-		.delay_us = UINT32_MAX };
+		.turn_us = UINT32_MAX, .delay_us = UINT32_MAX };
 }
 
 void overload_note_delay(struct overload *overload, uint32_t delay_us)
 {
-	if (delay_us < overload->delay_us)
-		overload->delay_us = delay_us;
+	if (overload->turn_us == UINT32_MAX || delay_us > overload->turn_us)
+		overload->turn_us = delay_us;
 }
 
 static uint64_t spend(uint64_t tokens_m, uint32_t count)
@@ -111,6 +111,9 @@ bool overload_run(struct overload *overload, uint64_t now_ms)
 	uint64_t span_ms = now_ms - overload->began_ms;
 
 	fill(overload, now_ms);
+	if (overload->turn_us < overload->delay_us)
+		overload->delay_us = overload->turn_us;
+	overload->turn_us = UINT32_MAX;
 	if (span_ms < OVERLOAD_INTERVAL_MS)
 		return false;
 	bool is_waiting = overload->delay_us != UINT32_MAX &&

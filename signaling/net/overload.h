@@ -1,10 +1,11 @@
 // overload.h - how many new calls a worker takes when it cannot take all of them.
 //
-// The measure is how long datagrams wait in the sockets: while they do, a rate of new calls is kept
-// below which the wait vanishes, found by small steps (RFC 6357 5.4). What comes beyond it is
-// refused (503, Retry-After), at most as often as calls are taken, because each refusal costs a
-// tenth of a call. The rest is left to the filters of the sockets (net/shed.h), which cost nearly
-// nothing, and to the callers' repetitions. Requests of living calls are never counted here.
+// The measure is how long datagrams wait in the socket where they wait longest: while they do, a
+// rate of new calls is kept below which the wait vanishes, found by small steps (RFC 6357 5.4).
+// What comes beyond it is refused (503, Retry-After), at most as often as calls are taken, because
+// each refusal costs a tenth of a call. The rest is left to the filters of the sockets
+// (net/shed.h), which cost nearly nothing, and to the callers' repetitions. Requests of living
+// calls are never counted here.
 //
 // Pure: time and measurements are arguments. One per worker, its thread only.
 #pragma once
@@ -28,7 +29,8 @@ struct overload {
 	uint64_t refusals_m;     // likewise
 	uint64_t filled_ms;      // when the tokens were reckoned last
 	uint64_t began_ms;       // of the interval
-	uint32_t delay_us;       // smallest wait of the interval, UINT32_MAX = none seen
+	uint32_t turn_us;        // largest wait of the turn, UINT32_MAX = nothing came
+	uint32_t delay_us;       // smallest turn_us of the interval, UINT32_MAX = nothing came
 	struct overload_use use; // of the interval
 	uint64_t down_ms;        // when the rate was lowered last
 	uint32_t served;         // intervals in a row without a wait
@@ -37,10 +39,11 @@ struct overload {
 };
 
 void overload_init(struct overload *overload, uint64_t now_ms);
-// How long the oldest datagram of a batch had waited.
+// How long the oldest datagram of a batch had waited; one batch of each socket in a turn. What came
+// at once to one socket says nothing about another that is never empty.
 void overload_note_delay(struct overload *overload, uint32_t delay_us);
 void overload_note_use(struct overload *overload, const struct overload_use *use);
-// True: an interval is over and shed_permille or is_limiting may have changed.
+// Ends a turn. True: an interval is over, and shed_permille or is_limiting may have changed.
 bool overload_run(struct overload *overload, uint64_t now_ms);
 
 // What may be taken and refused now; UINT32_MAX while not limiting.

@@ -99,6 +99,7 @@ static void step(struct server *s, double asked_per_ms)
 	arrive(s, asked_per_ms);
 	uint32_t waited_ms = s->count ? s->now_ms - s->queue[s->head].at_ms : 0;
 	overload_note_delay(&s->overload, waited_ms * 1000);
+	overload_note_delay(&s->overload, 1000); // the callees' socket is emptied in each turn
 	s->waited_ms += waited_ms;
 	s->left_us += 1000;
 	while (s->count && s->left_us > 0)
@@ -211,6 +212,7 @@ static void a_single_late_datagram_is_no_overload(void **state)
 	overload_init(&overload, now_ms);
 	for (uint32_t i = 0; i < 100; i++) {
 		overload_note_delay(&overload, 500000);
+		assert_false(overload_run(&overload, now_ms + 1));
 		overload_note_delay(&overload, 100); // the interval had a short wait, too
 		now_ms += OVERLOAD_INTERVAL_MS;
 		assert_true(overload_run(&overload, now_ms));
@@ -227,6 +229,23 @@ static void a_single_late_datagram_is_no_overload(void **state)
 	// An idle worker has no wait at all.
 	assert_true(overload_run(&overload, now_ms + 100000));
 	assert_false(overload.is_limiting);
+}
+
+// Answers of the callees are read in each turn, after a batch of what the callers' socket is full of.
+static void no_socket_hides_another(void **state)
+{
+	struct overload overload;
+	uint64_t now_ms = 0;
+
+	(void)state;
+	overload_init(&overload, now_ms);
+	for (uint32_t i = 0; i < 100; i++) {
+		overload_note_delay(&overload, i % 2 ? 900000 : 8000);
+		overload_note_delay(&overload, i % 2 ? 8000 : 900000);
+		now_ms += 10;
+		overload_run(&overload, now_ms);
+	}
+	assert_true(overload.is_limiting);
 }
 
 static void some_hope_is_always_left(void **state)
@@ -258,6 +277,7 @@ int main(void)
 		cmocka_unit_test(a_full_queue_is_worked_off),
 		cmocka_unit_test(the_limit_goes_when_the_load_goes),
 		cmocka_unit_test(a_single_late_datagram_is_no_overload),
+		cmocka_unit_test(no_socket_hides_another),
 		cmocka_unit_test(some_hope_is_always_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
