@@ -24,7 +24,7 @@
 struct worker_flow {
 	uint16_t trunk, host;   // indices
 	uint64_t due_ms;        // when something is to be done, NEVER = something will be heard
-	uint64_t opened_ms;
+	uint64_t opened_ms;     // 0 = not since the last failure
 	uint32_t failures;      // in a row
 	uint32_t generation;    // of what is awaited
 	// by UDP
@@ -100,6 +100,7 @@ static void flow_fail(struct worker *worker, struct worker_flow *flow)
 
 	if (flow->opened_ms != 0 && now_ms - flow->opened_ms >= STEADY_MS)
 		flow->failures = 0;
+	flow->opened_ms = 0; // a name that leads nowhere now never stood
 	for (uint32_t i = 0; i < flow->failures && wait_ms < RETRY_MAX_MS; i++)
 		wait_ms *= 2;
 	if (wait_ms > RETRY_MAX_MS)
