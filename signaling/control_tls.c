@@ -4,25 +4,15 @@
 // one file keeps all the old ones.
 #include "control.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 
 #include <pthread.h>
 #include <urcu/urcu-qsbr.h>
 
-#define DAY_S    86400
-#define WARN_S   (30 * DAY_S)
 #define CHECK_MS 3600000u
 
 // Replacing shared->tls: by a signal in the main thread, by a request in the admin thread.
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-static int64_t seconds_left(const struct worker_tls *tls)
-{
-	int64_t expires = worker_tls_expiry(tls);
-
-	return expires == INT64_MAX ? INT64_MAX : expires - (int64_t)clock_unix_ms() / 1000;
-}
 
 static int replace(struct worker_shared *shared, char *error)
 {
@@ -57,12 +47,12 @@ int control_tls_reload(struct control *control, char *error)
 
 int64_t control_tls_days_left(struct control *control)
 {
-	int64_t left;
+	int64_t expires;
 
 	pthread_mutex_lock(&lock);
-	left = seconds_left(control->shared->tls);
+	expires = worker_tls_expiry(control->shared->tls);
 	pthread_mutex_unlock(&lock);
-	return left == INT64_MAX ? INT64_MAX : left / DAY_S;
+	return tls_files_days_left(expires);
 }
 
 void control_tls_watch(struct control *control, uint64_t now_ms)
@@ -72,6 +62,6 @@ void control_tls_watch(struct control *control, uint64_t now_ms)
 	control->tls_check_ms = now_ms + CHECK_MS;
 	int64_t days = control_tls_days_left(control), before = control->tls_days_told;
 	control->tls_days_told = days;
-	if (days < WARN_S / DAY_S && days != before)
+	if (days < TLS_WARN_DAYS && days != before)
 		LOG_WARN(NET, "certificate_expires", "days=%lld", (long long)days);
 }

@@ -1,14 +1,10 @@
 #include "worker_tls.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "call/env.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-#define DAY_S  86400
-#define WARN_S (30 * DAY_S) // renewed certificates come earlier than that
 
 struct listener_tls {
 	struct tls_context *server;
@@ -46,14 +42,14 @@ static int context_new(const struct tls_settings *settings, const struct owner *
 		return rc;
 	}
 	int64_t expires = tls_context_expiry(*out);
-	int64_t left = expires - (int64_t)clock_unix_ms() / 1000;
+	int64_t days = tls_files_days_left(expires);
 	if (expires < owner->tls->expires)
 		owner->tls->expires = expires;
 	// A listener's certificate is in two contexts.
-	if (left < WARN_S && (settings->is_server || owner->kind[0] == 't'))
+	if (days < TLS_WARN_DAYS && (settings->is_server || owner->kind[0] == 't'))
 		LOG_WARN(NET, "certificate_expires", "%s=%s file=%s days=%lld", owner->kind,
 			owner->name, log_quote(span_str(settings->cert), quoted),
-			(long long)left / DAY_S);
+			(long long)days);
 	return 0;
 }
 

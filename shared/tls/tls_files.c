@@ -1,11 +1,15 @@
 #include "tls/tls_files.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#define DAY_S 86400
 
 // Of the errors that a failure leaves in OpenSSL's queue, which is one per thread, the first one
 // says why. The queue is empty afterwards.
@@ -71,6 +75,14 @@ int64_t tls_files_expiry(const SSL_CTX *context)
 	if (cert == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1)
 		return INT64_MAX;
 	return timegm(&tm);
+}
+
+int64_t tls_files_days_left(int64_t expires)
+{
+	if (expires == INT64_MAX)
+		return INT64_MAX;
+	int64_t left = expires - (int64_t)(clock_unix_ms() / 1000);
+	return left / DAY_S - (left % DAY_S < 0);
 }
 
 int tls_files_check(const struct tls_files *files, int64_t *expires, char *error)

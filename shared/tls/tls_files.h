@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define TLS_ERROR_MAX 200u
+#define TLS_WARN_DAYS 30 // renewed certificates come earlier than that
 
 // All are PEM.
 struct tls_files {
@@ -28,3 +29,6 @@ int tls_files_check(const struct tls_files *files, int64_t *expires, char *error
 
 // Of what a context has loaded.
 int64_t tls_files_expiry(const struct ssl_ctx_st *context);
+
+// Whole days from now until then, negative once it is over; INT64_MAX stays what it is.
+int64_t tls_files_days_left(int64_t expires);

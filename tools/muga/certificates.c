@@ -2,13 +2,9 @@
 // for how long.
 #include "certificates.h"
 
-#include "base/clock.h"
 #include "config/config.h"
 
 #include <stdio.h>
-
-#define DAY_S  86400
-#define WARN_S (30 * DAY_S)
 
 struct search {
 	struct certificate_finding *findings;
@@ -26,23 +22,22 @@ static void look(struct search *search, const char *key, const struct tls_files 
 	struct certificate_finding finding = { .is_mistake = true };
 	int64_t expires = INT64_MAX;
 	int rc = tls_files_check(files, &expires, finding.message);
-	int64_t left = expires - (int64_t)clock_unix_ms() / 1000;
+	int64_t days = tls_files_days_left(expires);
 
 	snprintf(finding.key, sizeof(finding.key), "%s", key);
 	if (rc < 0) {
 		add(search, &finding);
 		return;
 	}
-	if (left >= WARN_S)
+	if (days >= TLS_WARN_DAYS)
 		return;
 	finding.is_mistake = false;
-	if (left < 0)
+	if (days < 0)
 		snprintf(finding.message, sizeof(finding.message), "certificate %s has expired",
 			files->cert);
 	else
 		snprintf(finding.message, sizeof(finding.message),
-			"certificate %s expires in %lld days", files->cert,
-			(long long)(left / DAY_S));
+			"certificate %s expires in %lld days", files->cert, (long long)days);
 	add(search, &finding);
 }
 

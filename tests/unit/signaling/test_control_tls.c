@@ -1,7 +1,6 @@
 // Renewed certificates: all of them are taken, or none.
 #include "control.h"
 
-#include "base/clock.h"
 #include "call/env.h"
 
 #include <errno.h>

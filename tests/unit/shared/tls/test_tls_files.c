@@ -70,6 +70,18 @@ static void test_expiry(void **state)
 	assert_true(expires == INT64_MAX);
 }
 
+// An hour too late is no day that is left.
+static void test_days_left(void **state)
+{
+	int64_t now = time(NULL);
+	(void)state;
+	assert_int_equal(tls_files_days_left(now + 30 * 86400 + 3600), 30);
+	assert_int_equal(tls_files_days_left(now + 3600), 0);
+	assert_int_equal(tls_files_days_left(now - 3600), -1);
+	assert_int_equal(tls_files_days_left(now - 86400 - 3600), -2);
+	assert_true(tls_files_days_left(INT64_MAX) == INT64_MAX);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -94,6 +106,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_days_left),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
