@@ -51,8 +51,8 @@ static void on_signal(uv_signal_t *handle, int signum)
 	if (signum == SIGHUP) {
 		char error[TLS_ERROR_MAX];
 		control_tls_reload(control, error);
-		LOG_INFO(MAIN, "reload", "taken=certificates reason=\"a new configuration is taken "
-			"by restart only, which living calls survive\"");
+		LOG_INFO(MAIN, "reload_partial", "reason=\"a new configuration is taken by restart "
+			"only, which living calls survive\"");
 		return;
 	}
 	control_stop(control, signum == SIGTERM ? "sigterm" : "sigint");

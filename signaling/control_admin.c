@@ -305,9 +305,11 @@ static int admin_tls_reload(void *context, json_t **out)
 	char error[TLS_ERROR_MAX] = "";
 	int rc = control_tls_reload(context, error);
 
-	*out = rc == 0 ? tls_json(context) :
-		json_pack("{s:s+}", "error", "the old certificates stay in use: ", error);
-	return *out != NULL ? rc : -ENOMEM;
+	if (rc == 0)
+		*out = tls_json(context);
+	else if (rc == -EINVAL)
+		*out = json_pack("{s:s+}", "error", "the old certificates stay in use: ", error);
+	return rc == -ENOMEM || *out != NULL ? rc : -ENOMEM;
 }
 
 static int admin_metrics(void *context, json_t **out)
