@@ -1,7 +1,7 @@
 // dump.h - prints either file of the segment, also after a crash or of another boot.
 //
 // For tools. Reads by pread(2), believes nothing: a truncated or scribbled file gives errors in the
-// output, never a fault. Keys never lie in these files; key ids are shown as present or not.
+// output, never a fault. Keys are left out; key ids are shown as present or not.
 #pragma once
 
 #include <stdbool.h>

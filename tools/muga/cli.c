@@ -16,8 +16,8 @@ struct verb {
 static const struct verb verbs[] = {
 	{ "check", "FILE", "check a configuration; prints every mistake with its place",
 		check_run },
-	{ "show", "calls|media|ports|trunks", "tables of what is going on ('show calls --ended' "
-		"for the calls that are over)", show_run },
+	{ "show", "calls|cores|flows|media|ports|trunks", "tables of what is going on "
+		"('show calls --ended' for the calls that are over)", show_run },
 	{ "top", "", "a screen of rates, refreshed ('--json': one sample)", top_run },
 	{ "shmdump", "[DIR]", "both files of the shared segment, also after a crash", shmdump_run },
 	{ "config", "schema", "every key of the configuration with type, range and default",
@@ -65,7 +65,7 @@ static void print_help(FILE *out)
 	      "  --json            machine-readable output\n"
 	      "  --ended           with 'show calls': the last calls that are over\n"
 	      "  --limit N         with 'show calls': at most N calls (default 1000)\n"
-	      "  --interval MS     with 'top': time between screens (default 1000)\n"
+	      "  --interval MS     with 'top' and 'show cores': time measured (default 1000)\n"
 	      "  --count N         with 'top': end after N screens\n"
 	      "  --config FILE     take the directories from this configuration ($MUGA_CONFIG)\n"
 	      "  --run-dir DIR     where muga.sock lies (default " CLI_RUN_DIR ")\n"
