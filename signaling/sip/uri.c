@@ -126,6 +126,8 @@ static __attribute__((noinline)) const char *ipv4_skip_copy(
 {
 	char copy[TEXT_BLOCK] = { 0 };
 	size_t len = (size_t)(t.end - p);
+	if (len == 0) // and p may be NULL
+		return NULL;
 	memcpy(copy, p, len < TEXT_BLOCK ? len : TEXT_BLOCK);
 	const char *behind = octets_skip(copy, ip);
 	return behind ? p + (behind - copy) : NULL;

@@ -68,8 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > sizeof(text))
 		return 0;
 	span_cut(&rest, '\n', &first);
-	if (first.len)
-		check_host(first);
+	check_host(first);
 	bool has_a = sip_uri_parse(first, &a) == 0, has_b = sip_uri_parse(rest, &b) == 0;
 	if (has_a)
 		check_uri(first, &a);

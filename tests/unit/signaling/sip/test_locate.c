@@ -408,6 +408,7 @@ static void test_places(void **state)
 		{ "urn:service:sos", -EINVAL },
 		{ "sip:a.test;transport=sctp", -EINVAL },
 		{ "sip:a.test;maddr=[::", -EINVAL },
+		{ "sip:a.test;maddr", -EINVAL },
 		{ "sip:a.test;transport=WSS", 0 },
 	};
 	(void)state;
@@ -415,8 +416,8 @@ static void test_places(void **state)
 		struct sip_place place;
 		struct sip_uri uri;
 
-		if (sip_uri_parse(span_str(rows[i].uri), &uri) == 0)
-			assert_int_equal(sip_place_of_uri(&uri, &place), rows[i].err);
+		assert_int_equal(sip_uri_parse(span_str(rows[i].uri), &uri), 0);
+		assert_int_equal(sip_place_of_uri(&uri, &place), rows[i].err);
 	}
 }
 

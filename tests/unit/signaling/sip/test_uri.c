@@ -84,6 +84,9 @@ static void hosts_end_with_their_text(void **state)
 			fail_msg("%u bytes: %td", cases[i].len, end ? end - text : -1);
 		assert_int_equal(end && !ip_is_unset(&host.ip), cases[i].is_address);
 	}
+	struct sip_host none;
+	uint32_t pos = 0;
+	assert_int_equal(sip_host_parse(SPAN_NONE, &pos, &none), -EINVAL);
 }
 
 static void refusals(void **state)
