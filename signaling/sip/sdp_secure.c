@@ -1,21 +1,18 @@
 #include "sip/sdp_secure.h"
 
 #include "base/hash.h"
+#include "sip/chars.h"
 
 #include <errno.h>
 
-#define UFRAG_MIN	   4u
-#define PWD_MIN		   22u
-#define FOUNDATION_MAX	   32u
-#define PRIORITY_MAX	   0x7fffffffu
-#define COMPONENTS	   256u // of any use; ours are 1 and 2
-#define COMPONENTS_OURS	   2u
+#define FOUNDATION_MAX 32u
+#define PRIORITY_MAX   0x7fffffffu
 
 static const struct span type_names[] = {
-	[SDP_CANDIDATE_HOST] = { "host", 4 },
-	[SDP_CANDIDATE_SRFLX] = { "srflx", 5 },
-	[SDP_CANDIDATE_PRFLX] = { "prflx", 5 },
-	[SDP_CANDIDATE_RELAY] = { "relay", 5 },
+	[ICE_TYPE_HOST] = { "host", 4 },
+	[ICE_TYPE_SRFLX] = { "srflx", 5 },
+	[ICE_TYPE_PRFLX] = { "prflx", 5 },
+	[ICE_TYPE_RELAY] = { "relay", 5 },
 };
 
 static const struct {
@@ -54,16 +51,10 @@ static struct span value_of(const struct sdp_session *sdp, uint32_t index, enum 
 
 // ICE ---------------------------------------------------------------------------------------------
 
-static bool is_ice_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		c == '+' || c == '/';
-}
-
 static bool is_ice_text(struct span text, uint32_t min, uint32_t max)
 {
 	for (uint32_t i = 0; i < text.len; i++)
-		if (!is_ice_char(text.ptr[i]))
+		if (!ice_is_char((uint8_t)text.ptr[i]))
 			return false;
 	return text.len >= min && text.len <= max;
 }
@@ -91,8 +82,7 @@ static bool parse_candidate(struct span value, struct sdp_candidate *out)
 			return false;
 	}
 	if (!is_ice_text(word[0], 1, FOUNDATION_MAX) || !span_ieq(word[2], SPAN_LIT("UDP")) ||
-		span_parse_u32(word[1], COMPONENTS, &component) || component < 1 ||
-		component > COMPONENTS_OURS ||
+		span_parse_u32(word[1], ICE_COMPONENTS_MAX, &component) || component < 1 ||
 		span_parse_u32(word[3], PRIORITY_MAX, &out->priority) || out->priority == 0 ||
 		ip_parse(word[4], &out->addr.ip) || span_parse_u32(word[5], UINT16_MAX, &port) ||
 		port == 0 || !span_ieq(word[6], SPAN_LIT("typ")) ||
@@ -137,8 +127,8 @@ int sdp_ice_of(const struct sdp_session *sdp, uint32_t index, struct sdp_ice *ou
 
 	if (!find(sdp, index, SDP_ATTR_ICE_UFRAG) || !find(sdp, index, SDP_ATTR_ICE_PWD))
 		return -ENOENT;
-	if (!is_ice_text(ufrag, UFRAG_MIN, SDP_ICE_SECRET_MAX) ||
-		!is_ice_text(pwd, PWD_MIN, SDP_ICE_SECRET_MAX))
+	if (!is_ice_text(ufrag, ICE_UFRAG_MIN, ICE_SECRET_MAX) ||
+		!is_ice_text(pwd, ICE_PWD_MIN, ICE_SECRET_MAX))
 		return -EINVAL;
 	*out = (struct sdp_ice){ .ufrag = ufrag, .pwd = pwd,
 		.is_lite = sdp_find(sdp, -1, SDP_ATTR_ICE_LITE) != NULL,
@@ -180,26 +170,18 @@ void sdp_put_ice(struct sip_writer *w, const struct sdp_ice *ice)
 
 // DTLS --------------------------------------------------------------------------------------------
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 // "4A:AD:...", exactly `bytes` of them.
 static bool parse_hex(struct span text, uint32_t bytes, uint8_t *out)
 {
 	if (text.len != bytes * 3 - 1)
 		return false;
 	for (uint32_t i = 0; i < bytes; i++) {
-		int high = hex_digit(text.ptr[3 * i]), low = hex_digit(text.ptr[3 * i + 1]);
+		const char *digits = text.ptr + 3 * i;
 
-		if (high < 0 || low < 0 || (i + 1 < bytes && text.ptr[3 * i + 2] != ':'))
+		if (!char_is(digits[0], CHAR_HEX) || !char_is(digits[1], CHAR_HEX) ||
+			(i + 1 < bytes && digits[2] != ':'))
 			return false;
-		out[i] = (uint8_t)(high << 4 | low);
+		out[i] = (uint8_t)(hex_value(digits[0]) << 4 | hex_value(digits[1]));
 	}
 	return true;
 }

@@ -5,19 +5,12 @@
 // parsed text. What may be agreed is call's business.
 #pragma once
 
+#include "proto/ice.h"
 #include "sip/sdp.h"
 
 #define SDP_CANDIDATES_MAX   16u
 #define SDP_FINGERPRINTS_MAX 4u
 #define SDP_FINGERPRINT_MAX  64u // bytes
-#define SDP_ICE_SECRET_MAX   256u
-
-enum sdp_candidate_type {
-	SDP_CANDIDATE_HOST,
-	SDP_CANDIDATE_SRFLX,
-	SDP_CANDIDATE_PRFLX,
-	SDP_CANDIDATE_RELAY,
-};
 
 // Over UDP, with a numeric address.
 struct sdp_candidate {
@@ -25,7 +18,7 @@ struct sdp_candidate {
 	uint32_t priority;   // 1..2^31-1
 	uint32_t foundation; // a hash of its text; written as a number
 	uint8_t component;   // 1..2
-	uint8_t type;	     // enum sdp_candidate_type
+	uint8_t type;        // enum ice_type
 };
 
 struct sdp_ice {

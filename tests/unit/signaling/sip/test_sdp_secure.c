@@ -62,8 +62,8 @@ static void test_browser(void **state)
 	assert_int_equal(addr_parse(SPAN_LIT("198.51.100.7:36768"), 0, &expected), 0);
 	assert_true(addr_eq(&ice.candidates[1].addr, &expected));
 	assert_int_equal(ice.candidates[1].component, 2);
-	assert_int_equal(ice.candidates[1].type, SDP_CANDIDATE_SRFLX);
-	assert_int_equal(ice.candidates[2].type, SDP_CANDIDATE_RELAY);
+	assert_int_equal(ice.candidates[1].type, ICE_TYPE_SRFLX);
+	assert_int_equal(ice.candidates[2].type, ICE_TYPE_RELAY);
 	assert_int_not_equal(ice.candidates[0].foundation, ice.candidates[1].foundation);
 }
 
