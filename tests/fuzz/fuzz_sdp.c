@@ -37,7 +37,7 @@ static void check_codecs(void)
 	}
 }
 
-// What is read of ICE and DTLS is what is written of it.
+// What is read of ICE and DTLS can be written.
 static void check_secure(void)
 {
 	static char text[16384];
