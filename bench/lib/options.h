@@ -1,4 +1,5 @@
-// options.h - the command line of a benchmark that counts its instructions by running itself again.
+// options.h - the command line of a benchmark; some count their instructions by running themselves
+// again.
 #pragma once
 
 #include <stdbool.h>

@@ -4,12 +4,12 @@
 // resident is then read once, without what the programs weigh by themselves. Each size runs in a
 // process of its own. A lane's own memory does not depend on calls, so muga-media's part is its
 // records in media.seg, which are written here as a lane writes them.
+#include "options.h"
 #include "report.h"
 #include "world.h"
 
 #include "base/check.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,24 +170,9 @@ static int run_bench(uint32_t size_count, const char *json)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "quick", no_argument, NULL, 'q' },
-		{ "json", required_argument, NULL, 'j' }, { 0 } };
-	uint32_t size_count = sizeof(sizes) / sizeof(sizes[0]);
-	const char *json = NULL;
-	int option;
+	struct bench_options options;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'q':
-			size_count = 2;
-			break;
-		case 'j':
-			json = optarg;
-			break;
-		default:
-			fprintf(stderr, "usage: bench/run memory [--quick] [--json FILE]\n");
-			return 2;
-		}
-	}
-	return run_bench(size_count, json);
+	if (bench_options_parse(argc, argv, "memory", &options))
+		return 2;
+	return run_bench(options.is_quick ? 2 : sizeof(sizes) / sizeof(sizes[0]), options.json);
 }

@@ -1,11 +1,10 @@
 // main.c - bench/run srtp: what a packet of SRTP costs in the whole pipeline, next to libsrtp2's
 // part alone, interleaved burst by burst.
-#include "base/check.h"
+#include "options.h"
 #include "peer.h"
 #include "report.h"
 #include "world.h"
 
-#include <getopt.h>
 #include <rte_eal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,23 +116,12 @@ static void start_eal(void)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "quick", no_argument, NULL, 'q' },
-		{ "json", required_argument, NULL, 'j' }, { 0 } };
 	static const uint32_t calls[] = { 1, 1000, WORLD_CALLS_MAX };
-	const char *json = NULL;
-	int option;
+	struct bench_options options;
 
-	bench.rounds = 101;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'q') {
-			bench.rounds = 15;
-		} else if (option == 'j') {
-			json = optarg;
-		} else {
-			fprintf(stderr, "usage: bench-srtp [--quick] [--json FILE]\n");
-			return 2;
-		}
-	}
+	if (bench_options_parse(argc, argv, "srtp", &options))
+		return 2;
+	bench.rounds = options.is_quick ? 15 : 101;
 	bench.report = report_new("srtp");
 	start_eal();
 	bench.world = world_new();
@@ -142,7 +130,7 @@ int main(int argc, char **argv)
 		measure("gcm128", SRTP_AEAD_AES_128_GCM, calls[i]);
 		measure("cm_sha1_80", SRTP_AES_CM_128_HMAC_SHA1_80, calls[i]);
 	}
-	int error = report_finish(bench.report, json);
+	int error = report_finish(bench.report, options.json);
 	report_free(bench.report);
 	return error != 0;
 }
