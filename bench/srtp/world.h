@@ -1,8 +1,8 @@
 // world.h - calls between a plain leg and one with SRTP, in memory of our own, and their packets.
 //
-// Call c has port 2 * c on media address 0 (plain, port 0) and on 1 (SRTP, port 1); on addresses 2
-// and 3 the same calls are plain on both sides. The device is DPDK's, the ports are none: what is
-// sent is kept for the next burst.
+// Call c has port 2 * c on media address 0 (plain) and on 1 (SRTP); on addresses 2 and 3 the same
+// calls are plain on both sides. The crypto device is one of DPDK's; there is no network device:
+// what is sent is kept for the next burst.
 #pragma once
 
 #include "proto/srtp.h"

@@ -50,8 +50,8 @@ struct stun_message {
 // or a FINGERPRINT that is wrong. *out is untouched then.
 int stun_parse(const uint8_t *p, uint32_t len, struct stun_message *out);
 
-// Whether MESSAGE-INTEGRITY is there and was made with `key` (RFC 8489 14.5). `p` and `len` are
-// those that were parsed. Takes the same time whatever the difference is.
+// Whether MESSAGE-INTEGRITY is there and was made with `key` (RFC 8489 14.5). `message` is what
+// stun_parse() found at `p`. Takes the same time whatever the difference is.
 bool stun_is_authentic(const uint8_t *p, const struct stun_message *message, struct span key);
 
 // A Binding message to build.

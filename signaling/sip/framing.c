@@ -2,8 +2,8 @@
 // what Content-Length says; both are read the way sip_parse() reads them.
 #include "sip/framing.h"
 
-#include "sip/text.h"
 #include "sip/msg.h"
+#include "sip/text.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
-// special.h - where the bytes of a message are that are not printable ASCII: control characters,
-// CR and LF among them, and everything above 127.
+// special.h - where the bytes of a message are that are not printable ASCII: those below the blank,
+// CR and LF among them, and everything above 127. DEL passes for printable.
 //
 // They are few, and all that a line has to be asked for: its end, forbidden bytes, whether UTF-8 is
 // to be checked. One comparison of 64 bytes leaves a word with their places, which is taken apart
