@@ -29,16 +29,30 @@ static inline void fixture_address(const struct shm_map *signaling, uint32_t blo
 	atomic_store(shm_address_count(signaling), id + 1);
 }
 
+static inline struct fixture fixture_of(const struct shm_geometry *geometry, uint32_t blocks)
+{
+	struct fixture f = { .now_ms = 100000 };
+	assert_int_equal(shm_anonymous(geometry, &f.signaling, &f.media), 0);
+	for (uint32_t i = 0; i < geometry->addresses; i++)
+		fixture_address(&f.signaling, blocks);
+	return f;
+}
+
 static inline struct fixture fixture_make(uint32_t addresses, uint32_t blocks, uint32_t flows)
 {
 	struct shm_geometry geometry = {
 		.addresses = addresses, .flows = flows, .workers = 1, .lanes = 2
 	};
-	struct fixture f = { .now_ms = 100000 };
-	assert_int_equal(shm_anonymous(&geometry, &f.signaling, &f.media), 0);
-	for (uint32_t i = 0; i < addresses; i++)
-		fixture_address(&f.signaling, blocks);
-	return f;
+	return fixture_of(&geometry, blocks);
+}
+
+// One address, and room for keys.
+static inline struct fixture fixture_with_keys(uint32_t keys)
+{
+	struct shm_geometry geometry = {
+		.addresses = 1, .flows = 1024, .workers = 1, .lanes = 2, .keys = keys
+	};
+	return fixture_of(&geometry, 2);
 }
 
 static inline void fixture_end(struct fixture *f)

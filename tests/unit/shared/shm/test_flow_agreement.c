@@ -3,17 +3,7 @@
 #include "fixture.h"
 #include "shm/layout.h"
 
-static struct fixture make(void)
-{
-	struct shm_geometry geometry = {
-		.addresses = 1, .flows = 1024, .workers = 1, .lanes = 2, .keys = 256
-	};
-	struct fixture f = { .now_ms = 100000 };
-
-	assert_int_equal(shm_anonymous(&geometry, &f.signaling, &f.media), 0);
-	fixture_address(&f.signaling, 2);
-	return f;
-}
+#define KEYS 256u
 
 static struct flow_secure agreement(uint8_t ice)
 {
@@ -46,7 +36,7 @@ static void set(struct flow_writer *writer, struct flow_pair *pair, uint8_t ice)
 
 static void test_records_name_it(void **state)
 {
-	struct fixture f = make();
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_secure impossible = agreement(9);
 	struct flow_pair pair;
@@ -76,21 +66,17 @@ static void test_records_name_it(void **state)
 
 static void test_wiped_after_grace(void **state)
 {
-	struct fixture f = make();
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_pair pair;
-	struct flow_counters before, after;
 	(void)state;
-	flow_writer_counters(writer, &before);
 	assert_int_equal(flow_pair_reserve(writer, 0, -1, &pair), 0);
 	set(writer, &pair, FLOW_ICE_LITE);
 	const struct flow_secure *slot = slot_of(&f, &pair);
 	assert_int_equal(slot->own_pwd[21], 'p');
 	flow_pair_retire(writer, &pair);
-	for (uint32_t i = 0; i < 100; i++)
-		flow_writer_run(writer, f.now_ms += 100);
-	flow_writer_counters(writer, &after);
-	assert_int_equal(after.keys_free, before.keys_free);
+	run_for(&f, writer, 100);
+	assert_int_equal(counters_of(writer).keys_free, KEYS);
 	assert_int_equal(slot->own_pwd[21], 0);
 	assert_true(slot->incarnation == 0);
 	flow_writer_free(writer);
@@ -99,10 +85,9 @@ static void test_wiped_after_grace(void **state)
 
 static void test_restart_takes_it_up(void **state)
 {
-	struct fixture f = make();
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_pair pair, again;
-	struct flow_counters counters;
 	(void)state;
 	assert_int_equal(flow_pair_reserve(writer, 0, -1, &pair), 0);
 	set(writer, &pair, FLOW_ICE_FULL);
@@ -115,15 +100,14 @@ static void test_restart_takes_it_up(void **state)
 	// A torn one makes its records impossible.
 	((struct flow_secure *)(uintptr_t)slot_of(&f, &pair))->mtu++;
 	writer = writer_of(&f, 0, 1);
-	flow_writer_counters(writer, &counters);
-	assert_int_equal(counters.discarded, 2);
+	assert_int_equal(counters_of(writer).discarded, 2);
 	flow_writer_free(writer);
 	fixture_end(&f);
 }
 
 static void test_result(void **state)
 {
-	struct fixture f = make();
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_secure_result result = { .suite = 5 }, out;
 	struct flow_pair pair;
@@ -145,7 +129,7 @@ static void test_result(void **state)
 
 static void test_identity(void **state)
 {
-	struct fixture f = make();
+	struct fixture f = fixture_with_keys(KEYS);
 	struct shm_identity *identity = shm_identity_of(&f.media);
 	struct flow_fingerprint value = { .hash = 1, .value = { 42 } }, out = { 0 };
 	(void)state;

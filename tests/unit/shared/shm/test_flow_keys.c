@@ -5,18 +5,6 @@
 
 #define KEYS 256u
 
-static struct fixture keys_make(uint32_t keys)
-{
-	struct shm_geometry geometry = {
-		.addresses = 1, .flows = 1024, .workers = 1, .lanes = 2, .keys = keys
-	};
-	struct fixture f = { .now_ms = 100000 };
-
-	assert_int_equal(shm_anonymous(&geometry, &f.signaling, &f.media), 0);
-	fixture_address(&f.signaling, 2);
-	return f;
-}
-
 static struct flow_key key_of(uint8_t seed)
 {
 	struct flow_key key = { .suite = 1, .mki_bytes = 2, .mki = { 7, seed } };
@@ -50,7 +38,7 @@ static void set_both(struct flow_writer *writer, struct flow_pair *pair, uint8_t
 
 static void test_records_name_whole_keys(void **state)
 {
-	struct fixture f = keys_make(KEYS);
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_pair pair;
 	(void)state;
@@ -76,7 +64,7 @@ static void test_records_name_whole_keys(void **state)
 
 static void test_same_key_keeps_its_slot(void **state)
 {
-	struct fixture f = keys_make(KEYS);
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_pair pair;
 	(void)state;
@@ -99,7 +87,7 @@ static void test_same_key_keeps_its_slot(void **state)
 // Between the two publications each record names a key that is there.
 static void test_old_key_stays_until_both_changed(void **state)
 {
-	struct fixture f = keys_make(KEYS);
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_key next = key_of(9);
 	struct flow_pair pair;
@@ -154,7 +142,7 @@ static void test_key_in_force_comes_back(void **state)
 
 static void test_wiped_after_the_grace_period(void **state)
 {
-	struct fixture f = keys_make(KEYS);
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct epoch_slot *lane = &shm_epoch_slots(&f.media)[0];
 	_Atomic uint64_t *epoch = shm_global_epoch(&f.signaling);
@@ -181,7 +169,7 @@ static void test_wiped_after_the_grace_period(void **state)
 
 static void test_plain_again(void **state)
 {
-	struct fixture f = keys_make(KEYS);
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_pair pair;
 	(void)state;
@@ -201,7 +189,7 @@ static void test_plain_again(void **state)
 
 static void test_full_and_impossible(void **state)
 {
-	struct fixture f = keys_make(KEYS);
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_key key = key_of(1), none = key_of(1), long_mki = key_of(1);
 	struct flow_pair pairs[KEYS / 2 + 1];
@@ -228,7 +216,7 @@ static void test_full_and_impossible(void **state)
 
 static void test_restart_takes_keys_up(void **state)
 {
-	struct fixture f = keys_make(KEYS);
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_pair kept, lost, found;
 	static const struct flow_key wiped;
@@ -258,7 +246,7 @@ static void test_restart_takes_keys_up(void **state)
 // A record whose key is torn would be plain text to nobody and noise to all: it is given up.
 static void test_restart_discards_torn_keys(void **state)
 {
-	struct fixture f = keys_make(KEYS);
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_pair pair, found;
 	(void)state;
@@ -278,7 +266,7 @@ static void test_restart_discards_torn_keys(void **state)
 
 static void test_restart_with_other_workers(void **state)
 {
-	struct fixture f = keys_make(1024);
+	struct fixture f = fixture_with_keys(1024);
 	struct flow_writer *writer = writer_of(&f, 0, 1), *two[2];
 	struct flow_pair pair, found;
 	(void)state;
