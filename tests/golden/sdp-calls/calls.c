@@ -92,10 +92,10 @@ static void put_line(struct text *t, struct names *names, const char *line, size
 	char copy[1024], suite[40], key[KEY_TEXT + 1];
 
 	snprintf(copy, sizeof(copy), "%.*s", (int)len, line);
-	if (sscanf(copy, "a=crypto:%u %39s inline:%64s", &version, suite, key) == 3) {
+	if (sscanf(copy, "a=crypto:%u %39s inline:%64[^| ]%n", &version, suite, key, &at) == 3) {
 		put(t, "a=crypto:%u %s inline:", version, suite);
 		put_key(t, names, key);
-		put(t, "\n");
+		put(t, "%s\n", copy + at);
 		return;
 	}
 	if (sscanf(copy, "o=- %llu %u %n", &id, &version, &at) == 2) {
