@@ -2,22 +2,23 @@
 # Sourced in place of lib.sh by scenarios that are a list of reports.
 #
 # A scenario prints "ok NAME" and "not ok NAME" lines and ends by `exit $failed`: 0 when all are ok, 77 where the
-# machine cannot run it. What stands in `pids` is killed at its end. Variable: MUGA_BUILD (default build/release).
+# machine cannot run it. Its background jobs and whatever runs in $ns are killed at its end. Variable: MUGA_BUILD
+# (default build/release).
 
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 MUGA_BUILD=${MUGA_BUILD:-$root/build/release}
-ns=muga-$(basename "$0" .sh)-$$
+scenario=$(basename "$0" .sh)
+ns=muga-$scenario-$$
 dir=$(mktemp -d "/tmp/$ns-XXXXXX")
 chmod 755 "$dir" # for the users that daemons become
-pids=()
+run=$dir/run # Muga's run_dir
 failed=0
 
 cleanup() {
-	# With their children: kamailio's outlive it.
-	[ ${#pids[@]} -gt 0 ] && { kill -9 "${pids[@]}" $(pgrep -P "$(IFS=, && echo "${pids[*]}")")
-		wait "${pids[@]}"; } 2>/dev/null
+	# By namespace as well: the children of a daemon outlive it.
+	{ kill -9 $(jobs -pr) $(ip netns pids "$ns"); wait; } 2>/dev/null
 	ip netns del "$ns" 2>/dev/null
 	rm -rf "$dir"
 }
@@ -56,7 +57,41 @@ wait_for() { # SECONDS COMMAND...
 	done
 }
 
+listening() { ip netns exec "$ns" ss -Hltun "src = $1 and sport = :$2" | grep -q .; } # ADDRESS PORT
+
 muga() { "$MUGA_BUILD/tools/muga" --config "$dir/muga.yaml" "$@"; }
+
+# config_head: how muga.yaml begins, where nothing but signaling matters.
+config_head() {
+	cat <<-END
+	version: 1
+	node: {id: $scenario, workers: 2, run_dir: $run}
+	dataplane:
+	  hugepages: false
+	  devices: {none0: {kind: "null"}}
+	END
+}
+
+# start_signaling [OPTION...]: its process id in $signaling, ready on return.
+start_signaling() {
+	ip netns exec "$ns" "$MUGA_BUILD/signaling/muga-signaling" --config "$dir/muga.yaml" --foreground "$@" \
+		2>>"$dir/signaling.log" &
+	signaling=$!
+	wait_for 20 answers
+}
+answers() { muga show calls >/dev/null 2>&1; }
+
+stop_signaling() { kill -TERM "$signaling" && wait "$signaling"; }
+
+# metric FILTER: of what the admin interface tells.
+metric() { curl -s --unix-socket "$run/muga.sock" http://x/v1/metrics | jq "$1"; }
+
+# start_callee ADDRESS: SIPp answers calls at its port 5080; its process id in $callee.
+start_callee() {
+	ip netns exec "$ns" sipp -sn uas -i "$1" -p 5080 -nostdin >"$dir/uas-$1.out" 2>&1 </dev/null &
+	callee=$!
+	wait_for 5 listening "$1" 5080
+}
 
 # The last lines of every log, without those of single calls.
 show_logs() {

@@ -5,7 +5,7 @@
 FLOWS_PROFILES='digest: {headers: {challenges: true}}'
 open_flows
 
-# pair TRANSPORT-A TRANSPORT-B: every script, each of them three times at once.
+# pair TRANSPORT-A TRANSPORT-B: every script, each of them four times at once.
 pair() {
 	local name=$1-$2 scripts
 	scripts=$(ls "$FLOWS"/*.flow)

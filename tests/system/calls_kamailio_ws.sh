@@ -30,15 +30,13 @@ start_kamailio() {
 	mkdir -p "$dir/kamailio.run"
 	ip netns exec "$ns" kamailio -DD -E -m 64 -M 8 -f "$dir/kamailio.cfg" -P "$dir/kamailio.run/pid" \
 		-Y "$dir/kamailio.run" >"$dir/kamailio.log" 2>&1 &
-	pids+=("$!")
-	wait_for 10 listens "$K:8080" && wait_for 10 shakes_hands 8443 && wait_for 10 shakes_hands 5061
+	wait_for 10 listening "$K" 8080 && wait_for 10 shakes_hands 8443 && wait_for 10 shakes_hands 5061
 }
 # It listens before its processes are there.
 shakes_hands() {
 	ip netns exec "$ns" timeout 3 openssl s_client -connect "$K:$1" -CAfile "$TLS_DIR/ca.pem" </dev/null \
 		>/dev/null 2>&1
 }
-listens() { ip netns exec "$ns" ss -Hltn | grep -qF "$1"; }
 
 # registered DIRECTORY: the scripts, each of them preceded by b's registration.
 registered() {

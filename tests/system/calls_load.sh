@@ -13,7 +13,6 @@ load() {
 	local name=$1-$2 before
 	flows_config "$2"
 	report "$name/start" start_signaling
-	wait_for 10 muga show calls >/dev/null
 	before=$(descriptors)
 	report "$name/$(($3 * 2)) calls" flow "$name" "$1" "$2" --count "$3" --rate 100 "$FLOWS"/load/*.flow
 	# Each caller of a stream dials once, and twice more where it loses its connection.

@@ -10,10 +10,7 @@ start() { # NAME COMMAND...: its process id in $started
 	shift
 	ip netns exec "$ns" "$@" >"$dir/$name.log" 2>&1 </dev/null &
 	started=$!
-	pids+=("$started")
 }
-
-listening() { ip netns exec "$ns" ss -Hlun "src = $1 and sport = :$2" | grep -q .; }
 
 # config NAME-SERVER HOSTS-OF-CARRIER
 config() {
@@ -49,27 +46,12 @@ config() {
 	EOF
 }
 
-start_signaling() {
-	start signaling "$MUGA_BUILD/signaling/muga-signaling" --config "$dir/muga.yaml" --foreground
-	signaling=$started
-	wait_for 10 test -S "$dir/run/muga.sock"
-}
-
-stop_signaling() { kill -TERM "$signaling" && wait "$signaling"; }
-
-start_callee() { # ADDRESS
-	start "uas-$1" sipp -sn uas -i "$1" -p 5080 -nostdin
-	wait_for 5 listening "$1" 5080
-}
-
 call() { # USER CALLS RATE [SIPp option...]
 	local user=$1 calls=$2 rate=$3
 	shift 3
 	(cd "$dir" && ip netns exec "$ns" timeout 60 sipp -sn uac 127.0.0.1:5060 -i 127.0.0.3 -p 5090 \
 		-s "$user" -m "$calls" -r "$rate" -d 100 -nostdin "$@") >"$dir/uac-$user.log" 2>&1
 }
-
-metric() { curl -s --unix-socket "$dir/run/muga.sock" http://x/v1/metrics | jq "$1"; }
 
 # Where the newest ended call went.
 last_callee() {

@@ -30,8 +30,8 @@ listeners() { # IP
 	echo "{udp: \"$1:5060\"}, {tcp: \"$1:5060\"}, {tls: \"$1:5061\", $tls}, {ws: \"$1:8080\"}, {wss: \"$1:8443\", $tls}"
 }
 
-# flows_config TRANSPORT-TO-B [IP:PORT]: b, or who leads to it, is there. $FLOWS_PROFILES are profiles, one trunk to b for each: a called user that
-# begins with the profile's first letter goes by it, others by the default one.
+# flows_config TRANSPORT-TO-B [IP:PORT]: b, or who leads to it, is there. $FLOWS_PROFILES are profiles, one trunk to b
+# for each: a called user that begins with the profile's first letter goes by it, others by the default one.
 flows_config() {
 	local at=${2:-$B:5080} host profile
 	host="sip:$at;transport=$1"
@@ -39,11 +39,7 @@ flows_config() {
 	run=$dir/run.$((rounds += 1))
 	[ "$1" != udp ] || host=$at
 	cat >"$dir/muga.yaml" <<-END
-	version: 1
-	node: {id: flows, workers: 2, run_dir: $run}
-	dataplane:
-	  hugepages: false
-	  devices: {none0: {kind: "null"}}
+	$(config_head)
 	realms:
 	  access:
 	    sip: [$(listeners $MUGA_A)]
@@ -70,20 +66,6 @@ flows_config() {
 	[ "$1" = tls ] || [ "$1" = wss ] || sed -i "s|, tls: {ca: $TLS_DIR/ca.pem}||" "$dir/muga.yaml"
 }
 profiles() { sed -n 's/^\([a-z]*\):.*/\1/p' <<<"$FLOWS_PROFILES"; }
-
-start_signaling() {
-	ip netns exec "$ns" "$MUGA_BUILD/signaling/muga-signaling" --config "$dir/muga.yaml" --foreground \
-		2>>"$dir/signaling.log" &
-	signaling=$!
-	pids+=("$signaling")
-	wait_for 20 test -S "$run/muga.sock"
-}
-
-stop_signaling() {
-	kill -TERM "$signaling" && wait "$signaling"
-}
-
-metric() { curl -s --unix-socket "$run/muga.sock" http://x/v1/metrics | jq "$1"; }
 
 # flow NAME TRANSPORT-A TRANSPORT-B [sipflow option...] SCRIPT...
 flow() {

@@ -34,7 +34,6 @@ logged() { [ "$(grep -c " $1 " "$dir/signaling.log")" -ge "$2" ]; }
 start_media() {
 	ip netns exec "$ns" "$MUGA_MEDIA" --config "$dir/muga.yaml" --foreground >>"$dir/media.log" 2>&1 &
 	media=$!
-	pids+=("$media")
 }
 
 poll_all() { # what operators look at, again and again; each answer must be JSON
@@ -54,22 +53,17 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=0 history_size=4}
 ip netns exec "$ns" "$MUGA_BUILD/signaling/muga-signaling" --config "$dir/muga.yaml" --foreground \
 	2>"$dir/signaling.log" &
 signaling=$!
-pids+=("$signaling")
 report "start without media" wait_for 20 test -S "$dir/run/muga.sock"
 start_media
 report "media's file is attached when it appears" wait_for 20 logged media_attached 1
 report "media is seen to live" wait_for 20 logged media_up 1
 
-ip netns exec "$ns" sipp -sn uas -i 127.0.0.4 -p 5080 -nostdin >"$dir/uas.out" 2>&1 &
-pids+=("$!")
-sleep 0.5
+start_callee 127.0.0.4
 (cd "$dir" && exec ip netns exec "$ns" sipp -sn uac 127.0.0.1:5060 -i 127.0.0.3 -p 5090 -s 4930123 -r 100 \
 	-m $((SECONDS_OF_LOAD * 100)) -d 500 -nostdin -trace_err -error_file "$dir/uac.err") >"$dir/uac.out" 2>&1 &
 caller=$!
-pids+=("$caller")
 poll_all &
 poller=$!
-pids+=("$poller")
 
 sleep 4
 kill -9 "$media"
@@ -94,7 +88,6 @@ report "all calls are gone" wait_for 10 sh -c "'$MUGA_BUILD/tools/muga' --config
 (cd "$dir" && exec ip netns exec "$ns" sipp -sn uac 127.0.0.1:5060 -i 127.0.0.3 -p 5091 -s 1 -r 100 -m 800 \
 	-d 20000 -nostdin) >"$dir/drain.out" 2>&1 &
 caller=$!
-pids+=("$caller")
 sleep 1.5
 report "drain is taken" sh -c "'$MUGA_BUILD/tools/muga' --config '$dir/muga.yaml' drain >/dev/null"
 sleep 0.5

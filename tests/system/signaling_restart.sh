@@ -6,11 +6,7 @@ open_namespace sipp jq
 
 config() { # CALLS-MAX MEDIA-ADDRESS
 	cat >"$dir/muga.yaml" <<-EOT
-	version: 1
-	node: {id: restart, workers: 2, run_dir: $dir/run}
-	dataplane:
-	  hugepages: false
-	  devices: {none0: {kind: "null"}}
+	$(config_head)
 	realms:
 	  access:
 	    sip: [{udp: "127.0.0.1:5060"}]
@@ -25,16 +21,6 @@ config() { # CALLS-MAX MEDIA-ADDRESS
 	  - {match: {from_trunk: phones}, to: carrier}
 	limits: {calls: $1, quarantine: 1s, orphan_timeout: 4s}
 	EOT
-}
-
-answers() { muga show calls >/dev/null 2>&1; }
-
-start() {
-	ip netns exec "$ns" "$MUGA_BUILD/signaling/muga-signaling" --config "$dir/muga.yaml" --foreground \
-		2>>"$dir/signaling.log" &
-	signaling=$!
-	pids+=("$signaling")
-	wait_for 20 answers
 }
 
 # refused TEXT: a start ends with status 1 and says TEXT.
@@ -56,14 +42,11 @@ call_works() { # one call, set up and ended
 }
 
 config 1000 127.0.0.11
-report "start" start
-ip netns exec "$ns" sipp -sn uas -i 127.0.0.4 -p 5080 -nostdin >"$dir/uas.out" 2>&1 &
-pids+=("$!")
-wait_for 5 sh -c "ip netns exec $ns ss -Hlun 'sport = :5080' | grep -q ."
+report "start" start_signaling
+start_callee 127.0.0.4
 (cd "$dir" && exec ip netns exec "$ns" sipp -sn uac 127.0.0.1:5060 -i 127.0.0.3 -p 5090 -s 1 -r 50 -m 100 -d 60000 \
 	-nostdin) >"$dir/uac.out" 2>&1 &
 caller=$!
-pids+=("$caller")
 sleep 2.5
 report "100 calls stand" test "$(muga show calls --json | jq .total)" = 100
 report "a second instance is refused" refused 'another muga-signaling holds'
@@ -75,7 +58,7 @@ kill -9 "$caller"
 before=$(used)
 report "flows outlive it" test "$before" = 400
 started=$(date +%s%N)
-report "start after kill -9" start
+report "start after kill -9" start_signaling
 report "its flows are taken over" test "$(used)" = 400
 report "calls of before are no calls" test "$(muga show calls --json | jq .total)" = 0
 until call_works || [ "$(seconds_since "$started")" -gt 15000 ]; do sleep 0.1; done
@@ -88,7 +71,6 @@ report "not before orphan_timeout ($took ms)" test "$took" -ge 4000
 # Living flows, and a configuration whose file would have to be another one.
 (cd "$dir" && exec ip netns exec "$ns" sipp -sn uac 127.0.0.1:5060 -i 127.0.0.3 -p 5091 -s 1 -r 50 -m 5 -d 60000 \
 	-nostdin) >"$dir/uac.out" 2>&1 &
-pids+=("$!")
 sleep 1.5
 kill -9 "$signaling"
 wait "$signaling" 2>/dev/null
@@ -97,12 +79,12 @@ report "another size is refused while calls live" refused 'segment_stale.*living
 config 1000 127.0.0.13
 report "other addresses likewise" refused 'segment_stale.*living calls'
 config 1000 127.0.0.11
-report "the old configuration starts" start
+report "the old configuration starts" start_signaling
 report "and retires the orphans" wait_for 12 is_unused
 kill -TERM "$signaling"
 wait "$signaling"
 config 50000 127.0.0.13
-report "without flows the new one starts" start
+report "without flows the new one starts" start_signaling
 report "and calls pass" wait_for 15 call_works
 kill -9 "$signaling"
 wait "$signaling" 2>/dev/null
@@ -118,7 +100,7 @@ rm -rf "$dir/run/shm"
 : >"$dir/run/shm"
 report "a file in place of shm_dir is refused" refused 'segment_failed.*Not a directory'
 rm -f "$dir/run/shm"
-report "and all is well without them" start
+report "and all is well without them" start_signaling
 kill -TERM "$signaling"
 wait "$signaling"
 report "stops with 0" test $? = 0

@@ -11,11 +11,7 @@ done
 # config PHONE-SIDE TRUNK-SIDE CALLER CALLEE (addresses as YAML has them)
 config() {
 	cat >"$dir/muga.yaml" <<-EOF
-	version: 1
-	node: {id: smoke, workers: 2, run_dir: $run}
-	dataplane:
-	  hugepages: false
-	  devices: {none0: {kind: "null"}}
+	$(config_head)
 	realms:
 	  access:
 	    sip: [{udp: "$1:5060"}]
@@ -32,30 +28,10 @@ config() {
 	EOF
 }
 
-start_signaling() {
-	ip netns exec "$ns" "$MUGA_BUILD/signaling/muga-signaling" --config "$dir/muga.yaml" \
-		--foreground "$@" 2>"$dir/signaling.log" &
-	signaling=$!
-	pids+=("$signaling")
-	wait_for 10 test -S "$run/muga.sock"
-}
-
-start_callee() { # ADDRESS
-	ip netns exec "$ns" sipp -sn uas -i "$1" -p 5080 -nostdin >"$dir/uas.out" 2>&1 &
-	callee=$!
-	pids+=("$callee")
-	wait_for 5 listening 5080
-}
-
-listening() { ip netns exec "$ns" ss -Hlun "sport = :$1" | grep -q .; }
-
 call_through() { # BORDER CALLER
 	(cd "$dir" && ip netns exec "$ns" timeout 60 sipp -sn uac "$1:5060" -i "$2" -p 5090 -s 4930123 \
 		-m 200 -r 50 -d 500 -nostdin -trace_err -error_file "$dir/uac.err") >"$dir/uac.out" 2>&1
 }
-
-metric() { muga top --json --interval 1 >/dev/null; curl -s --unix-socket "$run/muga.sock" \
-	http://x/v1/metrics | jq "$1"; }
 
 ended_well() { # every call ended by BYE, both legs named
 	muga show calls --ended --json | jq -e '.total == 200 and
@@ -93,7 +69,7 @@ runs_as() {
 }
 
 stops_cleanly() {
-	kill -TERM "$signaling" && wait "$signaling" && [ ! -e "$run/muga.sock" ]
+	stop_signaling && [ ! -e "$run/muga.sock" ]
 }
 
 drains() { # a call that lasts is hung up with BYE, then the process ends by itself
@@ -101,7 +77,6 @@ drains() { # a call that lasts is hung up with BYE, then the process ends by its
 	(cd "$dir" && ip netns exec "$ns" timeout 30 sipp -sn uac "$1:5060" -i "$2" -p 5090 -s 1 -m 1 \
 		-d 20000 -nostdin -trace_msg -message_file "$dir/drain.msg") >"$dir/drain.out" 2>&1 &
 	local caller=$!
-	pids+=("$caller")
 	wait_for 5 one_call || { kill -9 "$caller" "$signaling"; return 1; }
 	muga drain >/dev/null && wait "$signaling"
 	local status=$?
@@ -115,6 +90,7 @@ one_call() { muga show calls --json | jq -e '.total == 1 and .calls[0].state == 
 round() { # NAME BORDER-A BORDER-B CALLER CALLEE MEDIA-A MEDIA-B
 	local family=$1
 	run=$dir/$family
+	rm -f "$dir/signaling.log" # of the round before
 	shift
 	config "$@"
 	report "$family/check" muga check "$dir/muga.yaml" >"$dir/check.out"

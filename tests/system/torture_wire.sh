@@ -11,11 +11,7 @@ for n in 1 2 3 4 5 9; do
 done
 
 cat >"$dir/muga.yaml" <<-EOT
-version: 1
-node: {id: torture, workers: 2, run_dir: $dir/run}
-dataplane:
-  hugepages: false
-  devices: {none0: {kind: "null"}}
+$(config_head)
 realms:
   access:
     sip: [{udp: "10.77.0.1:5060"}, {udp: "[fd77::1]:5060"}]
@@ -37,18 +33,13 @@ EOT
 
 # A sanitizer's quarantine would hide what is not given back.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-quarantine_size_mb=1}
-ip netns exec "$ns" "$MUGA_BUILD/signaling/muga-signaling" --config "$dir/muga.yaml" --foreground \
-	2>"$dir/signaling.log" &
-signaling=$!
-pids+=("$signaling")
-wait_for 10 test -S "$dir/run/muga.sock" || { show_logs; echo "not ok start"; exit 1; }
+start_signaling || { show_logs; echo "not ok start"; exit 1; }
 
 [ "${MUGA_LONG:-0}" = 1 ] && set -- --long "$@"
 ip netns exec "$ns" python3 "$here/tools/sipattack/main.py" --muga "$MUGA_BUILD/tools/muga" \
 	--config "$dir/muga.yaml" --pid "$signaling" --log "$dir/signaling.log" \
 	--messages "$root/tests/torture/sip" "$@"
 failed=$?
-kill -TERM "$signaling"
-report "clean stop" wait "$signaling"
+report "clean stop" stop_signaling
 [ $failed = 0 ] || LOG_LINES=60 show_logs
 exit $failed
