@@ -36,7 +36,7 @@ start_callee() {
 	cp "$here/sipp/$1.xml" "$LAB_DIR"
 	lab_start "$1" phone-b sipp -sf "$LAB_DIR/$1.xml" -i "$LAB_PHONE_B4" -p 5060 -m $((2 * CALLS)) \
 		-mi "$LAB_PHONE_B4" -mp 30000 -nostdin -trace_err -error_file "$LAB_DIR/$1.errors.log"
-	sleep 0.5
+	await_port phone-b "$LAB_PHONE_B4" 5060
 }
 
 # Until it has seen all its calls end, both by ws and by wss.

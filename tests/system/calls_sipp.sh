@@ -16,12 +16,12 @@ fi
 head -c $((160 * 120)) /dev/urandom >"$LAB_DIR/audio.raw"
 sed "s|@AUDIO@|$LAB_DIR/audio.raw|" "$here/sipp/uac.xml" >"$LAB_DIR/uac.xml"
 cp "$here/sipp/uas.xml" "$LAB_DIR"
-lab_start count-a peer-a "$(muga_program rtp-count)" eth0
-lab_start count-b $callee "$(muga_program rtp-count)" eth0
+start_count count-a peer-a
+start_count count-b $callee
 # SIPp keeps its traces beside its scenario.
 lab_start uas $callee sipp -sf "$LAB_DIR/uas.xml" -i $callee_ip -p 5060 -mi $callee_ip -mp 30000 \
 	-rtp_echo -nostdin -trace_err -error_file "$LAB_DIR/uas.errors.log"
-sleep 0.5
+await_port $callee $callee_ip 5060
 lab_exec peer-a sipp -sf "$LAB_DIR/uac.xml" -i $LAB_PEER_A4 -p 5060 -mi $LAB_PEER_A4 \
 	-mp 20000 -s c1 -m $CALLS -r 20 -l $CALLS -nostdin \
 	-trace_err -error_file "$LAB_DIR/uac.errors.log" -trace_stat -fd 1 -stf "$LAB_DIR/uac.csv" \

@@ -42,7 +42,7 @@ sipp_of() {
 }
 answer() {
 	lab_start "$1" "$2" $(sipp_of "$4") -i "$3" -p 5060 -message_file "$LAB_DIR/$1.messages"
-	sleep 0.5
+	await_port "$2" "$3" 5060
 }
 ask() {
 	lab_exec "$2" $(sipp_of "$4") -i "$3" -p 5060 -s "$5" -message_file "$LAB_DIR/$1.messages" \

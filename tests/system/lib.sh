@@ -64,6 +64,10 @@ expect() { # WHAT ACTUAL OPERATOR WANTED, as in test(1)
 # json FILE FILTER: one value.
 json() { jq -r "$2" "$1"; }
 
+# await_port NAMESPACE IP PORT: until somebody has bound it, by UDP or TCP.
+await_port() { lab_wait_for 10 has_port "$@" || fail "nobody has port $3 of $2"; }
+has_port() { lab_exec "$1" ss -Hltun "src = $2 and sport = :$3" | grep -q .; }
+
 netns() { echo "/run/netns/$(lab_ns "$1")"; }
 
 # call_through NAME FROM-NS FROM-IP TO-NS TO-IP BORDER-IP [sipcall option...]: the report lies in
@@ -89,6 +93,14 @@ expect_clean() {
 	expect "$1: packets doubled" "$(json "$file" .duplicates)" -eq 0
 	expect "$1: foreign packets" "$(json "$file" .foreign)" -eq 0
 }
+
+# start_count NAME NAMESPACE: rtp-count on the namespace's interface, at work on return; its report lies in
+# $LAB_DIR/NAME.log after an INT.
+start_count() {
+	lab_start "$1" "$2" "$(muga_program rtp-count)" eth0
+	lab_wait_for 10 has_capture "$2" || fail "rtp-count did not start"
+}
+has_capture() { lab_exec "$1" awk 'END { exit NR < 2 }' /proc/net/packet; }
 
 # start_capture NAME NAMESPACE INTERFACE [FILTER...]: tcpdump into $LAB_DIR/NAME.pcap, ready on return.
 start_capture() {

@@ -23,7 +23,7 @@ phone() { # NAME NAMESPACE IP [URI]
 	sip_cafile $TLS_DIR/ca.pem" lab_phone "$1" "$2" "$3" "$LAB_DIR/$1.wav.padded.wav" "$4"
 }
 phone bob phone-b "$LAB_PHONE_B4"
-lab_wait_for 10 listens phone-b "$LAB_PHONE_B4:5061" || fail "bob does not listen for TLS"
+await_port phone-b "$LAB_PHONE_B4" 5061
 phone alice phone-a "$LAB_PHONE_A4" "sip:bob@$LAB_MUGA_A4:5061;transport=tls"
 lab_wait_for 20 lab_phone_is_in_call alice || fail "the call was not answered"
 sleep 5

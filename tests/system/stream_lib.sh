@@ -62,7 +62,7 @@ start_uas() {
 	cp "$here/sipp/uas.xml" "$LAB_DIR"
 	lab_start uas phone-b sipp -sf "$LAB_DIR/uas.xml" -i "$LAB_PHONE_B4" -p "${UAS_PORT:-5060}" -t "${1:-u1}" \
 		-mi "$LAB_PHONE_B4" -mp 30000 -nostdin -trace_err -error_file "$LAB_DIR/uas.errors.log"
-	sleep 0.5
+	await_port phone-b "$LAB_PHONE_B4" "${UAS_PORT:-5060}"
 }
 
 # tcp_calls NAME FROM-IP BORDER-IP TRANSPORT CALLS [sipp option...]: all of them good, or it fails.
@@ -84,7 +84,7 @@ tcp_calls() {
 # start_kamailio NAME NAMESPACE IP PORT TARGET [CERTIFICATE]: a proxy to TARGET, by UDP on PORT and by TLS
 # on 5061, or without a certificate by TCP on 5060.
 start_kamailio() {
-	local name=$1 ns=$2 ip=$3 at=$3:5060
+	local name=$1 ns=$2 ip=$3 port=5060
 	cat >"$LAB_DIR/$name.tls" <<-END
 	[server:default]
 	method = TLSv1.2+
@@ -101,16 +101,14 @@ start_kamailio() {
 	verify_certificate = yes
 	require_certificate = yes
 	END
-	[ -z "$6" ] || at=$ip:5061
+	[ -z "$6" ] || port=5061
 	sed "s|@IP@|$ip|g; s|@PORT@|$4|; s|@TARGET@|$5|; s|@TLS@|$LAB_DIR/$name.tls|" \
 		"$here/kamailio/proxy.cfg" >"$LAB_DIR/$name.cfg"
 	mkdir -p "$LAB_DIR/$name.run"
 	lab_start "$name" "$ns" kamailio -DD -E -m 64 -M 8 ${6:+-A WITH_TLS} -f "$LAB_DIR/$name.cfg" \
 		-P "$LAB_DIR/$name.run/pid" -Y "$LAB_DIR/$name.run"
-	lab_wait_for 10 listens "$ns" "$at" || fail "$name does not listen"
+	await_port "$ns" "$ip" "$port"
 }
-
-listens() { lab_exec "$1" ss -Hltn | grep -qF "$2"; }
 
 # transactions_gave_up: how many requests were never answered, or could not be sent.
 transactions_gave_up() {

@@ -15,10 +15,10 @@ sed "s|@AUDIO@|$LAB_DIR/audio.raw|" "$here/sipp/transfer_uas.xml" >"$LAB_DIR/uas
 transfer() {
 	local log=$LAB_DIR/$1.log side
 	cp "$here/sipp/refer_$1.xml" "$LAB_DIR/$1.xml"
-	lab_start count-$1 phone-b "$(muga_program rtp-count)" eth0
+	start_count count-$1 phone-b
 	lab_start uas-$1 phone-b sipp -sf "$LAB_DIR/uas.xml" -i $LAB_PHONE_B4 -p 5060 -mi $LAB_PHONE_B4 \
 		-mp 30000 -nostdin -trace_err -error_file "$LAB_DIR/uas-$1.errors.log"
-	sleep 0.5
+	await_port phone-b $LAB_PHONE_B4 5060
 	lab_exec peer-a sipp -sf "$LAB_DIR/$1.xml" -i $LAB_PEER_A4 -p 5060 -mi $LAB_PEER_A4 -mp 20000 \
 		-cid_str "%u-%p-%s" -m $CALLS -r 10 -l $CALLS -nostdin -trace_err \
 		-error_file "$LAB_DIR/$1.errors.log" -timeout 30s $LAB_MUGA_A4:5060 >"$log" 2>&1
@@ -36,7 +36,6 @@ transfer() {
 	expect "$1: packets that came" "$(json "$count" .in.packets)" -eq "$(json "$count" .out.packets)"
 	expect "$1: sequence gaps" "$(json "$count" .in.gaps)" -eq 0
 }
-
 
 transfer blind
 transfer attended
