@@ -12,15 +12,20 @@ call_through calls peer-a $LAB_PEER_A4 phone-b $LAB_PHONE_B4 $LAB_MUGA_A4 --call
 expect_clean calls 20
 lanes=$(ask /muga/lanes '."/muga/lanes".lanes')
 expect "lanes" "$lanes" -eq "$(lab_muga show cores --interval 10 --json | jq '.lanes | length')"
-sleep 0.3 # the lanes publish their counters ten times a second
-for counter in received forwarded latched dropped_wrong_source; do
+
+# agrees COUNTER: of all lanes, which publish their counters ten times a second; its value in $told.
+agrees() {
+	local lane
 	told=0
 	for ((lane = 0; lane < lanes; lane++)); do
-		told=$((told + $(ask /muga/lane,$lane ".\"/muga/lane\".$counter")))
+		told=$((told + $(ask /muga/lane,$lane ".\"/muga/lane\".$1")))
 	done
-	expect "$counter" "$told" -eq "$(lab_muga show media --json | jq "[.lanes[].$counter] | add")"
+	[ "$told" = "$(lab_muga show media --json | jq "[.lanes[].$1] | add")" ]
+}
+for counter in received latched dropped_wrong_source forwarded; do
+	lab_wait_for 5 agrees $counter || fail "$counter is $told to DPDK, something else to muga show media"
 done
-expect "packets forwarded" "$(ask /muga/lane,0 '."/muga/lane".forwarded')" -ge 0
+expect "packets forwarded" "$told" -ge "$(json "$LAB_DIR/calls.json" .sent)"
 expect "a lane that is none" "$(ask "/muga/lane,$lanes" '."/muga/lane"')" = null
 for word in '' x 1x -1 99999999999999999999; do
 	expect "lane '$word'" "$(ask "/muga/lane,$word" '."/muga/lane"')" = null
