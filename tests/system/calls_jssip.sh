@@ -1,7 +1,7 @@
 # calls_jssip.sh - JsSIP, a browser's telephone, calls SIPp through Muga by WebSocket and secure
 # WebSocket, 20 calls at once on one connection; either side hangs up.
 # run: alone
-# Beside others JsSIP once ended one of its calls by itself.
+# Beside others one of 20 calls once stood half a minute after its callee should have hung up.
 . "$(dirname "$0")/lib.sh"
 . "$here/stream_lib.sh"
 need sipp jq openssl node npm
@@ -22,13 +22,17 @@ CALLS=20
 # browser NAME URL WHO-ENDS
 browser() {
 	NODE_EXTRA_CA_CERTS=$TLS_DIR/ca.pem lab_exec peer-a node "$LAB_DIR/jssip/call.js" "$2" \
-		"$LAB_PEER_A4" sip:c1@example.com $CALLS "$3" >"$LAB_DIR/$1.log" 2>&1 ||
+		"$LAB_PEER_A4" sip:c1@example.com $CALLS "$3" >"$LAB_DIR/$1.log" 2>&1 || {
+		lab_muga show calls >"$LAB_DIR/$1.calls.log"
+		lab_muga_get /v1/metrics | jq -c '.net, .transactions' >"$LAB_DIR/$1.metrics.log"
 		fail "$1: $(tail -n 1 "$LAB_DIR/$1.log" | cut -c1-300)"
+	}
 	tail -n 1 "$LAB_DIR/$1.log" >"$LAB_DIR/$1.json"
 	expect "$1: connections" "$(json "$LAB_DIR/$1.json" .connected)" -eq 1
 	expect "$1: calls that rang" "$(json "$LAB_DIR/$1.json" .progress)" -eq $CALLS
 	expect "$1: calls answered" "$(json "$LAB_DIR/$1.json" .confirmed)" -eq $CALLS
-	expect "$1: calls ended by $4 ($(json "$LAB_DIR/$1.json" '.causes | tostring'))" "$(json "$LAB_DIR/$1.json" ".causes[\"$4: Terminated\"]")" -eq $CALLS
+	expect "$1: calls ended by $4 ($(json "$LAB_DIR/$1.json" '.causes | tostring'))" \
+		"$(json "$LAB_DIR/$1.json" ".causes[\"$4: Terminated\"]")" -eq $CALLS
 }
 
 # start_callee SCENARIO

@@ -1,7 +1,8 @@
 // call.js - JsSIP calls over WebSocket, all at once, one connection:
 //   node call.js URL LOCAL-IP TARGET CALLS WHO-ENDS
 // WHO-ENDS is "us" (after half a second) or "them". Prints one JSON object; exit status 0 if each call
-// was answered, acknowledged and ended by a BYE that was answered.
+// was answered, acknowledged and ended by a BYE that was answered. What has not happened after TIMEOUT_MS
+// is waited for no more: `timeout` is true then, and calls that still stand are in no other figure than `confirmed`.
 'use strict';
 
 const WebSocket = require('ws');
@@ -32,10 +33,13 @@ const ua = new JsSIP.UA({
 	register: false,
 });
 
+// The report comes first: stop() hangs up whatever still stands, which then looks like a call that has ended.
 function finish() {
-	ua.stop();
+	const isGood = !report.timeout && report.ended === Number(calls) && report.confirmed === Number(calls);
+
 	console.log(JSON.stringify(report));
-	process.exit(report.ended === Number(calls) && report.confirmed === Number(calls) ? 0 : 1);
+	ua.stop();
+	process.exit(isGood ? 0 : 1);
 }
 
 function over(cause) {
