@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 
+#define REFUSED_MS 32000u // 64*T1: as long as an INVITE is repeated
+
 // Strangers get one stateless 403 and cost no memory. Whoever names a dialog by our own tag is
 // none.
 static bool refuse_stranger(struct core *core, const struct sip_turn *turn,
@@ -64,6 +66,20 @@ static bool is_bound(const struct core_env *env, const struct core_message *mess
 			env->config->realms[message->listener >> 8].latching == CONFIG_LATCH_LEARN);
 }
 
+static uint64_t refused_print(const struct core *core, const struct sip_msg *msg)
+{
+	return hash_sip(&core->params.key, msg->call_id.ptr, msg->call_id.len) ^
+		hash_sip(&core->params.key, msg->via.branch.ptr, msg->via.branch.len) ^
+		msg->cseq.number;
+}
+
+// Of an INVITE that was refused without a transaction: its repetitions must not begin a call, whose
+// caller has heard that there is none.
+static uint64_t *refused_place(struct core *core, uint64_t print)
+{
+	return &core->refused[print % CORE_REFUSED_MAX];
+}
+
 // Too many new calls: as many as the conductor allows go on, the rest must cost next to nothing.
 // Emergency calls, living calls and what a transaction knows already are none of these.
 static bool shed_new_call(struct core *core, const struct sip_turn *turn,
@@ -72,16 +88,26 @@ static bool shed_new_call(struct core *core, const struct sip_turn *turn,
 	struct core_env *env = core_env_of(turn);
 	const struct sip_msg *msg = in->msg;
 
-	if (!env->is_overloaded || !msg->is_request || msg->method != SIP_METHOD_INVITE ||
-		!span_is_empty(msg->to.tag) || sip_transactions_knows(core->txs, msg) ||
+	bool is_recent = env->now_ms < core->refused_ms + REFUSED_MS;
+
+	if (!(env->is_overloaded || is_recent) || !msg->is_request ||
+		msg->method != SIP_METHOD_INVITE || !span_is_empty(msg->to.tag) ||
+		sip_transactions_knows(core->txs, msg) ||
 		emergency_is(env, in->hop.listener >> 8, msg))
 		return false;
-	if (env->calls_left) {
+	uint64_t print = refused_print(core, msg);
+	uint64_t *refused = refused_place(core, print);
+	bool is_refused = is_recent && *refused == print;
+	if (!is_refused && !env->is_overloaded)
+		return false;
+	if (!is_refused && env->calls_left) {
 		env->calls_left--;
 		return false;
 	}
-	if (env->refusals_left) {
-		env->refusals_left--;
+	if (env->refusals_left || !env->is_overloaded) {
+		env->refusals_left -= env->refusals_left > 0;
+		*refused = print;
+		core->refused_ms = env->now_ms;
 		CORE_COUNT(core, refused_overload);
 		sip_reply_stateless(core->txs, turn, in, 503, SPAN_NONE);
 	} else {

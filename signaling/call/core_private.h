@@ -19,6 +19,8 @@
 // known no more where that dialog was dropped, its leg moved on, or its call is gone.
 #define CORE_CSEQ_GAP 1000u
 
+#define CORE_REFUSED_MAX 1024u // refused INVITEs that are known when they come again
+
 struct subscription;
 
 // The tag of ours that was verified last: each message is asked for its own several times.
@@ -62,6 +64,8 @@ struct core {
 	struct subscription **subscription_buckets; // [SUBSCRIPTION_BUCKETS]
 	struct sip_msg held_msg;     // a request that waited for its target's address
 	uint32_t emergency_calls;    // of those in the slab
+	uint64_t refused_ms;         // when overload control refused last
+	uint64_t refused[CORE_REFUSED_MAX]; // prints of what it refused, the newest at each place
 	const struct sip_tx *peer_tx;// the request at hand, NULL = none
 	const struct config_profile *peer; // of its sender
 	struct sip_msg edited_msg;   // edit.c: the message at hand as rules left it

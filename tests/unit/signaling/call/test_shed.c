@@ -37,6 +37,31 @@ static void as_many_as_allowed(void **state)
 	assert_int_equal(fixture_calls(f), 1);
 }
 
+// Its caller has heard that there is no call, so that a copy that comes late begins none.
+static void refused_stays_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	f->env.is_overloaded = true;
+	f->env.refusals_left = 1;
+	phone_calls(f, "1", NULL);
+	assert_non_null(fixture_last(f, "SIP/2.0 503"));
+	for (uint32_t is_over = 0; is_over < 2; is_over++) {
+		fixture_forget(f);
+		f->env.is_overloaded = !is_over;
+		f->env.calls_left = f->env.refusals_left = 1;
+		phone_calls(f, "1", NULL);
+		assert_non_null(fixture_last(f, "SIP/2.0 503"));
+		assert_null(fixture_last(f, "INVITE"));
+	}
+	phone_calls(f, "2", NULL);
+	assert_non_null(fixture_last(f, "INVITE"));
+	fixture_forget(f);
+	fixture_wait(f, 33000);
+	phone_calls(f, "1", NULL);
+	assert_non_null(fixture_last(f, "INVITE"));
+}
+
 // A repetition of what was taken before the overload finds its transaction.
 static void known_requests_pass(void **state)
 {
@@ -90,7 +115,7 @@ static void emergency_calls_pass(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(as_many_as_allowed), TEST(known_requests_pass), TEST(living_calls_pass),
+		TEST(as_many_as_allowed), TEST(refused_stays_refused), TEST(known_requests_pass), TEST(living_calls_pass),
 		TEST(emergency_calls_pass),
 	};
 
