@@ -372,6 +372,18 @@ static void carry_out(struct refer *r)
 		call_target(r, transfer);
 }
 
+// Passed on, it would tell one realm the identifiers of a dialog in another: we carry it out.
+static bool names_other_realm(struct refer *r)
+{
+	struct replaces_match match;
+
+	if (span_is_empty(r->replaces) ||
+		replaces_find(r->call->core, r->replaces, &match) != 0)
+		return false;
+	return match.call->legs[call_other(match.side)].hop.listener >> 8 !=
+		r->call->legs[call_other(r->from)].hop.listener >> 8;
+}
+
 static enum relay_verdict on_refer(struct call *call, const struct sip_turn *turn,
 	struct relay *relay, const struct sip_received *in, struct leg_request *out)
 {
@@ -386,13 +398,18 @@ static enum relay_verdict on_refer(struct call *call, const struct sip_turn *tur
 		refuse_status(core, turn, relay->server, 603);
 		return RELAY_ANSWERED;
 	}
-	uint16_t status = profile->flow.refer == PROFILE_REFER_PASS ? read_refer(&r) : prepare(&r);
+	bool is_passed = profile->flow.refer == PROFILE_REFER_PASS;
+	uint16_t status = is_passed ? read_refer(&r) : prepare(&r);
+	if (!status && is_passed && names_other_realm(&r)) {
+		is_passed = false;
+		status = prepare(&r);
+	}
 	if (status) {
 		CORE_COUNT(core, refers_refused);
 		refuse_status(core, turn, relay->server, status);
 		return RELAY_ANSWERED;
 	}
-	if (profile->flow.refer == PROFILE_REFER_PASS)
+	if (is_passed)
 		return pass_on(&r, out);
 	// The 202 has gone out; the relay is over before the calls change.
 	carry_out(&r);
