@@ -389,6 +389,8 @@ static uint16_t refusal_of(const struct core_env *env, const struct sip_msg *msg
 		return 483;
 	if (msg->body.len > EXCHANGE_BODY_MAX)
 		return 413;
+	if (msg->body.len && span_is_empty(msg->content_type))
+		return 400; // what it is nobody could be told (RFC 3261 20.15)
 	return env->is_draining ? 503 : 0;
 }
 
