@@ -147,6 +147,20 @@ void check_carried(struct sim *sim, struct span data, bool is_stream)
 			data.ptr);
 }
 
+// The profile's header rules, and what a refusal has to say.
+static void check_rules(struct sim *sim, enum sim_side to)
+{
+	const struct sip_header *rule = sip_msg_find(&sim->msg, SPAN_LIT("X-Rule"));
+	const char *name = sim->config.realms[to].name;
+
+	if (sim->msg.is_request && sim->msg.method == SIP_METHOD_INVITE &&
+		(!rule || !span_eq(rule->value, span_str(name))))
+		sim_fail(sim, "rules: INVITE to %s without its X-Rule", name);
+	if (!sim->msg.is_request && sim->msg.status == 503 && sim->is_refusing &&
+		!sip_msg_header(&sim->msg, SIP_HEADER_RETRY_AFTER))
+		sim_fail(sim, "refusal: 503 without Retry-After");
+}
+
 void check_sent(struct sim *sim, const struct addr *from, const struct addr *to, struct span data)
 {
 	struct sip_fault fault;
@@ -163,6 +177,7 @@ void check_sent(struct sim *sim, const struct addr *from, const struct addr *to,
 		return;
 	}
 	ledger_sent(sim, to, &sim->msg, data);
+	check_rules(sim, world_side(to));
 	check_known(sim, &sim->msg);
 	check_body(sim, world_side(to));
 }
@@ -301,12 +316,12 @@ static void check_worker(struct sim *sim, uint32_t i)
 
 	flow_writer_counters(sim->envs[i].flows, &now);
 	if (core_next_call(sim->cores[i], &cursor, &info))
-		sim_fail(sim, "left: worker %u: call %llx in state %s", i,
+		sim_fail(sim, "left: call at worker %u: %llx in state %s", i,
 			(unsigned long long)info.token, call_state_name(info.state));
 	if (core_timer_count(sim->cores[i]))
-		sim_fail(sim, "left: worker %u: %u timers", i, core_timer_count(sim->cores[i]));
+		sim_fail(sim, "left: timers at worker %u: %u", i, core_timer_count(sim->cores[i]));
 	if (metric_read(&txs->active) || metric_read(&txs->stored_bytes))
-		sim_fail(sim, "left: worker %u: %llu transactions, %llu bytes", i,
+		sim_fail(sim, "left: transactions at worker %u: %llu, %llu bytes", i,
 			(unsigned long long)metric_read(&txs->active),
 			(unsigned long long)metric_read(&txs->stored_bytes));
 	if (metric_read(&core_metrics(sim->cores[i])->outbox_full) ||
@@ -314,7 +329,7 @@ static void check_worker(struct sim *sim, uint32_t i)
 		sim_fail(sim, "left: worker %u: the outbox was full", i);
 	if (now.ports_free != start->ports_free || now.slots_free != start->slots_free ||
 		now.states_free != start->states_free || now.orphans)
-		sim_fail(sim, "left: worker %u: %u ports, %u slots, %u states, %u orphans", i,
+		sim_fail(sim, "left: ports at worker %u: %u, %u slots, %u states, %u orphans", i,
 			start->ports_free - now.ports_free, start->slots_free - now.slots_free,
 			start->states_free - now.states_free, now.orphans);
 }

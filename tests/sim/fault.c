@@ -15,14 +15,19 @@ typedef bool (*fault_send_fn)(struct sim *sim, const struct addr *from, const st
 struct fault {
 	const char *name;
 	const char *expected;  // how the failure's text begins
-	fault_send_fn send;    // true: it has dealt with the message; NULL: not of messages
+	fault_send_fn send;    // true: it has dealt with the message; NULL: see below
 	const char *follows;   // in the text of what may come of it, found first at times; or NULL
+	// Without `send`: messages that begin so and have that in them (NULL: anything) are lost,
+	// or have `find` replaced. NULL: the fault is not one of messages.
+	const char *first, *has, *find, *with;
+	bool is_quiet; // shows only where nothing else goes wrong, and takes its time
 };
 
 static void put_out(struct sim *sim, const struct addr *from, const struct addr *to,
 	const char *text)
 {
 	sim->is_broken = true;
+	check_carried(sim, span_str(text), false);
 	check_sent(sim, from, to, span_str(text));
 	network_send(sim, from, to, span_str(text));
 }
@@ -174,25 +179,101 @@ static bool send_part_leaked(struct sim *sim, const struct addr *from, const str
 	return true;
 }
 
+// Another branch of the user agent that the request names by its tag. NULL: none.
+static const struct ua *sibling_of(const struct sim *sim, struct span data, const struct ua **named)
+{
+	*named = NULL;
+	for (uint32_t i = 0; i < sim->ua_count; i++)
+		if (memmem(data.ptr, data.len, sim->uas[i].local_tag,
+			strlen(sim->uas[i].local_tag)))
+			*named = &sim->uas[i];
+	for (uint32_t i = 0; i < sim->ua_count && *named; i++)
+		if (&sim->uas[i] != *named && strcmp(sim->uas[i].call_id, (*named)->call_id) == 0)
+			return &sim->uas[i];
+	return NULL;
+}
+
+static bool send_to_sibling(struct sim *sim, const struct addr *from, const struct addr *to,
+	struct span data)
+{
+	const struct ua *named, *other = sibling_of(sim, data, &named);
+
+	if (!other)
+		return false;
+	put_out(sim, from, to, altered(data, named->local_tag, other->local_tag));
+	return true;
+}
+
+// The PRACK of one early dialog in another one.
+static bool send_early_mixed(struct sim *sim, const struct addr *from, const struct addr *to,
+	struct span data)
+{
+	return span_starts(data, SPAN_LIT("PRACK ")) && send_to_sibling(sim, from, to, data);
+}
+
 static const struct fault faults[] = {
-	{ "double-final", "final: 486 after 200", send_double_final, NULL },
-	{ "no-final", "final: none", send_no_final, NULL },
-	{ "low-cseq", "CSeq: BYE 1 after", send_low_cseq, NULL },
-	{ "far-tag", "hidden: side", send_far_tag, NULL },
-	{ "own-tag", "hidden: identifier", send_own_tag, NULL },
+	{ .name = "double-final", .expected = "final: 486 after 200", .send = send_double_final },
+	{ .name = "no-final", .expected = "final: none", .send = send_no_final },
+	{ .name = "low-cseq", .expected = "CSeq: BYE 1 after", .send = send_low_cseq },
+	{ .name = "far-tag", .expected = "hidden: side", .send = send_far_tag },
+	{ .name = "own-tag", .expected = "hidden: identifier", .send = send_own_tag },
 	// Whose 200 got no ACK gets no BYE either.
-	{ "no-ack", "200: ", send_no_ack, "is over and was never told" },
-	{ "elsewhere", "target: BYE", send_elsewhere, NULL },
-	{ "invite-elsewhere", "target: INVITE", send_invite_elsewhere, NULL },
-	{ "line-changed", "answer: line", send_line_changed, NULL },
-	{ "part-leaked", "body: a part", send_part_leaked, NULL },
-	{ "flow-kept", "flow: port", NULL, NULL },
-	{ "flow-gone", "flow: ", NULL, NULL },
-	{ "orphan-kept", "flow: port", NULL, NULL },
-	{ "silence-kept", "silence: call", NULL, NULL },
-	{ "trunk-kept", "left: trunk", NULL, NULL },
-	{ "stream-repeated", "stream: repeated", NULL, NULL }, // in world.c
-	{ "port-kept", "left: worker", NULL, NULL },
+	{ .name = "no-ack", .expected = "200: ", .send = send_no_ack,
+		.follows = "is over and was never told" },
+	{ .name = "elsewhere", .expected = "target: BYE", .send = send_elsewhere },
+	{ .name = "invite-elsewhere", .expected = "target: INVITE", .send = send_invite_elsewhere },
+	{ .name = "line-changed", .expected = "answer: line", .send = send_line_changed },
+	{ .name = "part-leaked", .expected = "body: a part", .send = send_part_leaked },
+	{ .name = "early-mixed", .expected = "reliable: PRACK of", .send = send_early_mixed },
+	{ .name = "prack-wrong",
+		.expected = "reliable: PRACK of", .first = "PRACK ", .find = "\r\nRAck: ",
+		.with = "\r\nRAck: 9" },
+	{ .name = "prack-lost",
+		.expected = "reliable: no PRACK", .first = "PRACK ", .is_quiet = true },
+	{ .name = "reliable-plain",
+		.expected = "reliable: 18", .first = "SIP/2.0 18", .find = "\r\nRSeq: ",
+		.with = "\r\nX-Seq: " },
+	{ .name = "update-lost",
+		.expected = "answer: UPDATE", .first = "SIP/2.0 200", .has = " UPDATE\r\n",
+		.is_quiet = true },
+	{ .name = "update-unanswered", .expected = "update: an offer", .first = "SIP/2.0 200",
+		.has = " UPDATE\r\n", .find = "application/sdp", .with = "application/odd" },
+	{ .name = "update-mixed",
+		.expected = "answer: line", .first = "SIP/2.0 200", .has = " UPDATE\r\n",
+		.find = "m=audio ", .with = "m=video " },
+	{ .name = "dialog-lost",
+		.expected = "dialog: 481", .first = "SIP/2.0 200", .has = " UPDATE\r\n",
+		.find = "SIP/2.0 200", .with = "SIP/2.0 481" },
+	{ .name = "via-transport",
+		.expected = "stream: the Via", .first = "INVITE ", .find = "Via: SIP/2.0/UDP",
+		.with = "Via: SIP/2.0/TCP" },
+	{ .name = "session-id-lost",
+		.expected = "session-id: ", .first = "SIP/2.0 200", .has = " INVITE\r\n",
+		.find = "\r\nSession-ID: ", .with = "\r\nX-Session: " },
+	{ .name = "session-id-mixed",
+		.expected = "session-id: ", .first = "SIP/2.0 200", .has = " INVITE\r\n",
+		.find = ";remote=", .with = ";remote=0123456789abcdef0123456789abcdef;was=" },
+	{ .name = "rule-skipped", .expected = "rules: ", .first = "INVITE ", .find = "\r\nX-Rule: ",
+		.with = "\r\nX-Gone: " },
+	{ .name = "notify-lost",
+		.expected = "subscription: ", .first = "NOTIFY ", .has = "Event: presence",
+		.is_quiet = true },
+	{ .name = "refusal-bare",
+		.expected = "refusal: 503", .first = "SIP/2.0 503", .find = "\r\nRetry-After: ",
+		.with = "\r\nX-Retry: " },
+	{ .name = "emergency-shed", .expected = "emergency: " }, // in world.c
+	{ .name = "record-cseq", .expected = "CSeq: " },         // in record.c, as the next one
+	{ .name = "record-port", .expected = "flow: " },
+	{ .name = "call-kept", .expected = "left: call" },
+	{ .name = "timer-kept", .expected = "left: timer" },
+	{ .name = "transaction-kept", .expected = "left: transaction" },
+	{ .name = "flow-kept", .expected = "flow: port" },
+	{ .name = "flow-gone", .expected = "flow: " },
+	{ .name = "orphan-kept", .expected = "flow: port" },
+	{ .name = "silence-kept", .expected = "silence: call" },
+	{ .name = "trunk-kept", .expected = "left: trunk" },
+	{ .name = "stream-repeated", .expected = "stream: repeated" }, // in world.c
+	{ .name = "port-kept", .expected = "left: ports" },
 };
 
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))
@@ -223,11 +304,28 @@ bool fault_is(const struct sim *sim, const char *name)
 	return sim->fault >= 0 && strcmp(faults[sim->fault].name, name) == 0;
 }
 
+bool fault_is_quiet(const struct sim *sim)
+{
+	return sim->fault >= 0 && faults[sim->fault].is_quiet;
+}
+
+static bool has(struct span data, const char *text)
+{
+	return !text || memmem(data.ptr, data.len, text, strlen(text));
+}
+
 bool fault_send(struct sim *sim, const struct addr *from, const struct addr *to, struct span data)
 {
-	if (sim->fault < 0 || !faults[sim->fault].send)
+	const struct fault *fault = sim->fault < 0 ? NULL : &faults[sim->fault];
+
+	if (fault && fault->send)
+		return fault->send(sim, from, to, data);
+	if (!fault || !fault->first || !span_starts(data, span_str(fault->first)) ||
+		!has(data, fault->has) || !has(data, fault->find))
 		return false;
-	return faults[sim->fault].send(sim, from, to, data);
+	if (fault->find)
+		put_out(sim, from, to, altered(data, fault->find, fault->with));
+	return sim->is_broken = true;
 }
 
 // A record and its ports that nobody will ever retire.

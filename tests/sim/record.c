@@ -133,6 +133,7 @@ static void restore(struct sim *sim, struct record *record)
 
 	if (sim_chance(sim, 300))
 		worker = (worker + 1) % SIM_WORKERS;
+	fault_record(sim, record);
 	int rc = core_import(sim->cores[worker], &sim->envs[worker],
 		span_make((const char *)record->data, record->len), &token);
 	if (rc || token != record->token) {

@@ -16,12 +16,18 @@ void resolver_ask(struct sim *sim, uint32_t worker, const struct outbox_resolve 
 
 	fprintf(sim->ladder, "%8llu worker %u asks for %.*s\n", (unsigned long long)sim->now_ms,
 		worker, (int)resolve->host.len, resolve->host.ptr);
-	if (sim_chance(sim, sim->dns_lost_permille))
+	if (sim_chance(sim, sim->dns_lost_permille)) {
+		cover(sim, COVER_NAME_LOST);
 		return;
-	if (sim_chance(sim, sim->dns_late_permille))
+	}
+	if (sim_chance(sim, sim->dns_late_permille)) {
+		cover(sim, COVER_NAME_LATE);
 		ask.due_ms += LATE_MS;
-	if (sim_chance(sim, sim->dns_failed_permille))
+	}
+	if (sim_chance(sim, sim->dns_failed_permille)) {
+		cover(sim, COVER_NAME_FAILED);
 		ask.is_known = false;
+	}
 	CHECK(sim->asks < SIM_ASKS_MAX);
 	sim->ask[sim->asks++] = ask;
 }

@@ -82,6 +82,7 @@ struct ledger_entry {
 	uint8_t worker;      // that it belongs to
 	bool is_done;
 	bool is_excused;     // its worker died
+	bool is_dropped;     // by overload control
 };
 
 // What is heard in a call.
@@ -149,6 +150,12 @@ struct script {
 	bool has_update;      // lists UPDATE in Allow
 	uint8_t session;      // caller asks for a session timer: 1 refresher uac, 2 uas, 0 does not
 	bool is_forked_early; // callee that forks: the other branch rings, too
+	uint16_t session_s;   // that it asks for
+	uint16_t least_s;     // called side: Min-SE, 0 = takes any
+	bool is_lazy;         // does not refresh what it should
+	bool has_uuid;        // says a Session-ID
+	bool is_resuming;     // takes the other one off hold again
+	uint32_t info_ms;     // after the ACK: INFO, 0 = never
 	uint32_t update_ms;   // after the ACK: UPDATE, 0 = never
 	uint8_t hold;         // of the re-INVITE: 0 sendonly, 1 inactive, 2 c=0.0.0.0, 3 no offer
 };
@@ -181,9 +188,41 @@ struct ua_flow {
 	uint64_t repeat_ms, repeat_wait_ms, give_up_ms;
 };
 
+// Session timers, see ua_session.c.
+struct ua_session {
+	uint32_t interval_ms;    // in force, 0 = none
+	bool is_ours;            // this side refreshes
+	uint64_t begun_ms;
+	uint64_t refresh_ms;     // when it does so, 0 = not
+	bool is_refreshing;      // by the UPDATE under way
+	uint32_t asked_s;        // by the request at hand
+	bool is_asked_uas;
+};
+
+// Requests outside calls, see ua_exchange.c.
+enum ua_role { UA_NONE, UA_CALLER, UA_CALLED, UA_SENDER, UA_ASKED, UA_SUBSCRIBER, UA_NOTIFIER };
+struct ua_exchange {
+	uint32_t asked_s;        // Expires of the last SUBSCRIBE
+	uint32_t granted_s;
+	uint64_t accepted_ms;    // the first one was
+	bool is_notified;
+	uint64_t next_ms;        // NOTIFY, or SUBSCRIBE again; 0 = no more
+	uint64_t end_ms;         // notifier: of the subscription
+};
+
+// What became of its REFER, see ua_transfer.c.
+struct ua_transfer {
+	bool is_attended;
+	bool is_reported;        // NOTIFY is wanted
+	uint64_t accepted_ms;
+	bool is_notified;
+	bool is_ringing;         // its Replaces names one that rings
+	bool has_replaced;       // its INVITE has a Replaces
+};
+
 struct ua {
 	bool is_used;
-	bool is_caller;
+	enum ua_role role;
 	bool is_dead;        // hears and says nothing any more
 	bool has_hung_up;    // sent BYE, awaits nothing else any more
 	bool is_excused;     // a worker died while it lived
@@ -203,7 +242,13 @@ struct ua {
 	bool is_confirmed;
 	bool is_offering;    // our 2xx carried an offer: the ACK answers
 	struct ua_flow flow;
-	uint64_t update_ms;
+	struct ua_session session;
+	struct ua_exchange exchange;
+	struct ua_transfer transfer;
+	char uuid[33], far_uuid[33]; // Session-ID
+	bool is_cancelling;  // CANCEL went out
+	bool is_holding, is_resumed;
+	uint64_t update_ms, info_ms;
 	char extra[128];     // header lines of the next answer
 	uint64_t connected_ms, invite_ms, cancel_ms, reinvite_ms, hangup_ms, refer_ms;
 
@@ -241,8 +286,17 @@ struct sim_ask {
 	bool is_known;       // leads to hosts
 };
 
+// Windows of time, see stress.c.
+struct stress {
+	uint64_t overload_ms[2], drain_ms[2];
+	uint64_t refused;        // the core's counters before the message at hand
+};
+
 struct sim {
 	uint64_t seed;
+	bool is_patient;       // calls last long enough for session timers
+	bool is_refusing;      // the message at hand was refused for want of room
+	struct stress stress;
 	uint64_t now_ms;
 	uint64_t order;
 	struct rng rng;
@@ -262,7 +316,7 @@ struct sim {
 	struct config config;
 	struct config_trunk trunks[3];
 	struct config_profile profiles[SIM_SIDES];
-	struct config_route routes[4];
+	struct config_route routes[5];
 	struct shm_map signaling, media;
 	struct flow_view view;
 	struct core *cores[SIM_WORKERS];
@@ -371,6 +425,8 @@ void stream_lose_worker(struct sim *sim, uint32_t worker);
 // ledger.c
 bool ledger_is_repeated(struct sim *sim, struct span data);
 bool ledger_was_sent(struct sim *sim, struct span data); // only looks
+// Overload control threw the INVITE away without an answer.
+void ledger_dropped(struct sim *sim, const struct sip_msg *msg);
 // Whether that ACK was sent before, then with other fields around.
 bool ledger_is_acked_again(struct sim *sim, const struct sip_msg *ack);
 // Whether the border sent a BYE to the user agent with that tag.
@@ -411,7 +467,14 @@ bool fault_is(const struct sim *sim, const char *name);
 // True: the fault has dealt with the message.
 bool fault_send(struct sim *sim, const struct addr *from, const struct addr *to, struct span data);
 void fault_call_ended(struct sim *sim, uint32_t worker, const struct call_summary *summary);
+bool fault_is_quiet(const struct sim *sim); // it needs calm and patience
 void fault_run(struct sim *sim);
+void fault_record(struct sim *sim, struct record *record); // that is about to come back
+void fault_end(struct sim *sim); // before the last check
+
+// check_id.c: Session-ID
+void ua_put_session_id(const struct ua *ua, char *buf, uint32_t cap);
+void check_session_id(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
 
 // check.c: what must always hold
 void check_received(struct sim *sim, const struct packet *packet);
@@ -425,15 +488,21 @@ void check_end(struct sim *sim);
 struct ua_request;
 extern const char *const sim_secret[SIM_SIDES];
 struct ua *ua_new(struct sim *sim, enum sim_side side, const struct addr *addr);
-void ua_call(struct sim *sim, struct ua *ua, const char *number, const struct addr *muga);
+void ua_name(struct ua *ua, const char *number); // what it asks and calls itself
+void ua_call(struct sim *sim, struct ua *ua, const char *number);
+void ua_invite(struct sim *sim, struct ua *ua); // the first one, also once more
 // REFER to a number, or to another's dialog.
 void ua_refer(struct sim *sim, struct ua *ua);
-// Names the dialog of some other user agent of that side that talks; "" = nobody does.
-void ua_put_replaces(struct sim *sim, const struct ua *ua, bool is_escaped, char *buf);
+// Names the dialog of some other user agent of that side that talks, or rings; "" = nobody does.
+void ua_put_replaces(struct sim *sim, struct ua *ua, bool is_escaped, char *buf);
+bool ua_transfer_receive(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+void ua_transfer_response(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+void ua_transfer_run(struct sim *sim, struct ua *ua);
 void ua_request_send(struct sim *sim, struct ua *ua, const struct ua_request *request);
 void ua_receive(struct sim *sim, const struct packet *packet);
 void ua_run(struct sim *sim, struct ua *ua);
 void ua_hangup(struct sim *sim, struct ua *ua);
+void ua_bye(struct sim *sim, struct ua *ua);
 uint64_t ua_next_ms(const struct ua *ua);
 struct script ua_script(struct sim *sim);
 
@@ -442,12 +511,14 @@ struct ua_request {
 	uint32_t cseq;
 	const char *branch; // NULL = a new one
 	const char *body;   // "" = none
+	const char *type;   // of the body, NULL = a session description
 	const char *headers; // whole lines, NULL = none
 };
 // Into `buf`; returns its length.
 uint32_t ua_put_request(struct sim *sim, struct ua *ua, const struct ua_request *request,
 	char *buf);
-uint32_t ua_put_answer(struct ua *ua, uint16_t status, const char *body, char *buf);
+uint32_t ua_put_answer(struct sim *sim, struct ua *ua, uint16_t status, const char *body,
+	char *buf);
 void ua_append(char *buf, uint32_t *len, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 // ua_sdp.c
@@ -465,8 +536,31 @@ void ua_reply(struct sim *sim, struct ua *ua, const struct sip_msg *msg, uint16_
 	const char *body);
 void ua_answer(struct sim *sim, struct ua *ua, uint16_t status); // to the INVITE at hand
 
+// ua_session.c
+void ua_session_put_request(const struct ua *ua, char *buf, uint32_t cap);
+void ua_session_hear_request(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+void ua_session_put_answer(struct sim *sim, struct ua *ua, uint16_t status, char *buf,
+	uint32_t cap);
+void ua_session_hear_answer(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+bool ua_session_retry(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+bool ua_session_refuses(const struct ua *ua, const struct sip_msg *invite); // with 422
+void ua_session_end(struct sim *sim, struct ua *ua); // a BYE came
+void ua_session_run(struct sim *sim, struct ua *ua);
+
+// ua_exchange.c
+void ua_exchange_start(struct sim *sim, struct ua *ua, const char *number);
+enum ua_role ua_exchange_role(const struct sip_msg *msg);
+bool ua_exchange_receive(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+void ua_exchange_response(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
+void ua_exchange_run(struct sim *sim, struct ua *ua);
+
+// stress.c
+void stress_plan(struct sim *sim);
+void stress_turn(struct sim *sim, uint32_t worker);
+void stress_before(struct sim *sim, uint32_t worker);
+void stress_after(struct sim *sim, uint32_t worker, const struct packet *packet);
+
 // ua_flow.c
-void flow_script(struct sim *sim, struct script *script);
 uint32_t flow_put_self(const struct ua *ua, char *buf, uint32_t cap);
 uint32_t flow_put_invite(const struct ua *ua, char *buf, uint32_t cap);
 void flow_hear_provisional(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
@@ -482,6 +576,7 @@ void fork_ring(struct sim *sim, struct ua *ua, const struct sip_msg *invite);
 bool fork_answer(struct sim *sim, struct ua *ua); // false: the branch has answered for itself
 bool fork_silences(struct sim *sim, const struct ua *ua);
 void fork_cancel(struct sim *sim, const struct ua *ua);
+void fork_cover(struct sim *sim, const struct ua *ua, uint16_t status);
 
 void ua_transmit(struct sim *sim, struct ua *ua, const char *data, uint32_t len);
 struct addr ua_muga(const struct ua *ua);

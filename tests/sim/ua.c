@@ -4,43 +4,7 @@
 #include "base/check.h"
 
 #define T1_MS 500u
-#define T2_MS 4000u
 #define TIMEOUT_MS (64u * T1_MS)
-
-struct script ua_script(struct sim *sim)
-{
-	static const uint16_t statuses[] = { 200, 200, 200, 200, 200, 200, 486, 503, 404, 302 };
-	struct script script = {
-		.ring_ms = sim_between(sim, 1, 6000),
-		.status = statuses[rng_below(&sim->rng, sizeof(statuses) / sizeof(statuses[0]))],
-		.is_silent = sim_chance(sim, 60),
-		.is_late = sim_chance(sim, 150),
-		.has_early_media = sim_chance(sim, 300),
-		.is_ackless = sim_chance(sim, 50),
-		.is_forked = sim_chance(sim, 80),
-		.has_video = sim_chance(sim, 250),
-		.is_bundling = sim_chance(sim, 300),
-		.has_parts = sim_chance(sim, 200),
-		.lines = (uint8_t)(sim_chance(sim, 300) ? sim_between(sim, 1, 4) : 0),
-		.hold = (uint8_t)rng_below(&sim->rng, 4),
-		.is_slow = sim_chance(sim, 200),
-	};
-
-	if (sim_chance(sim, 500))
-		script.talk_ms = sim_between(sim, 1, 15000);
-	if (sim_chance(sim, 200))
-		script.cancel_ms = sim_between(sim, 1, 7000);
-	if (sim_chance(sim, 400))
-		script.reinvite_ms = sim_between(sim, 1, 6000);
-	if (sim_chance(sim, 40))
-		script.ring_ms = 60000;
-	if (sim_chance(sim, 200))
-		script.refer_ms = sim_between(sim, 1, 8000);
-	script.is_attended = sim_chance(sim, 500);
-	script.is_hasty = sim_chance(sim, 300);
-	flow_script(sim, &script);
-	return script;
-}
 
 struct ua *ua_new(struct sim *sim, enum sim_side side, const struct addr *addr)
 {
@@ -53,6 +17,10 @@ struct ua *ua_new(struct sim *sim, enum sim_side side, const struct addr *addr)
 	snprintf(ua->local_tag, sizeof(ua->local_tag), "%st%llx", sim_secret[side],
 		(unsigned long long)rng_u64(&sim->rng));
 	ua->local_cseq = sim_between(sim, 1, 1000);
+	if (ua->script.has_uuid)
+		snprintf(ua->uuid, sizeof(ua->uuid), "%016llx%016llx",
+			(unsigned long long)rng_u64(&sim->rng),
+			(unsigned long long)rng_u64(&sim->rng));
 	return ua;
 }
 
@@ -78,35 +46,51 @@ void ua_request_send(struct sim *sim, struct ua *ua, const struct ua_request *re
 	ua_client_send(sim, ua, &ua->other, request);
 }
 
-void ua_call(struct sim *sim, struct ua *ua, const char *number, const struct addr *muga)
+void ua_name(struct ua *ua, const char *number)
 {
-	char host[ADDR_TEXT_MAX], body[SIM_TEXT_MAX] = "", replaces[512] = "";
+	char host[ADDR_TEXT_MAX];
+	struct addr muga = ua_muga(ua);
+	bool is_urn = strncmp(number, "urn:", 4) == 0;
 
-	addr_format(muga, host);
-	ua->is_caller = true;
+	addr_format(&muga, host);
 	snprintf(ua->call_id, sizeof(ua->call_id), "c%u-%s@%s.example", ua->number,
 		sim_secret[ua->side], sim_secret[ua->side]);
 	snprintf(ua->local_uri, sizeof(ua->local_uri), "sip:%u@%s.example", 1000 + ua->number,
 		sim_secret[ua->side]);
-	snprintf(ua->remote_uri, sizeof(ua->remote_uri), "sip:%s@%s", number, host);
-	snprintf(ua->target, sizeof(ua->target), "sip:%s@%s", number, host);
+	snprintf(ua->remote_uri, sizeof(ua->remote_uri), is_urn ? "%s" : "sip:%s@%s", number,
+		host);
+	memcpy(ua->target, ua->remote_uri, sizeof(ua->target));
+}
+
+void ua_call(struct sim *sim, struct ua *ua, const char *number)
+{
+	ua->role = UA_CALLER;
+	ua_name(ua, number);
+	ua_invite(sim, ua);
+}
+
+void ua_invite(struct sim *sim, struct ua *ua)
+{
+	char body[SIM_TEXT_MAX] = "", replaces[512] = "";
+
 	if (!ua->script.is_late)
 		ua_put_offer(sim, ua, false, body);
 	struct ua_request invite = { .method = "INVITE", .cseq = ++ua->local_cseq, .body = body,
 		.headers = replaces };
 	if (sim_chance(sim, 100))
 		ua_put_replaces(sim, ua, false, replaces);
+	ua->transfer.has_replaced = replaces[0] != 0;
 	ua_client_send(sim, ua, &ua->invite, &invite);
 	if (ua->script.cancel_ms)
 		ua->cancel_ms = sim->now_ms + ua->script.cancel_ms;
 }
 
-static void send_bye(struct sim *sim, struct ua *ua)
+void ua_bye(struct sim *sim, struct ua *ua)
 {
 	struct ua_request bye = { .method = "BYE", .cseq = ++ua->local_cseq, .body = "" };
 
 	ua->is_over = ua->has_hung_up = true;
-	ua->hangup_ms = ua->reinvite_ms = ua->refer_ms = ua->update_ms = 0;
+	ua->hangup_ms = ua->reinvite_ms = ua->refer_ms = ua->update_ms = ua->info_ms = 0;
 	ua_client_send(sim, ua, &ua->other, &bye);
 }
 
@@ -123,6 +107,8 @@ static void connected(struct sim *sim, struct ua *ua)
 		ua->refer_ms = sim->now_ms + ua->script.refer_ms;
 	if (ua->script.update_ms)
 		ua->update_ms = sim->now_ms + ua->script.update_ms;
+	if (ua->script.info_ms)
+		ua->info_ms = sim->now_ms + ua->script.info_ms;
 }
 
 // Responses ---------------------------------------------------------------------------------------
@@ -171,12 +157,42 @@ static void send_ack(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 			sim_fail(sim, "%s: late offer does not parse", ua->call_id);
 		if (!is_offered)
 			ua_check_answer(sim, ua, ua_description(msg));
+		if (is_offered && !ua->is_resumed)
+			cover(sim, ua->connected_ms ? COVER_REINVITE_EMPTY : COVER_LATE_OFFER);
 		struct ua_request request = { .method = "ACK", .cseq = msg->cseq.number,
 			.body = body };
 		ua->ack_len = ua_put_request(sim, ua, &request, ua->ack);
 		ua->ack_cseq = msg->cseq.number;
 	}
 	ua_transmit(sim, ua, ua->ack, ua->ack_len);
+}
+
+// What the final answer to an INVITE of ours shows of the seed.
+static void cover_final(struct sim *sim, const struct ua *ua, uint16_t status)
+{
+	static const enum cover holds[] = { COVER_HOLD_SENDONLY, COVER_HOLD_INACTIVE,
+		COVER_HOLD_ZERO };
+	bool is_first = !ua->connected_ms;
+
+	if (status == 491)
+		cover(sim, COVER_GLARE);
+	if (is_first && status == 487 && ua->is_cancelling)
+		cover(sim, COVER_CANCELLED);
+	if (is_first && status < 300 && ua->is_cancelling)
+		cover(sim, COVER_CANCEL_CROSSED);
+	if (is_first && status == 302)
+		cover(sim, COVER_REDIRECT_HEARD);
+	if (is_first && status < 300 && (strncmp(ua->remote_uri, "urn:", 4) == 0 ||
+		strncmp(ua->remote_uri, "sip:112@", 8) == 0))
+		cover(sim, COVER_EMERGENCY);
+	if (is_first && status < 300 && ua->transfer.has_replaced)
+		cover(sim, COVER_REPLACES);
+	if (is_first && ua->transfer.has_replaced && ua->transfer.is_ringing)
+		cover(sim, COVER_REPLACES_RINGING);
+	if (!is_first && status < 300 && ua->is_resumed)
+		cover(sim, COVER_RESUMED);
+	else if (!is_first && status < 300 && ua->script.hold < 3)
+		cover(sim, holds[ua->script.hold]);
 }
 
 static void receive_invite_final(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
@@ -196,7 +212,16 @@ static void receive_invite_final(struct sim *sim, struct ua *ua, const struct si
 	send_ack(sim, ua, msg);
 	if (!is_first)
 		return;
+	cover_final(sim, ua, msg->status);
 	ua->cancel_ms = 0;
+	if (ua_session_retry(sim, ua, msg))
+		return;
+	if (msg->status < 300)
+		ua_session_hear_answer(sim, ua, msg);
+	if (msg->status < 300 && ua->connected_ms && ua->script.is_resuming && !ua->is_resumed) {
+		ua->is_resumed = true;
+		ua->reinvite_ms = sim->now_ms + sim_between(sim, 1, 4000);
+	}
 	if (msg->status >= 300 && !ua->is_confirmed)
 		ua->is_over = true;
 	else if (msg->status < 300 && ua->script.is_ackless)
@@ -218,6 +243,7 @@ static void receive_response(struct sim *sim, struct ua *ua, const struct sip_ms
 			flow_hear_provisional(sim, ua, msg);
 		return;
 	}
+	ua_exchange_response(sim, ua, msg);
 	flow_response(sim, ua, msg);
 	// Whoever is let go is told, at the latest by a BYE that crosses this one.
 	if (msg->cseq.method == SIP_METHOD_BYE && msg->status == 481 && sim_is_calm(sim) &&
@@ -226,9 +252,12 @@ static void receive_response(struct sim *sim, struct ua *ua, const struct sip_ms
 		sim_fail(sim, "dialog: %s is over and was never told", ua->call_id);
 	if (msg->cseq.number == ua->other.cseq && msg->status >= 200)
 		ua->other.is_active = false;
+	ua_transfer_response(sim, ua, msg);
+	if (msg->cseq.method == SIP_METHOD_INFO && msg->status < 300)
+		cover(sim, COVER_INFO);
 	if (msg->cseq.method == SIP_METHOD_REFER && msg->status == 202 && ua->script.is_hasty &&
 		!ua->is_over)
-		send_bye(sim, ua);
+		ua_bye(sim, ua);
 }
 
 // Requests ----------------------------------------------------------------------------------------
@@ -261,7 +290,7 @@ void ua_reply(struct sim *sim, struct ua *ua, const struct sip_msg *msg, uint16_
 
 	memcpy(kept, ua->server_via, sizeof(kept));
 	keep_head(ua, msg, ua->server_via);
-	ua_transmit(sim, ua, data, ua_put_answer(ua, status, body, data));
+	ua_transmit(sim, ua, data, ua_put_answer(sim, ua, status, body, data));
 	memcpy(ua->server_via, kept, sizeof(kept));
 }
 
@@ -280,11 +309,14 @@ void ua_answer(struct sim *sim, struct ua *ua, uint16_t status)
 		ua_put_sdp_answer(sim, ua, span_str(ua->offer), body);
 	else if (status >= 200 && status < 300)
 		ua_put_offer(sim, ua, false, body);
-	ua->answer_len = ua_put_answer(ua, status, body, ua->answer);
+	ua->answer_len = ua_put_answer(sim, ua, status, body, ua->answer);
 	ua->answer_status = status;
 	ua_transmit(sim, ua, ua->answer, ua->answer_len);
 	if (status < 200)
 		return;
+	fork_cover(sim, ua, status);
+	if (status == 302)
+		cover(sim, COVER_REDIRECT_SENT);
 	ua->is_serving = false;
 	ua->answer_due_ms = 0;
 	ua->repeat_wait_ms = T1_MS;
@@ -315,6 +347,16 @@ static void receive_invite(struct sim *sim, struct ua *ua, const struct sip_msg 
 		ua_reply(sim, ua, msg, 491, "");
 		return;
 	}
+	if (!ua->is_confirmed && ua_session_refuses(ua, msg)) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "Min-SE: %u\r\n", ua->script.least_s);
+		memcpy(ua->extra, line, sizeof(line));
+		ua_reply(sim, ua, msg, 422, "");
+		ua->extra[0] = 0;
+		return;
+	}
+	ua_session_hear_request(sim, ua, msg);
 	memcpy(ua->server_branch, branch, sizeof(branch));
 	ua->is_reinvite = ua->is_confirmed;
 	span_copy(ua_description(msg), ua->offer, sizeof(ua->offer));
@@ -326,6 +368,7 @@ static void receive_invite(struct sim *sim, struct ua *ua, const struct sip_msg 
 	take_contact(ua, msg);
 	ua->has_reinvited |= ua->is_reinvite;
 	if (ua->is_reinvite) {
+		cover(sim, COVER_REINVITE_RECEIVED);
 		if (ua->script.is_slow)
 			ua_answer(sim, ua, 180);
 		ua->answer_due_ms = sim->now_ms + 1 + rng_below(&sim->rng, 500);
@@ -360,8 +403,12 @@ static void receive_ack(struct sim *sim, struct ua *ua, const struct sip_msg *ms
 static void receive_bye(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 {
 	ua_reply(sim, ua, msg, 200, "");
+	ua_session_end(sim, ua);
+	if (ua->script.is_ackless && !ua->connected_ms && ua->invite.final)
+		cover(sim, COVER_ACK_MISSING);
 	ua->is_over = true;
 	ua->hangup_ms = ua->reinvite_ms = ua->repeat_ms = ua->refer_ms = ua->update_ms = 0;
+	ua->info_ms = 0;
 	if (ua->is_serving)
 		ua_answer(sim, ua, 487);
 }
@@ -392,7 +439,8 @@ static void receive_request(struct sim *sim, struct ua *ua, const struct sip_msg
 		receive_cancel(sim, ua, msg);
 		break;
 	default:
-		if (flow_receive(sim, ua, msg))
+		if (flow_receive(sim, ua, msg) || ua_exchange_receive(sim, ua, msg) ||
+			ua_transfer_receive(sim, ua, msg))
 			break;
 		ua_reply(sim, ua, msg, 200, "");
 	}
@@ -429,148 +477,20 @@ void ua_receive(struct sim *sim, const struct packet *packet)
 	for (uint32_t i = 0; i < sim->ua_count && !ua; i++)
 		if (is_for(&sim->uas[i], msg, packet))
 			ua = &sim->uas[i];
-	if (!ua && msg->is_request && msg->method == SIP_METHOD_INVITE &&
-		span_is_empty(msg->to.tag) && sim->ua_count < SIM_UAS_MAX / 2) {
+	if (!ua && msg->is_request && ua_exchange_role(msg) && span_is_empty(msg->to.tag) &&
+		sim->ua_count < SIM_UAS_MAX / 2) {
 		ua = ua_new(sim, world_side(&packet->to), &packet->to);
+		ua->role = ua_exchange_role(msg);
 		ua->is_stream = packet->wire != 0;
 		span_copy(msg->call_id, ua->call_id, sizeof(ua->call_id));
 	}
+	if (ua && ua->script.is_silent)
+		sim->is_rough |= ua->role != UA_CALLED;
 	if (!ua || ua->script.is_silent || ua->is_dead)
 		return;
+	check_session_id(sim, ua, msg);
 	if (msg->is_request)
 		receive_request(sim, ua, msg);
 	else
 		receive_response(sim, ua, msg);
-}
-
-// Time --------------------------------------------------------------------------------------------
-
-static void client_run(struct sim *sim, struct ua *ua, struct ua_client *client, bool is_invite)
-{
-	if (!client->is_active)
-		return;
-	if (sim->now_ms >= client->deadline_ms && !(is_invite && client->is_provisional)) {
-		client->is_active = false;
-		ua->is_over |= is_invite && !ua->is_confirmed;
-		if (!is_invite && sim_is_calm(sim) && !ua->is_excused)
-			sim_fail(sim, "answer: %.*s of %s got none",
-				(int)strcspn(client->data, " "), client->data, ua->call_id);
-		return;
-	}
-	if (sim->now_ms < client->next_ms || (is_invite && client->is_provisional))
-		return;
-	ua_transmit(sim, ua, client->data, client->len);
-	client->wait_ms *= 2;
-	if (!is_invite && client->wait_ms > T2_MS)
-		client->wait_ms = T2_MS;
-	client->next_ms = sim->now_ms + client->wait_ms;
-}
-
-void ua_client_run(struct sim *sim, struct ua *ua, struct ua_client *client)
-{
-	client_run(sim, ua, client, false);
-}
-
-static void repeat_answer(struct sim *sim, struct ua *ua)
-{
-	if (!ua->repeat_ms || sim->now_ms < ua->repeat_ms)
-		return;
-	if (sim->now_ms >= ua->repeat_end_ms) {
-		ua->repeat_ms = 0;
-		if (ua->answer_status < 300 && !ua->is_over)
-			send_bye(sim, ua);
-		return;
-	}
-	ua_transmit(sim, ua, ua->answer, ua->answer_len);
-	ua->repeat_wait_ms = ua->repeat_wait_ms * 2 > T2_MS ? T2_MS : ua->repeat_wait_ms * 2;
-	ua->repeat_ms = sim->now_ms + ua->repeat_wait_ms;
-}
-
-static void send_cancel(struct sim *sim, struct ua *ua)
-{
-	struct ua_request cancel = { .method = "CANCEL", .cseq = ua->invite.cseq,
-		.branch = ua->invite.branch, .body = "" };
-
-	ua->cancel_ms = 0;
-	if (ua->invite.is_active && ua->invite.is_provisional)
-		ua_client_send(sim, ua, &ua->other, &cancel);
-}
-
-static void send_reinvite(struct sim *sim, struct ua *ua)
-{
-	char body[SIM_TEXT_MAX] = "";
-
-	ua->reinvite_ms = 0;
-	if (ua->is_over || ua->is_serving || ua->invite.is_active || ua->repeat_ms ||
-		ua->flow.client.is_active)
-		return;
-	if (ua->script.hold < 3)
-		ua_put_offer(sim, ua, true, body);
-	struct ua_request invite = { .method = "INVITE", .cseq = ++ua->local_cseq, .body = body };
-	ua_client_send(sim, ua, &ua->invite, &invite);
-}
-
-static bool is_due(const struct sim *sim, uint64_t at)
-{
-	return at && sim->now_ms >= at;
-}
-
-void ua_hangup(struct sim *sim, struct ua *ua)
-{
-	if (ua->is_confirmed && !ua->is_over && !ua->is_dead)
-		send_bye(sim, ua);
-	ua->reinvite_ms = ua->refer_ms = 0;
-}
-
-void ua_run(struct sim *sim, struct ua *ua)
-{
-	if (ua->is_dead)
-		return;
-	client_run(sim, ua, &ua->invite, true);
-	client_run(sim, ua, &ua->other, false);
-	flow_run(sim, ua);
-	// A 2xx does not overtake what it told reliably.
-	if (ua->is_serving && ua->flow.is_waiting && ua->flow.has_body &&
-		is_due(sim, ua->answer_due_ms))
-		ua->answer_due_ms = sim->now_ms + 100;
-	repeat_answer(sim, ua);
-	if (ua->is_serving && is_due(sim, ua->answer_due_ms)) {
-		bool is_fork = ua->script.is_forked && !ua->is_reinvite && ua->script.status == 200;
-
-		ua_answer(sim, ua, ua->is_reinvite ? 200 : ua->script.status);
-		if (is_fork)
-			fork_answer(sim, ua);
-	}
-	if (is_due(sim, ua->cancel_ms))
-		send_cancel(sim, ua);
-	if (is_due(sim, ua->reinvite_ms))
-		send_reinvite(sim, ua);
-	if (is_due(sim, ua->refer_ms))
-		ua_refer(sim, ua);
-	if (is_due(sim, ua->hangup_ms) && !ua->is_over)
-		send_bye(sim, ua);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return b && b < a ? b : a;
-}
-
-uint64_t ua_next_ms(const struct ua *ua)
-{
-	uint64_t next = UINT64_MAX;
-
-	if (ua->is_dead)
-		return next;
-	if (ua->invite.is_active && !ua->invite.is_provisional)
-		next = earlier(next, ua->invite.next_ms);
-	if (ua->other.is_active)
-		next = earlier(next, ua->other.next_ms);
-	next = earlier(next, flow_next_ms(ua));
-	next = earlier(next, ua->repeat_ms);
-	next = earlier(next, ua->is_serving ? ua->answer_due_ms : 0);
-	next = earlier(next, ua->cancel_ms);
-	next = earlier(next, ua->reinvite_ms);
-	next = earlier(next, ua->refer_ms);
-	return earlier(next, ua->is_over ? 0 : ua->hangup_ms);
 }

@@ -6,17 +6,7 @@
 
 #define T1_MS      500u
 #define GIVE_UP_MS (64u * T1_MS)
-
-void flow_script(struct sim *sim, struct script *script)
-{
-	script->reliable = (uint8_t)rng_below(&sim->rng, 3);
-	script->is_prackless = sim_chance(sim, 40);
-	script->has_update = sim_chance(sim, 600);
-	script->session = (uint8_t)rng_below(&sim->rng, 3);
-	script->is_forked_early = sim_chance(sim, 500);
-	if (script->has_update && sim_chance(sim, 500))
-		script->update_ms = sim_between(sim, 1, 6000);
-}
+#define PRACK_MS   12000u // what nothing delays for longer
 
 // What it says of itself, in each INVITE, UPDATE and answer.
 uint32_t flow_put_self(const struct ua *ua, char *buf, uint32_t cap)
@@ -31,14 +21,13 @@ uint32_t flow_put_self(const struct ua *ua, char *buf, uint32_t cap)
 
 uint32_t flow_put_invite(const struct ua *ua, char *buf, uint32_t cap)
 {
-	static const char *const refreshers[] = { "", "uac", "uas" };
+	char session[64];
 	uint32_t len = flow_put_self(ua, buf, cap);
 
 	if (ua->script.reliable == 2 && !ua->is_confirmed)
 		len += (uint32_t)snprintf(buf + len, cap - len, "Require: 100rel\r\n");
-	if (ua->script.session)
-		len += (uint32_t)snprintf(buf + len, cap - len,
-			"Session-Expires: 90;refresher=%s\r\n", refreshers[ua->script.session]);
+	ua_session_put_request(ua, session, sizeof(session));
+	len += (uint32_t)snprintf(buf + len, cap - len, "%s", session);
 	return len;
 }
 
@@ -68,6 +57,9 @@ static void send_prack(struct sim *sim, struct ua *ua, const struct sip_msg *msg
 		sim_fail(sim, "reliable: the first answer to %s brings no offer", ua->call_id);
 	flow->is_told |= !span_is_empty(ua_description(msg));
 	flow->rseq_acked = flow->rseq;
+	cover(sim, COVER_PRACK_SENT);
+	if (body[0])
+		cover(sim, COVER_LATE_OFFER_PRACK);
 	snprintf(rack, sizeof(rack), "RAck: %u %u INVITE\r\n", flow->rseq, ua->invite.cseq);
 	struct ua_request prack = { .method = "PRACK", .cseq = ++ua->local_cseq, .body = body,
 		.headers = rack };
@@ -82,12 +74,16 @@ void flow_hear_provisional(struct sim *sim, struct ua *ua, const struct sip_msg 
 
 	if (msg->status == 100 || ua->is_confirmed || ua->is_excused || !ua->invite.is_active)
 		return;
+	if (!span_is_empty(ua_description(msg)))
+		cover(sim, COVER_EARLY_MEDIA);
 	if (!read_rseq(msg, &rseq)) {
 		if (ua->script.reliable == 2)
 			sim_fail(sim, "reliable: %u to %s, who requires it, is not", msg->status,
 				ua->call_id);
 		return;
 	}
+	if (ua->script.reliable == 2)
+		cover(sim, COVER_RELIABLE_REQUIRED);
 	if (!ua->script.reliable)
 		sim_fail(sim, "reliable: %u to %s, who knows nothing of it", msg->status,
 			ua->call_id);
@@ -98,7 +94,10 @@ void flow_hear_provisional(struct sim *sim, struct ua *ua, const struct sip_msg 
 			ua->call_id, flow->rseq, flow->rseq_acked);
 	flow->rseq = rseq;
 	flow->has_body = !span_is_empty(ua_description(msg));
-	if (!ua->script.is_prackless)
+	sim->is_rough |= ua->script.is_prackless;
+	if (ua->script.is_prackless)
+		cover(sim, COVER_PRACK_MISSING);
+	else
 		send_prack(sim, ua, msg);
 }
 
@@ -131,7 +130,7 @@ bool flow_provisional(struct sim *sim, struct ua *ua, const struct sip_msg *invi
 	flow->is_told = flow->has_body = body[0] != 0;
 	flow->sent_rseq = sim_between(sim, 1, 100000);
 	snprintf(ua->extra, sizeof(ua->extra), "Require: 100rel\r\nRSeq: %u\r\n", flow->sent_rseq);
-	flow->sent_len = ua_put_answer(ua, body[0] ? 183 : 180, body, flow->sent);
+	flow->sent_len = ua_put_answer(sim, ua, body[0] ? 183 : 180, body, flow->sent);
 	ua->extra[0] = 0;
 	flow->is_waiting = true;
 	flow->repeat_wait_ms = T1_MS;
@@ -160,6 +159,7 @@ static void receive_prack(struct sim *sim, struct ua *ua, const struct sip_msg *
 	}
 	if (flow->is_waiting && !ua->offer[0] && span_is_empty(ua_description(msg)))
 		sim_fail(sim, "reliable: PRACK of %s does not answer the offer", ua->call_id);
+	cover(sim, COVER_PRACK_RECEIVED);
 	flow->is_waiting = false;
 	flow->repeat_ms = 0;
 	ua_reply(sim, ua, msg, 200, "");
@@ -171,6 +171,9 @@ static void repeat_provisional(struct sim *sim, struct ua *ua)
 
 	if (!flow->repeat_ms || sim->now_ms < flow->repeat_ms)
 		return;
+	if (ua->is_serving && sim_is_calm(sim) && !ua->is_excused &&
+		sim->now_ms > flow->give_up_ms - GIVE_UP_MS + PRACK_MS)
+		sim_fail(sim, "reliable: no PRACK for %s", ua->call_id);
 	if (!ua->is_serving || sim->now_ms >= flow->give_up_ms) {
 		flow->repeat_ms = 0;
 		flow->is_waiting = false;
@@ -188,6 +191,8 @@ static void repeat_provisional(struct sim *sim, struct ua *ua)
 static void receive_update(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 {
 	char body[SIM_TEXT_MAX] = "";
+	ua_session_hear_request(sim, ua, msg);
+	cover(sim, COVER_UPDATE_RECEIVED);
 	bool is_busy = ua->is_serving || ua->invite.is_active || ua->repeat_ms ||
 		(ua->flow.client.is_active && ua->flow.is_offering);
 
@@ -231,6 +236,18 @@ static void send_update(struct sim *sim, struct ua *ua)
 	sim->updates++;
 }
 
+static void hear_updated(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	bool is_offering = ua->flow.is_offering;
+
+	if (is_offering && span_is_empty(ua_description(msg)) && !ua->is_excused)
+		sim_fail(sim, "update: an offer of %s has no answer", ua->call_id);
+	if (is_offering && !ua->is_excused)
+		ua_check_answer(sim, ua, ua_description(msg));
+	cover(sim, is_offering ? COVER_UPDATE_OFFER : COVER_UPDATE_EMPTY);
+	ua_session_hear_answer(sim, ua, msg);
+}
+
 void flow_response(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 {
 	struct ua_flow *flow = &ua->flow;
@@ -238,10 +255,13 @@ void flow_response(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 	if (!flow->client.is_active || msg->cseq.number != flow->client.cseq || msg->status < 200)
 		return;
 	flow->client.is_active = false;
-	if (msg->cseq.method == SIP_METHOD_UPDATE && msg->status < 300 && flow->is_offering &&
-		span_is_empty(ua_description(msg)) && !ua->is_excused)
-		sim_fail(sim, "update: an offer of %s has no answer", ua->call_id);
-	flow->is_offering = false;
+	if (msg->cseq.method != SIP_METHOD_UPDATE)
+		return;
+	if (msg->status == 491)
+		cover(sim, COVER_GLARE);
+	if (msg->status < 300)
+		hear_updated(sim, ua, msg);
+	flow->is_offering = ua->session.is_refreshing = false;
 }
 
 void flow_run(struct sim *sim, struct ua *ua)

@@ -11,6 +11,8 @@ static struct ua *fork_new(struct sim *sim, struct ua *ua)
 	struct addr addr = ua->addr;
 	struct ua *fork = ua_new(sim, ua->side, &addr);
 
+	fork->role = UA_CALLED;
+
 	fork->script = (struct script){ .status = 200, .reliable = ua->script.reliable,
 		.has_update = ua->script.has_update,
 		.has_early_media = sim_chance(sim, 500) };
@@ -34,6 +36,7 @@ void fork_ring(struct sim *sim, struct ua *ua, const struct sip_msg *invite)
 {
 	struct ua *fork = fork_new(sim, ua);
 
+	cover(sim, COVER_FORK_RINGS);
 	fork->is_serving = true;
 	fork->answer_due_ms = sim->now_ms + sim_between(sim, 1, 6000);
 	if (!flow_provisional(sim, fork, invite))
@@ -44,6 +47,18 @@ static bool is_branch(const struct ua *ua, const struct ua *other)
 {
 	return other != ua && other->is_fork && addr_eq(&ua->addr, &other->addr) &&
 		strcmp(ua->call_id, other->call_id) == 0;
+}
+
+void fork_cover(struct sim *sim, const struct ua *ua, uint16_t status)
+{
+	bool is_first = true;
+
+	if (!ua->is_fork || ua->is_reinvite || status >= 300)
+		return;
+	for (uint32_t i = 0; i < sim->ua_count; i++)
+		is_first &= &sim->uas[i] == ua || strcmp(ua->call_id, sim->uas[i].call_id) != 0 ||
+			!sim->uas[i].is_confirmed;
+	cover(sim, is_first ? COVER_FORK_WINS : COVER_FORK_ANSWERS);
 }
 
 bool fork_answer(struct sim *sim, struct ua *ua)

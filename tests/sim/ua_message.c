@@ -47,14 +47,15 @@ static void append_parts(const struct ua *ua, char *buf, uint32_t *len, const ch
 		"Content-Length: %u\r\n\r\n%s", size, parts);
 }
 
-static void append_body(const struct ua *ua, char *buf, uint32_t *len, const char *body)
+static void append_body(const struct ua *ua, char *buf, uint32_t *len, const char *type,
+	const char *body)
 {
-	if (ua->script.has_parts) {
+	if (ua->script.has_parts && !type && ua->role <= UA_CALLED) {
 		append_parts(ua, buf, len, body);
 		return;
 	}
 	if (body[0])
-		ua_append(buf, len, "Content-Type: application/sdp\r\n");
+		ua_append(buf, len, "Content-Type: %s\r\n", type ? type : "application/sdp");
 	ua_append(buf, len, "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
 }
 
@@ -88,14 +89,17 @@ uint32_t ua_put_request(struct sim *sim, struct ua *ua, const struct ua_request 
 		flow_put_invite(ua, self, sizeof(self));
 	else if (strcmp(request->method, "UPDATE") == 0)
 		flow_put_self(ua, self, sizeof(self));
-	ua_append(buf, &len, "%s%s", self, request->headers ? request->headers : "");
-	append_body(ua, buf, &len, request->body);
+	char id[128];
+	ua_put_session_id(ua, id, sizeof(id));
+	ua_append(buf, &len, "%s%s%s", self, id, request->headers ? request->headers : "");
+	append_body(ua, buf, &len, request->type, request->body);
 	return len;
 }
 
-uint32_t ua_put_answer(struct ua *ua, uint16_t status, const char *body, char *buf)
+uint32_t ua_put_answer(struct sim *sim, struct ua *ua, uint16_t status, const char *body,
+	char *buf)
 {
-	char addr[ADDR_TEXT_MAX];
+	char addr[ADDR_TEXT_MAX], session[96], id[128];
 	uint32_t len = 0;
 
 	addr_format(&ua->addr, addr);
@@ -103,13 +107,17 @@ uint32_t ua_put_answer(struct ua *ua, uint16_t status, const char *body, char *b
 	if (status == 302)
 		ua_append(buf, &len, "Contact: <sip:1%u@%s>;q=0.5, <sip:6%u@%s>;q=0.7\r\n",
 			ua->number, addr, ua->number, addr);
+	else
+		ua_append(buf, &len, "Contact: <sip:%s@%s%s>\r\n", sim_secret[ua->side], addr,
+			ua->is_stream ? ";transport=tcp" : "");
 	char self[256];
 	flow_put_self(ua, self, sizeof(self));
-	ua_append(buf, &len, "%s%s", self, ua->extra);
-	ua_append(buf, &len, "Contact: <sip:%s@%s%s>\r\nServer: %s\r\nWarning: 399 %s \"no\"\r\n",
-		sim_secret[ua->side], addr, ua->is_stream ? ";transport=tcp" : "",
+	ua_session_put_answer(sim, ua, status, session, sizeof(session));
+	ua_put_session_id(ua, id, sizeof(id));
+	ua_append(buf, &len, "%s%s%s%s", self, ua->extra, session, id);
+	ua_append(buf, &len, "Server: %s\r\nWarning: 399 %s \"no\"\r\n",
 		sim_secret[ua->side], sim_secret[ua->side]);
-	append_body(ua, buf, &len, body);
+	append_body(ua, buf, &len, NULL, body);
 	return len;
 }
 

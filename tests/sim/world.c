@@ -33,6 +33,8 @@ static void make_realm(struct sim *sim, uint32_t i)
 		.latching = i == SIM_ACCESS ? CONFIG_LATCH_LEARN : CONFIG_LATCH_STRICT,
 		.is_trusted = true };
 	realm->listeners[0].addr = to_addr(places[i].listener);
+	realm->emergency[0] = "112";
+	realm->emergency_count = fault_is(sim, "emergency-shed") ? 0 : 1;
 	if (sim->stream_permille) {
 		realm->listeners[1] = realm->listeners[0];
 		realm->listeners[1].transport = CONFIG_TCP;
@@ -45,10 +47,16 @@ static void make_profile(struct sim *sim, uint32_t i)
 {
 	static struct span bodies[] = { SPAN_LIT("application/isup") };
 	static struct profile_codec preferred[] = { { .name = SPAN_LIT("PCMU") } };
+	static struct header_rule rules[SIM_SIDES];
 	struct profile_sdp *sdp = &sim->profiles[i].sdp;
 
 	sim->profiles[i].name = places[i].realm;
-	sim->profiles[i].flow.redirect = PROFILE_REDIRECT_FOLLOW;
+	rules[i] = (struct header_rule){ .action = HEADER_SET, .messages = HEADER_IN_REQUESTS,
+		.name = "X-Rule", .value = places[i].realm, .methods = { "INVITE" },
+		.method_count = 1 };
+	sim->profiles[i].headers.out = (struct header_rules){ .list = &rules[i], .count = 1 };
+	sim->profiles[i].headers.requests = PROFILE_REQUEST_ALL |
+		(sim_chance(sim, 500) ? PROFILE_REQUEST_OPTIONS : 0);
 	sdp->streams_max = PROFILE_STREAMS_MAX;
 	sdp->bundle = i == SIM_CORE6 ? PROFILE_BUNDLE_STRIP : PROFILE_BUNDLE_PASS;
 	sdp->bodies = bodies;
@@ -63,6 +71,8 @@ static void make_profile(struct sim *sim, uint32_t i)
 	flow->session_mode = rng_below(&sim->rng, 3);
 	flow->session_refresher = rng_below(&sim->rng, 3);
 	flow->session_expires_ms = flow->session_min_ms = 90000;
+	flow->redirect = rng_below(&sim->rng, 3);
+	flow->refer = sim_chance(sim, 600) ? PROFILE_REFER_HANDLE : rng_below(&sim->rng, 3);
 	flow->duration_max_ms = sim_chance(sim, 100) ? 20000 : 0;
 }
 
@@ -95,7 +105,7 @@ static void make_config(struct sim *sim)
 {
 	sim->config = (struct config){ .node_id = "sim", .workers = SIM_WORKERS,
 		.realm_count = SIM_SIDES, .trunks = sim->trunks, .trunk_count = SIM_SIDES,
-		.routes = sim->routes, .route_count = 4, .profiles = sim->profiles,
+		.routes = sim->routes, .route_count = 5, .profiles = sim->profiles,
 		.profile_count = SIM_SIDES };
 	sim->config.limits.ring_timeout_ms = 20000;
 	sim->config.limits.media_timeout_ms = fault_is(sim, "silence-kept") ? 0 : SIM_SILENCE_MS;
@@ -113,6 +123,8 @@ static void make_config(struct sim *sim)
 		.trunk = SIM_ACCESS, .strip = SPAN_LIT("+"), .line = 3 };
 	sim->routes[3] = (struct config_route){ .from_realm = SIM_CORE6, .from_trunk = -1,
 		.trunk = SIM_ACCESS, .line = 4 };
+	sim->routes[4] = (struct config_route){ .from_realm = SIM_ACCESS, .from_trunk = -1,
+		.to = SPAN_LIT("sos*"), .trunk = SIM_CORE, .line = 5 };
 }
 
 static bool open_segment(struct sim *sim)
@@ -298,6 +310,7 @@ void world_turn(struct sim *sim, uint32_t worker)
 	sim->envs[worker].now_ms = sim->now_ms;
 	sim->envs[worker].unix_ms = sim->now_ms;
 	sim->envs[worker].home_shard = worker;
+	stress_turn(sim, worker);
 }
 
 void world_receive(struct sim *sim, const struct packet *packet)
@@ -315,8 +328,11 @@ void world_receive(struct sim *sim, const struct packet *packet)
 	uint32_t worker = record_worker_of(sim, message.data, scan.shard % SIM_WORKERS);
 	world_turn(sim, worker);
 	check_received(sim, packet);
+	stress_before(sim, worker);
 	core_receive(sim->cores[worker], &sim->envs[worker], &message);
+	stress_after(sim, worker, packet);
 	world_flush(sim, worker);
+	sim->is_refusing = false;
 	record_keep(sim, worker);
 }
 
