@@ -127,7 +127,7 @@ uint16_t newcomer_sit(struct newcomer *n, struct call *call, enum call_side side
 	leg->profile = n->trunk->profile;
 	ability_learn(leg, n->in->msg);
 	session_hear_request(leg, n->in->msg);
-	session_id_begin(call, core_env_of(n->turn), n->in->msg);
+	session_id_learn(call, core_env_of(n->turn), side, n->in->msg);
 	// From and To as they came, whatever rules made of them.
 	if (sip_dialog_init_uas(&leg->dialog, &call->arena, &n->core->msg, tag) < 0)
 		return 400;

@@ -115,7 +115,8 @@ static void emergency_calls_pass(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(as_many_as_allowed), TEST(refused_stays_refused), TEST(known_requests_pass), TEST(living_calls_pass),
+		TEST(as_many_as_allowed), TEST(refused_stays_refused),
+		TEST(known_requests_pass), TEST(living_calls_pass),
 		TEST(emergency_calls_pass),
 	};
 
