@@ -111,7 +111,7 @@ static void test_old_key_stays_until_both_changed(void **state)
 // indexes would begin anew under the same key.
 static void test_key_in_force_comes_back(void **state)
 {
-	struct fixture f = keys_make(KEYS);
+	struct fixture f = fixture_with_keys(KEYS);
 	struct flow_writer *writer = writer_of(&f, 0, 1);
 	struct flow_key next = key_of(9), same = key_of(2);
 	struct flow_pair pair;
