@@ -28,7 +28,7 @@ struct secure_env {
 	struct hash_key cookie_key;
 	struct ice_counters ice;
 	struct secure_counters counters;
-	struct dtls_identity *identity; // of the next secure_session_apply(), which takes a reference
+	struct dtls_identity *identity; // the next secure_session_apply() takes a reference
 };
 
 // `context` is for env->send and env->random; env is borrowed for the session's life. NULL: out of

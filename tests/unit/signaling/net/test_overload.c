@@ -231,7 +231,7 @@ static void a_single_late_datagram_is_no_overload(void **state)
 	assert_false(overload.is_limiting);
 }
 
-// Answers of the callees are read in each turn, after a batch of what the callers' socket is full of.
+// Answers of the callees are read in each turn, after a batch from the callers' full socket.
 static void no_socket_hides_another(void **state)
 {
 	struct overload overload;
