@@ -105,7 +105,8 @@ static void test_thread(void **state)
 	struct flow_secure_result result;
 	assert_false(flow_secure_of(writer, &third, &result));
 	slow_attach(slow, &attachment);
-	assert_int_equal(shm_identity_read(shm_identity_of(&media), &fingerprint), 1); // as it was told
+	// As it was told before.
+	assert_int_equal(shm_identity_read(shm_identity_of(&media), &fingerprint), 1);
 	assert_true(is_answered(&third));
 	slow_free(slow);
 }

@@ -57,10 +57,12 @@ static void test_usage(void **state)
 
 static void test_help_names_every_verb(void **state)
 {
-	static const char *const words[] = { "\n  check FILE ",
-		"\n  show calls|cores|flows|media|ports|trunks ", "\n  top ", "\n  shmdump [DIR] ", "\n  config schema ", "\n  log ",
-		"\n  reload tls ", "\n  drain ", "\n  version ",
-		"\n  --json ", "\n  --limit N ", "\nexit: 0 done, 1 failed, 2 wrong usage, 3 " };
+	static const char *const words[] = {
+		"\n  check FILE ", "\n  show calls|cores|flows|media|ports|trunks ", "\n  top ",
+		"\n  shmdump [DIR] ", "\n  config schema ", "\n  log ", "\n  reload tls ",
+		"\n  drain ", "\n  version ", "\n  --json ", "\n  --limit N ",
+		"\nexit: 0 done, 1 failed, 2 wrong usage, 3 ",
+	};
 	char *argv[] = { "muga", "--help", NULL };
 	(void)state;
 	assert_int_equal(run(2, argv), CLI_OK);
