@@ -112,7 +112,7 @@ lab_start_muga() {
 
 # lab_phone NAME NAMESPACE IP WAV [DIAL-URI]: a baresip that plays WAV, records what it hears and answers
 # by itself, or calls DIAL-URI at once. LAB_PHONE_CONFIG adds lines to its configuration,
-# LAB_PHONE_PARAMS parameters to its address.
+# LAB_PHONE_PARAMS parameters to its address, LAB_PHONE_ACCOUNT to its account; LAB_PHONE_RTP are its ports.
 lab_phone() {
 	local name=$1 ns=$2 ip=$3 wav=$4 uri=$5 dir=$LAB_DIR/$1 listen=$3 host=$3
 	case $ip in *:*) listen="[$ip]" host="[$ip]" ;; esac
@@ -127,7 +127,7 @@ lab_phone() {
 	auplay_srate 8000
 	auplay_channels 1
 	rtp_stats yes
-	rtp_ports 30000-30999
+	rtp_ports ${LAB_PHONE_RTP:-30000-30999}
 	jitter_buffer_delay 2-10
 	module_path /usr/lib/baresip/modules
 	module g711.so
@@ -139,7 +139,7 @@ lab_phone() {
 	module_app menu.so
 	$LAB_PHONE_CONFIG
 	END
-	echo "<sip:$name@$host$LAB_PHONE_PARAMS>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1" >"$dir/accounts"
+	echo "<sip:$name@$host$LAB_PHONE_PARAMS>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1$LAB_PHONE_ACCOUNT" >"$dir/accounts"
 	: >"$dir/contacts"
 	lab_start "$name" "$ns" baresip -f "$dir" ${uri:+-e "/dial $uri"}
 }
