@@ -58,6 +58,8 @@ void forward_burst(struct lane *lane, struct burst *burst)
 		divert_burst(lane, burst); // STUN and DTLS -> slow thread
 	if (unlikely(burst->ready & READY_SRTP_IN))
 		unprotect_burst(lane, burst); // SRTP -> RTP, or nothing of it is believed
+	if (unlikely(burst->ready & READY_BUNDLE))
+		unbundle_burst(lane, burst); // one port -> the records of its m= lines
 	latch_burst(lane, burst);    // source check, learning, RTP validity, rate, statistics
 	rewrite_burst(lane, burst);  // the header of the other leg
 	if (unlikely(burst->is_protected))

@@ -45,6 +45,7 @@ enum packet_flag {
 	PACKET_PLAIN = 1 << 2,
 	PACKET_CHANGED = 1 << 3, // other payload than came: its UDP checksum is made anew
 	PACKET_PROTECT = 1 << 4, // leaves under a key: set by protect_reserve()
+	PACKET_BUNDLED = 1 << 5, // came by the port of its group, which has checked the source
 };
 
 // What the stages know of one packet. A line, so that a burst stays in the first-level cache.
@@ -116,8 +117,8 @@ const char *drop_reason_help(uint32_t reason);
 void burst_init(
 	struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t count, uint64_t now_ns);
 
-// The life of a packet, in order: classify, lookup, divert, unprotect, latch, rewrite, protect,
-// transmit. Afterwards packets are VERDICT_SENT, DROP, EXCEPTION or HANDOVER; the lane takes care
+// The life of a packet, in order: classify, lookup, divert, unprotect, unbundle, latch, rewrite,
+// protect, transmit. Afterwards packets are VERDICT_SENT, DROP, EXCEPTION or HANDOVER; the lane takes care
 // of the last two, then calls burst_finish().
 void forward_burst(struct lane *lane, struct burst *burst);
 
@@ -131,6 +132,8 @@ void lookup_burst(struct lane *lane, struct burst *burst);   // port -> flow, he
 void divert_burst(struct lane *lane, struct burst *burst);
 // SRTP to RTP. Only for bursts with READY_SRTP_IN in burst->ready.
 void unprotect_burst(struct lane *lane, struct burst *burst);
+// One port, several m= lines: to the record of each. Only with READY_BUNDLE in burst->ready.
+void unbundle_burst(struct lane *lane, struct burst *burst);
 void latch_burst(struct lane *lane, struct burst *burst);    // source, RTP validity, rate
 void rewrite_burst(struct lane *lane, struct burst *burst);  // the peer's header, stream statistics
 void protect_burst(struct lane *lane, struct burst *burst);  // RTP to SRTP: if is_protected

@@ -2,6 +2,7 @@
 #include "header_cache.h"
 
 #include "base/metric.h"
+#include "bundle.h"
 #include "flow_sync.h"
 #include "lane.h"
 #include "proto/rtp.h"
@@ -81,6 +82,21 @@ static bool copy_peer(struct lane *lane, const struct flow_cfg *own, struct flow
 	uint32_t slot = (uint32_t)(cfg - lane->view.cfg);
 	return slot < lane->headers_max && flow_sync_copy(lane, slot, address, port, out) &&
 		out->incarnation == own->peer_incarnation;
+}
+
+// The record of the port that `member` shares, copied and checked: it has source port, far end and
+// keys of both. False: not there (yet).
+static bool copy_owner(struct lane *lane, const struct flow_cfg *member, struct flow_cfg *out)
+{
+	uint16_t address = member->media_address, port = member->bundle_port;
+
+	if (lane->shard_lane[shm_media_shard(port)] != lane->id)
+		return false;
+	const struct flow_cfg *cfg = flow_lookup(&lane->view, address, port);
+	if (cfg == NULL)
+		return false;
+	return flow_sync_copy(lane, (uint32_t)(cfg - lane->view.cfg), address, port, out) &&
+		out->call_token == member->call_token && out->bundle_port == 0;
 }
 
 // Where the far end of `peer` is: its latched source, else what was signaled.
@@ -211,7 +227,7 @@ static void fill_key_in(struct lane *lane, const struct flow_cfg *cfg, struct re
 static enum drop_reason fill_egress(
 	struct lane *lane, const struct flow_cfg *cfg, struct ready_header *header)
 {
-	struct flow_cfg peer;
+	struct flow_cfg peer, exit;
 
 	header->peer_slot = peer_word(lane, cfg);
 	if (cfg->flags & FLOW_DROP)
@@ -219,13 +235,16 @@ static enum drop_reason fill_egress(
 	if (!copy_peer(lane, cfg, &peer) ||
 		address_map_of(lane->addresses, cfg->peer_address) == NULL)
 		return DROP_NO_PEER;
-	struct addr to = far_end(lane, &peer);
+	exit = peer;
+	if (peer.bundle_port != 0 && !copy_owner(lane, &peer, &exit))
+		return DROP_NO_PEER;
+	struct addr to = far_end(lane, &exit);
 	header->tos = (uint8_t)(cfg->dscp << 2);
 	enum drop_reason reason =
-		ready_header_aim(lane, cfg->peer_address, cfg->peer_port, &to, header);
+		ready_header_aim(lane, cfg->peer_address, exit.port, &to, header);
 	if (reason != DROP_NONE)
 		return reason;
-	return fill_key_out(lane, &peer, header);
+	return fill_key_out(lane, &exit, header);
 }
 
 static uint16_t ingress_flags(const struct flow_cfg *cfg)
@@ -244,6 +263,8 @@ static uint16_t ingress_flags(const struct flow_cfg *cfg)
 		flags |= READY_RATE;
 	if (cfg->secure != 0)
 		flags |= READY_SECURE;
+	if (cfg->bundle_port != 0)
+		flags |= READY_JOINED;
 	return flags;
 }
 
@@ -277,9 +298,11 @@ bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint
 		.peer_slot = SHM_FLOW_NONE,
 	};
 	fill_key_in(lane, &cfg, header);
+	if (bundle_take(lane, &cfg))
+		header->flags |= READY_BUNDLE;
 	header->egress_reason = fill_egress(lane, &cfg, header);
 	header->own_sum = sum_own(lane, address, port);
-	if (latch.phase == FLOW_LATCH_LOCKED)
+	if (latch.phase == FLOW_LATCH_LOCKED && cfg.bundle_port == 0)
 		ready_header_set_source(header, &latch.ip, latch.port);
 	metric_add(&lane->counters.headers_built, 1);
 	if (is_new) // the peer may have found nobody here, or somebody else
@@ -297,7 +320,7 @@ static void expire(struct lane *lane, uint16_t address, uint16_t port)
 		lane->headers[slot].epoch = 0;
 }
 
-void ready_header_expire_peers(struct lane *lane, const struct flow_cfg *cfg)
+static void expire_peers_of(struct lane *lane, const struct flow_cfg *cfg)
 {
 	// Read once: `cfg` may be the record itself, in the other process's hands.
 	uint16_t address = __atomic_load_n(&cfg->peer_address, __ATOMIC_RELAXED);
@@ -308,4 +331,18 @@ void ready_header_expire_peers(struct lane *lane, const struct flow_cfg *cfg)
 		return;
 	expire(lane, address, port);
 	expire(lane, address, port ^ 1);
+}
+
+void ready_header_expire_peers(struct lane *lane, const struct flow_cfg *cfg)
+{
+	const struct bundle *bundle = bundle_of(lane, cfg);
+	uint16_t address = __atomic_load_n(&cfg->media_address, __ATOMIC_RELAXED);
+
+	expire_peers_of(lane, cfg);
+	for (uint32_t i = 1; bundle && i < bundle->count && address < lane->view.addresses; i++) {
+		const struct flow_cfg *member =
+			flow_lookup(&lane->view, address, bundle->members[i].port);
+		if (member)
+			expire_peers_of(lane, member);
+	}
 }

@@ -32,6 +32,8 @@ enum ready_flag {
 	READY_SRTP_IN = 1 << 11,      // what comes must be SRTP: see srtp_route beside the header
 	READY_SRTP_OUT = 1 << 12,     // what leaves must be
 	READY_SECURE = 1 << 13,       // ICE or DTLS were agreed: their packets leave by divert
+	READY_BUNDLE = 1 << 14,       // several m= lines come by this port: see bundle.h
+	READY_JOINED = 1 << 15,       // bundle_port is set: its packets come by that one only
 };
 
 struct ready_header {
@@ -87,7 +89,7 @@ void ready_header_set_source(struct ready_header *header, const struct ip *ip, u
 
 // Marks the headers that lead to the far end of `cfg`'s port for a rebuild: the latch or the
 // record of that port changed. These are the one of its peer and the one of the peer's port ^ 1
-// (RTCP that leaves a muxed port on the side of a separate one).
+// (RTCP that leaves a muxed port on the side of a separate one); of all m= lines that share it.
 void ready_header_expire_peers(struct lane *lane, const struct flow_cfg *cfg);
 
 // `count` zeroed entries in untouched pages (huge ones if the kernel has them). NULL: out of

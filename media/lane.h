@@ -67,6 +67,7 @@ struct lane {
 	const struct address_map *addresses; // immutable, replaced between bursts
 	const struct nexthop_table *nexthops;
 	struct ready_header *headers;         // [headers_max], shared by lanes: one writer per flow
+	struct bundle *bundles;               // [view.key_count], likewise; NULL: none
 	uint32_t headers_max;                 // slots beyond it are refused (DROP_BAD_FLOW)
 	uint32_t header_epoch;                // headers of another epoch are rebuilt; never 0
 	uint32_t route_generation;            // nexthop_generation() at header_epoch

@@ -69,6 +69,7 @@ static const struct lane_attachment *follow(struct lane_runner *runner)
 		lane->bursts = shm_lane_bursts(next->media, lane->id);
 		lane->headers = next->headers;
 		lane->headers_max = next->headers_max;
+		lane->bundles = next->bundles;
 		attach_srtp(lane->srtp, next);
 		epoch_online(epoch_slot_of(runner, next), next->global_epoch, next->instance);
 		lane_headers_expire(lane);

@@ -26,6 +26,7 @@ struct lane_attachment {
 	uint32_t headers_max;
 	struct srtp_context *contexts; // likewise, beside the segment's keys: [view.key_count]
 	struct srtp_route *routes;     // likewise, beside headers
+	struct bundle *bundles;        // likewise, [view.key_count]
 	struct flow_crypto *crypto;    // media's file, [view.key_count]
 	_Atomic uint64_t *global_epoch;
 	uint32_t instance;            // of media's file

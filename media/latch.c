@@ -221,7 +221,8 @@ static bool learn(struct lane *lane, const struct burst *burst, struct packet *p
 		return false;
 	if (packet->header->flags & READY_RTCP)
 		return learn_rtcp(lane, packet, source);
-	if (packet->flags & PACKET_RTCP) // muxed RTCP follows RTP, it never leads
+	// Muxed RTCP and other m= lines' packets follow the port's own RTP, they never lead.
+	if (packet->flags & (PACKET_RTCP | PACKET_BUNDLED))
 		return is_latched(&latch, source);
 	return learn_media(lane, burst, packet, source);
 }
@@ -231,11 +232,13 @@ static bool accept_source_odd(struct lane *lane, const struct burst *burst, stru
 {
 	struct addr source = latch_source(packet);
 
+	if ((packet->header->flags & READY_JOINED) && (packet->flags & PACKET_BUNDLED))
+		return true; // by the port of its group
 	if (latch_is_bad_source(lane, packet, &source)) {
 		drop_counted(packet, DROP_BAD_SOURCE, &packet->state->dropped_source);
 		return false;
 	}
-	if (!learn(lane, burst, packet, &source)) {
+	if ((packet->header->flags & READY_JOINED) || !learn(lane, burst, packet, &source)) {
 		drop_counted(packet, DROP_WRONG_SOURCE, &packet->state->dropped_source);
 		return false;
 	}
@@ -250,6 +253,17 @@ static bool accept_source(struct lane *lane, const struct burst *burst, struct p
 		return true;
 	drop_counted(packet, DROP_WRONG_SOURCE, &packet->state->dropped_source);
 	return false;
+}
+
+bool latch_follow(struct lane *lane, const struct burst *burst, struct packet *packet)
+{
+	packet->flags |= PACKET_BUNDLED;
+	return accept_source(lane, burst, packet);
+}
+
+bool latch_is_locked_source(const struct packet *packet)
+{
+	return (packet->header->flags & READY_SOURCE) && is_ready_source(packet);
 }
 
 bool latch_drop_foreign(struct packet *packet)

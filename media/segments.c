@@ -1,5 +1,6 @@
 #include "segments.h"
 
+#include "bundle.h"
 #include "srtp.h"
 #include "telemetry.h"
 
@@ -15,9 +16,11 @@ static void free_private(struct segments *segments)
 	header_cache_free(segments->headers, segments->headers_max);
 	srtp_routes_free(segments->routes, segments->headers_max);
 	srtp_contexts_free(segments->contexts, segments->keys_max);
+	bundles_free(segments->bundles, segments->keys_max);
 	segments->headers = NULL;
 	segments->routes = NULL;
 	segments->contexts = NULL;
+	segments->bundles = NULL;
 	segments->headers_max = segments->keys_max = 0;
 }
 
@@ -32,9 +35,10 @@ static int take_private(struct segments *segments)
 	segments->headers = header_cache_new(geometry->flows);
 	segments->routes = srtp_routes_new(geometry->flows);
 	segments->contexts = srtp_contexts_new(geometry->keys);
+	segments->bundles = bundles_new(geometry->keys);
 	segments->headers_max = geometry->flows;
 	segments->keys_max = geometry->keys;
-	if (segments->headers && segments->routes && segments->contexts)
+	if (segments->headers && segments->routes && segments->contexts && segments->bundles)
 		return 0;
 	free_private(segments);
 	return -ENOMEM;
@@ -52,6 +56,7 @@ static void fill_attachment(struct segments *segments)
 		.headers_max = segments->headers_max,
 		.contexts = segments->contexts,
 		.routes = segments->routes,
+		.bundles = segments->bundles,
 		.crypto = shm_flow_crypto(&segments->media),
 		.global_epoch = shm_global_epoch(&segments->signaling),
 		.instance = atomic_load(&shm_header(&segments->media)->instance),

@@ -16,6 +16,7 @@ struct segments {
 	uint32_t headers_max;     // allocated: grows with a larger file only
 	struct srtp_context *contexts;
 	struct srtp_route *routes; // [headers_max]
+	struct bundle *bundles;    // [keys_max]
 	uint32_t keys_max;         // contexts allocated, likewise
 	dev_t device;             // of the signaling file that is mapped
 	ino_t inode;

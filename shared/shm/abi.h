@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define SHM_ABI		 5u
+#define SHM_ABI		 6u
 #define SHM_ADDRESS_MAX	 64u	// media addresses
 #define SHM_PORTS	 65536u // per media address
 #define SHM_BLOCK	 256u	// ports (and slots) that one worker owns as a unit

@@ -65,7 +65,11 @@ struct flow_cfg {
 	uint32_t call_leg;		       // 0 = A (caller's side), 1 = B
 	uint64_t created_ns;
 	uint32_t secure; // ICE and DTLS (flow_secure.h): slot + 1, 0 = neither; by flow_publish()
-	uint32_t spare1[4];
+	// This port receives nothing: its packets come and leave by that port of the same media
+	// address and call, under its keys (RFC 8843; flow_secure.h). 0 = it has its own.
+	uint16_t bundle_port;
+	uint16_t spare0;
+	uint32_t spare1[3];
 	uint32_t checksum; // flow_checksum(), verified whenever line 1 is read
 };
 _Static_assert(sizeof(struct flow_cfg) == 128, "two lines; a change bumps SHM_ABI");

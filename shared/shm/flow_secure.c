@@ -24,12 +24,23 @@ static bool is_ice_possible(const struct flow_secure *s)
 		s->pwd_bytes <= FLOW_SECRET_MAX;
 }
 
+static bool is_bundle_possible(const struct flow_bundle *bundle)
+{
+	if (bundle->count > FLOW_MEMBERS_MAX)
+		return false;
+	for (uint32_t i = 0; i < bundle->count; i++)
+		if (bundle->members[i].port == 0 || bundle->members[i].mid_bytes > FLOW_MID_MAX)
+			return false;
+	return true;
+}
+
 bool flow_secure_is_valid(const struct flow_secure *secure, uint64_t incarnation)
 {
 	return secure->incarnation == incarnation && incarnation != 0 && secure->serial != 0 &&
 		secure->checksum == flow_secure_checksum(secure) && is_ice_possible(secure) &&
 		secure->dtls <= FLOW_DTLS_ACTIVE && secure->mtu >= MTU_MIN &&
-		secure->fingerprint_count <= FLOW_FINGERPRINTS;
+		secure->fingerprint_count <= FLOW_FINGERPRINTS &&
+		is_bundle_possible(&secure->bundle);
 }
 
 static bool is_result_of(

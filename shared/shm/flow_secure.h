@@ -1,5 +1,5 @@
-// flow_secure.h - ICE and DTLS of one leg in the segment: what signaling agreed, and what became of
-// it in media.
+// flow_secure.h - ICE, DTLS and BUNDLE of one leg in the segment: what signaling agreed, and what
+// became of it in media.
 //
 // A slot of the two slabs is one agreement in force: signaling's struct flow_secure[k] and media's
 // struct flow_secure_state[k] belong together. Both ports of a leg name the same slot
@@ -21,6 +21,9 @@
 #define FLOW_SECRET_MAX	    256u // of theirs, RFC 8839 5.4
 #define FLOW_CANDIDATES_MAX 16u	 // of the far end, in one agreement
 #define FLOW_FINGERPRINTS   4u
+#define FLOW_MEMBERS_MAX    8u	// m= lines that share a port
+#define FLOW_MID_MAX	    16u // bytes; longer ones are not used
+#define FLOW_MEMBER_SSRCS   4u
 
 enum flow_ice { FLOW_ICE_OFF, FLOW_ICE_LITE, FLOW_ICE_FULL };
 enum flow_dtls { FLOW_DTLS_OFF, FLOW_DTLS_PASSIVE, FLOW_DTLS_ACTIVE };
@@ -39,8 +42,27 @@ struct flow_fingerprint {
 	uint8_t value[64];
 };
 
+// One m= line of a BUNDLE group (RFC 8843): how its packets are known, and whose record says what
+// becomes of them.
+struct flow_member {
+	uint16_t port;	    // own, of its RTP; on the media address of the agreement
+	uint8_t mid_bytes;  // 0 = none
+	uint8_t spare;	    // 0
+	char mid[FLOW_MID_MAX];
+	uint8_t payload_types[16];	  // bit n % 8 of byte n / 8: payload type n is its
+	uint32_t ssrc[FLOW_MEMBER_SSRCS]; // signaled by a=ssrc, 0 = none
+};
+
+// All m= lines of the port, the first one its own.
+struct flow_bundle {
+	struct flow_member members[FLOW_MEMBERS_MAX];
+	uint8_t count;	       // 0 = no group
+	uint8_t mid_extension; // RFC 8285 id of urn:ietf:params:rtp-hdrext:sdes:mid, 0 = none
+	uint8_t spare[2];      // 0
+};
+
 // writer: the signaling worker that owns the slot, before flow_publish(); readers: media's slow
-// thread, which copies and checks.
+// thread and, of the bundle, the port's lane: both copy and check.
 struct flow_secure {
 	alignas(64) uint64_t incarnation; // of the pair; 0 = nothing here
 	uint64_t serial;		  // names the agreement: never the same twice, never 0
@@ -68,10 +90,11 @@ struct flow_secure {
 	char pwd[FLOW_SECRET_MAX];
 	struct flow_candidate candidates[FLOW_CANDIDATES_MAX];
 	struct flow_fingerprint fingerprints[FLOW_FINGERPRINTS];
+	struct flow_bundle bundle;
 	uint32_t checksum; // flow_secure_checksum()
 };
-_Static_assert(sizeof(struct flow_secure) == 1408, "a change bumps SHM_ABI");
-_Static_assert(offsetof(struct flow_secure, checksum) == 1352, "no holes: the checksum sees all");
+_Static_assert(sizeof(struct flow_secure) == 1792, "a change bumps SHM_ABI");
+_Static_assert(offsetof(struct flow_secure, checksum) == 1772, "no holes: the checksum sees all");
 
 enum flow_secure_dtls {
 	FLOW_SECURE_DTLS_NONE,	  // not agreed, or not begun

@@ -15,9 +15,12 @@
 //     drop reason=R | except reason=R | handover
 //   flood port=P at=<ms> count=N gap_us=G FRAME  sequence numbers run on; followed by
 //     counts sent=N drop=R:N
+//   key | bundle | member ...         SRTP and BUNDLE, see secure.h; flow takes rx= tx= secure= bundle=
+//   crypto slot=N key=value           what was counted under an SRTP key
 //   state address=N port=P key=value  packets octets forwarded lost jitter rtcp phase latch source
 //                                     rate other remote_lost remote_fraction
 #include "frame.h"
+#include "secure.h"
 #include "proto/rtp.h"
 #include "unit/media/bed.h"
 
@@ -42,6 +45,7 @@ static void start(void)
 	if (golden.is_running)
 		return;
 	bed_init(golden.addresses, golden.address_count);
+	secure_attach(&bed.lane);
 	golden.is_running = true;
 }
 
@@ -112,6 +116,7 @@ static void put_flow(struct span words)
 			golden_fail("not address:port", peer);
 		cfg.peer_port = (uint16_t)value;
 	}
+	secure_fill_flow(words, &cfg);
 	struct flow_cfg *record = bed_flow(&cfg);
 	if (has_word(flags, "corrupt"))
 		record->checksum ^= 1;
@@ -322,9 +327,25 @@ static bool put_check(struct span verb, struct span words, bool *is_good)
 		*is_good = check_counts(words);
 	else if (span_eq(verb, SPAN_LIT("state")))
 		*is_good = check_state(words);
+	else if (span_eq(verb, SPAN_LIT("crypto")))
+		*is_good = secure_check(words);
 	else
 		return put_outcome(verb, words, is_good);
 	golden.checks++;
+	return true;
+}
+
+// SRTP and BUNDLE. False: another line.
+static bool put_secure(struct span verb, struct span words)
+{
+	if (span_eq(verb, SPAN_LIT("key")))
+		secure_put_key(&bed.lane, words);
+	else if (span_eq(verb, SPAN_LIT("bundle")))
+		secure_put_bundle(words);
+	else if (span_eq(verb, SPAN_LIT("member")))
+		secure_put_member(words);
+	else
+		return false;
 	return true;
 }
 
@@ -349,7 +370,7 @@ static void put_setup(struct span verb, struct span words)
 		put_in(words);
 	else if (span_eq(verb, SPAN_LIT("flood")))
 		put_flood(words);
-	else
+	else if (!put_secure(verb, words))
 		golden_fail("unknown line", verb);
 }
 
