@@ -5,6 +5,7 @@
 // valid IPv4 header checksum; no flow that is locked changes its source.
 #include "base/check.h"
 #include "base/clock.h"
+#include "bundle.h"
 #include "flow_sync.h"
 #include "proto/rtp.h"
 #include "sum.h"
@@ -15,7 +16,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const uint16_t ports[] = { 20000, 20001, 20010, 20020, 20030 };
+static const uint16_t ports[] = { 20000, 20001, 20010, 20020, 20030, 20040 };
+static struct flow_secure agreement;
+static struct bundle bundle;
 
 static void publish(uint16_t address, uint16_t port, uint8_t kind, uint8_t flags)
 {
@@ -34,6 +37,24 @@ static void publish(uint16_t address, uint16_t port, uint8_t kind, uint8_t flags
 	bed_flow(&cfg);
 }
 
+// Ports 20040 and 20042 of the first address share the first one (RFC 8843).
+static void share(void)
+{
+	agreement = (struct flow_secure){ .incarnation = BED_CALL, .serial = agreement.serial + 1,
+		.port = 20040, .components = 1, .mtu = 1200 };
+	agreement.bundle.count = 2;
+	agreement.bundle.mid_extension = 4;
+	agreement.bundle.members[0] = (struct flow_member){ .port = 20040, .mid_bytes = 1, .mid = "0" };
+	agreement.bundle.members[1] = (struct flow_member){ .port = 20042, .mid_bytes = 1, .mid = "1" };
+	agreement.bundle.members[0].payload_types[0] = 0xff;
+	agreement.bundle.members[1].payload_types[12] = 0xff;
+	agreement.checksum = flow_secure_checksum(&agreement);
+	bed.lane.view.secures = &agreement;
+	bed.lane.view.key_count = 1;
+	bed.lane.bundles = &bundle;
+	bundle.incarnation = 0;
+}
+
 static void setup(void)
 {
 	struct address_entry entries[2] = {
@@ -50,6 +71,18 @@ static void setup(void)
 		publish(address, 20020, FLOW_RTP, FLOW_RTCP_MUX | FLOW_RTCP_COMPANION);
 		publish(address, 20021, FLOW_RTCP, 0);
 		publish(address, 20030, FLOW_OPAQUE, 0);
+		publish(address, 20040, FLOW_RTP, FLOW_RTCP_MUX);
+		publish(address, 20042, FLOW_RTP, FLOW_RTCP_MUX);
+	}
+	share();
+	for (uint32_t i = 0; i < bed.cfg_count; i++) {
+		struct flow_cfg *cfg = &bed.cfg[i];
+
+		if (cfg->media_address == 0 && cfg->port == 20040)
+			cfg->secure = 1;
+		else if (cfg->media_address == 0 && cfg->port == 20042)
+			cfg->bundle_port = 20040;
+		cfg->checksum = flow_checksum(cfg);
 	}
 }
 

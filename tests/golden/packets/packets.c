@@ -409,6 +409,7 @@ static bool run_case(const char *path)
 		fprintf(stderr, "%s:%u: " SPAN_FMT "\n", path, number, SPAN_ARG(line));
 		is_good = false;
 	}
+	secure_detach(&bed.lane);
 	if (golden.is_owing || golden.checks == 0) {
 		fprintf(stderr, "%s: a packet without outcome, or nothing checked\n", path);
 		is_good = false;

@@ -50,17 +50,27 @@ void secure_attach(struct lane *lane)
 
 // Keys --------------------------------------------------------------------------------------------
 
-static void start_crypto(struct lane *lane)
+// Once in a process: DPDK cannot be started again.
+static void start_eal(void)
 {
+	static bool is_up;
 	char prefix[64];
 	char *args[] = { "golden", "--no-pci", "--no-huge", "--no-shconf", "--no-telemetry", "-m",
 		"64", "--log-level=*:error", "--lcores=0@0", prefix };
 
+	if (is_up)
+		return;
 	snprintf(prefix, sizeof(prefix), "--file-prefix=golden-%d", (int)getpid());
 	CHECK(rte_eal_init((int)(sizeof(args) / sizeof(args[0])), args) >= 0);
+	CHECK(srtp_init() == srtp_err_status_ok);
+	is_up = true;
+}
+
+static void start_crypto(struct lane *lane)
+{
+	start_eal();
 	CHECK(crypto_open(&secure.crypto, CONFIG_CRYPTO_AESNI_MB, 1, SESSIONS) == 0 ||
 		crypto_open(&secure.crypto, CONFIG_CRYPTO_OPENSSL, 1, SESSIONS) == 0);
-	CHECK(srtp_init() == srtp_err_status_ok);
 	lane->srtp = srtp_lane_new(&secure.crypto, 0);
 	CHECK(lane->srtp != NULL);
 	lane->srtp->contexts = srtp_contexts_new(SLOTS);
@@ -68,6 +78,21 @@ static void start_crypto(struct lane *lane)
 	lane->srtp->keys = secure.keys;
 	lane->srtp->states = secure.states;
 	lane->srtp->key_count = SLOTS;
+}
+
+void secure_detach(struct lane *lane)
+{
+	if (!lane->srtp)
+		return;
+	srtp_detach(lane);
+	srtp_contexts_free(lane->srtp->contexts, SLOTS);
+	srtp_routes_free(lane->srtp->routes, FLOWS);
+	srtp_lane_free(lane->srtp);
+	lane->srtp = NULL;
+	crypto_close(&secure.crypto);
+	for (uint32_t i = 0; i < SLOTS; i++)
+		if (secure.far[i])
+			srtp_dealloc(secure.far[i]);
 }
 
 // The far end: as the RFCs say, from the same master key.

@@ -12,6 +12,8 @@ struct lane;
 
 // Empty slabs for the lane of a case that begins.
 void secure_attach(struct lane *lane);
+// The case is over.
+void secure_detach(struct lane *lane);
 
 // key slot=N suite=NAME seed=S [mki=BYTES]   key and salt follow from the seed
 void secure_put_key(struct lane *lane, struct span words);

@@ -57,12 +57,19 @@ static void test_ranges(void **state)
 	REFUSED(ufrag_bytes, FLOW_SECRET_MAX + 1);
 	REFUSED(pwd_bytes, FLOW_SECRET_MAX + 1);
 	REFUSED(mtu, 255);
+	REFUSED(bundle.count, FLOW_MEMBERS_MAX + 1);
+	REFUSED(bundle.count, 1); // a line without a port
 #undef REFUSED
 	s = good();
 	s.ufrag_bytes = s.pwd_bytes = FLOW_SECRET_MAX;
 	s.candidate_count = FLOW_CANDIDATES_MAX;
 	s.fingerprint_count = FLOW_FINGERPRINTS;
+	s.bundle.count = FLOW_MEMBERS_MAX;
+	for (uint32_t i = 0; i < FLOW_MEMBERS_MAX; i++)
+		s.bundle.members[i] = (struct flow_member){ .port = 20000, .mid_bytes = FLOW_MID_MAX };
 	assert_true(is_valid_again(&s));
+	s.bundle.members[FLOW_MEMBERS_MAX - 1].mid_bytes++;
+	assert_false(is_valid_again(&s));
 }
 
 static void test_result_of_the_right_agreement(void **state)
