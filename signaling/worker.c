@@ -95,6 +95,7 @@ static void worker_turn(struct worker *worker)
 	worker_take(worker);
 	worker_resolver_run(worker);
 	worker_keep_run(worker);
+	worker_media_run(worker);
 	core_run_timers(worker->core, &worker->env);
 	worker_mailbox_run(&worker->mailbox, worker);
 	worker_overload_end(worker);

@@ -143,5 +143,8 @@ void worker_given(struct worker *worker, const struct dispatch_message *message)
 void worker_hand_over(struct worker *worker, const struct outbox_handover *handover);
 void worker_leg_gone(struct worker *worker, uint64_t key);
 
+// worker_media.c: hints of lanes.
+void worker_media_run(struct worker *worker);
+
 // worker_ended.c: the log line of an ended call, and its place in the ring.
 void worker_call_ended(struct worker *worker, const struct call_summary *summary);

@@ -50,7 +50,17 @@ struct profile_flow {
 enum profile_unanchored { PROFILE_UNANCHORED_REFUSE, PROFILE_UNANCHORED_PASS };
 enum profile_bundle { PROFILE_BUNDLE_STRIP, PROFILE_BUNDLE_PASS };
 
-enum profile_srtp { PROFILE_SRTP_OFF, PROFILE_SRTP_OPTIONAL, PROFILE_SRTP_REQUIRED };
+enum profile_srtp {
+	PROFILE_SRTP_OFF,
+	PROFILE_SRTP_OPTIONAL,
+	PROFILE_SRTP_REQUIRED,
+	PROFILE_SRTP_DTLS,
+};
+enum profile_ice { PROFILE_ICE_OFF, PROFILE_ICE_LITE, PROFILE_ICE_FULL };
+// Who begins the handshake where both may (RFC 5763 5).
+enum profile_setup { PROFILE_SETUP_ACTIVE, PROFILE_SETUP_PASSIVE };
+// Feedback (RFC 4585) in what this side is offered.
+enum profile_feedback { PROFILE_FEEDBACK_AUTO, PROFILE_FEEDBACK_KEEP, PROFILE_FEEDBACK_STRIP };
 
 // "PCMA", "L16/16000", "video/H264", "video/*".
 struct profile_codec {
@@ -76,7 +86,10 @@ struct profile_sdp {
 	uint32_t unanchored;              // enum profile_unanchored: MSRP and other TCP media
 	uint32_t unknown;                 // likewise: lines of protocols that nobody here knows
 	uint32_t bundle;                  // enum profile_bundle (RFC 8843)
-	uint32_t srtp;                    // enum profile_srtp, keys by SDP (RFC 4568, 8643)
+	uint32_t srtp;                    // enum profile_srtp (RFC 4568, 8643, 5763)
+	uint32_t ice;                     // enum profile_ice (RFC 8445)
+	uint32_t setup;                   // enum profile_setup
+	uint32_t feedback;                // enum profile_feedback
 	struct span *bodies;              // [body_count], media types that pass beside SDP
 	uint32_t body_count;
 };

@@ -9,7 +9,10 @@
 
 static const char *const unanchored_choices[] = { "refuse", "pass", NULL };
 static const char *const bundle_choices[] = { "strip", "pass", NULL };
-static const char *const srtp_choices[] = { "off", "optional", "required", NULL };
+static const char *const srtp_choices[] = { "off", "optional", "required", "dtls", NULL };
+static const char *const ice_choices[] = { "off", "lite", "full", NULL };
+static const char *const setup_choices[] = { "active", "passive", NULL };
+static const char *const feedback_choices[] = { "auto", "keep", "strip", NULL };
 
 static bool is_token_char(char c)
 {
@@ -128,7 +131,16 @@ const struct config_item config_profile_sdp_items[] = {
 	  .help = "BUNDLE groups: offered to this side too, or taken apart" },
 	{ .key = "srtp", .type = CONFIG_TYPE_CHOICE, AT(srtp), .is_live = true,
 	  .choices = srtp_choices, .fallback = "off",
-	  .help = "SRTP with this side, keys in SDP; optional: RTP/AVP with keys (RFC 8643)" },
+	  .help = "SRTP with this side: required and optional by keys in SDP, dtls by DTLS" },
+	{ .key = "ice", .type = CONFIG_TYPE_CHOICE, AT(ice), .is_live = true,
+	  .choices = ice_choices, .fallback = "off",
+	  .help = "ICE with this side; lite answers its checks, full makes checks of its own" },
+	{ .key = "setup", .type = CONFIG_TYPE_CHOICE, AT(setup), .is_live = true,
+	  .choices = setup_choices, .fallback = "active",
+	  .help = "our side of DTLS where the far end leaves the choice to us" },
+	{ .key = "feedback", .type = CONFIG_TYPE_CHOICE, AT(feedback), .is_live = true,
+	  .choices = feedback_choices, .fallback = "auto",
+	  .help = "AVPF and rtcp-fb offered to this side; auto: a browser's as RTP/AVP with rtcp-fb" },
 	{ .key = "bodies", .type = CONFIG_TYPE_LIST, .max = PROFILE_BODIES_MAX, .is_live = true,
 	  .value = take_body,
 	  .expected = "a media type like application/isup, neither SDP nor multipart",

@@ -150,7 +150,6 @@ static bool fill_secure(struct flow_writer *w, const struct flow_pair *pair,
 	secure.serial = next_incarnation(w);
 	secure.media_address = pair->media_address;
 	secure.port = pair->port;
-	memset(secure.spare, 0, sizeof(secure.spare));
 	secure.checksum = flow_secure_checksum(&secure);
 	is_valid = flow_secure_is_valid(&secure, pair->incarnation);
 	if (is_valid)
@@ -192,4 +191,24 @@ bool flow_secure_of(const struct flow_writer *w, const struct flow_pair *pair,
 		return false;
 	return flow_secure_read(&shm_flow_secure_state(&w->media)[secure - 1], pair->incarnation,
 		w->keys.agreements[secure - 1].serial, out);
+}
+
+const struct flow_secure *flow_pair_secure(const struct flow_writer *w, const struct flow_pair *pair)
+{
+	uint32_t secure = pair->key[FLOW_KEY_SECURE];
+
+	return secure != 0 ? &w->keys.agreements[secure - 1] : NULL;
+}
+
+uint32_t flow_identity_of(
+	const struct flow_writer *w, uint32_t serial, struct flow_fingerprint *out)
+{
+	const struct shm_identity *identity;
+
+	if (!w->has_media)
+		return 0;
+	identity = shm_identity_of(&w->media);
+	if (serial != 0 && shm_identity_find(identity, serial, out))
+		return serial;
+	return shm_identity_read(identity, out);
 }

@@ -114,19 +114,41 @@ void shm_identity_publish(struct shm_identity *identity, const struct flow_finge
 	atomic_store_explicit(&identity->serial, next, memory_order_release);
 }
 
-uint32_t shm_identity_read(const struct shm_identity *identity, struct flow_fingerprint *out)
+// A whole copy of the one that lies `back` before the newest; the newest one's number.
+static uint32_t read_identity(
+	const struct shm_identity *identity, uint32_t back, struct flow_fingerprint *out)
 {
 	uint32_t serial, again;
-	struct flow_fingerprint copy;
 
 	do {
 		// acquire: pairs with shm_identity_publish()
 		serial = atomic_load_explicit(&identity->serial, memory_order_acquire);
-		copy = identity->copy[serial & 1];
+		*out = identity->copy[(serial - back) & 1];
 		atomic_thread_fence(memory_order_acquire);
 		again = atomic_load_explicit(&identity->serial, memory_order_relaxed);
 	} while (serial != again);
+	return serial;
+}
+
+uint32_t shm_identity_read(const struct shm_identity *identity, struct flow_fingerprint *out)
+{
+	struct flow_fingerprint copy;
+	uint32_t serial = read_identity(identity, 0, &copy);
+
 	if (serial)
 		*out = copy;
 	return serial;
+}
+
+bool shm_identity_find(
+	const struct shm_identity *identity, uint32_t serial, struct flow_fingerprint *out)
+{
+	struct flow_fingerprint copy;
+
+	for (uint32_t back = 0; back < 2; back++)
+		if (serial > back && read_identity(identity, back, &copy) - back == serial) {
+			*out = copy;
+			return true;
+		}
+	return false;
 }

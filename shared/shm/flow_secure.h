@@ -78,7 +78,7 @@ struct flow_secure {
 	uint8_t candidate_count;
 	uint8_t fingerprint_count; // 0 = not signaled yet
 	uint8_t own_ufrag_bytes, own_pwd_bytes;
-	uint8_t spare[3];
+	uint8_t far_tls_id[3]; // of a hash of the far end's tls-id; signaling's own note
 	uint16_t ufrag_bytes, pwd_bytes; // of the far end, 0 = not signaled yet
 	uint32_t own_priority;		 // of our candidate for component 1
 	struct ip signaled_ip;		 // c= and m= of the far end; unset = not known yet
@@ -155,3 +155,6 @@ struct shm_identity {
 void shm_identity_publish(struct shm_identity *identity, const struct flow_fingerprint *value);
 // Its number, for flow_secure.identity, and *out; 0: none yet.
 uint32_t shm_identity_read(const struct shm_identity *identity, struct flow_fingerprint *out);
+// The same of that number: the newest one or the one before. False: gone.
+bool shm_identity_find(
+	const struct shm_identity *identity, uint32_t serial, struct flow_fingerprint *out);

@@ -106,6 +106,13 @@ const struct flow_crypto *flow_crypto_of(
 // already keeps its slot. 0; -ENOMEM: no slot left, the old one stays; -EINVAL: impossible.
 int flow_pair_set_secure(
 	struct flow_writer *writer, struct flow_pair *pair, const struct flow_secure *secure);
+// The agreement of the pair's next records, borrowed until it is set anew; NULL: none.
+const struct flow_secure *flow_pair_secure(
+	const struct flow_writer *writer, const struct flow_pair *pair);
+// The certificate of that number that media shows in DTLS, the newest one if that is gone (0: at
+// once): its number, for flow_secure.identity. 0: there is none, or no media.
+uint32_t flow_identity_of(
+	const struct flow_writer *writer, uint32_t serial, struct flow_fingerprint *out);
 // What became of the agreement that the pair's records name. False: media has not answered yet.
 bool flow_secure_of(const struct flow_writer *writer, const struct flow_pair *pair,
 	struct flow_secure_result *out);
@@ -118,6 +125,12 @@ int flow_publish(struct flow_writer *writer, struct flow_pair *pair, uint32_t wh
 // Unpublishes both ports and hands everything to grace and quarantine. `pair` is dead afterwards.
 // Reserved-only pairs may be retired too.
 void flow_pair_retire(struct flow_writer *writer, struct flow_pair *pair);
+
+// The next hint of media to this worker. False: none now. *is_overflowed is set (never cleared)
+// when some were lost.
+bool flow_hint_take(struct flow_writer *writer, struct hint *out, bool *is_overflowed);
+// The call whose port the hint is about; 0: it has none any more.
+uint64_t flow_hint_call(const struct flow_writer *writer, const struct hint *hint);
 
 // Moves what is ready from grace to quarantine to free, retires orphans that fell silent. Called
 // once per worker loop turn; bounded work per call.

@@ -106,6 +106,9 @@ struct flow_writer {
 	uint64_t absent_check_ms;
 	bool was_checked;
 
+	uint32_t hint_lanes, hint_lane; // lanes that may have hints for us, and whose turn it is
+	uint64_t hint_lanes_ms;		// when they were counted
+
 	struct orphan *orphans;
 	uint32_t orphan_count, orphan_capacity, orphan_cursor;
 	uint64_t orphan_run_ms;

@@ -6,8 +6,9 @@ static bool is_wanted(const struct call *call, const struct core_env *env)
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		if (config_profile(env->config, call->legs[side].profile)->sdp.bundle !=
 				PROFILE_BUNDLE_PASS ||
-			secure_may_key(call, env, side))
-			return false; // keys in SDP are of one line
+			config_profile(env->config, call->legs[side].profile)->sdp.srtp !=
+				PROFILE_SRTP_OFF)
+			return false; // keys are of one line
 	return true;
 }
 

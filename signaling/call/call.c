@@ -117,6 +117,7 @@ static void release(struct call *call)
 	timer_stop(core->wheel, &call->media_timer);
 	timer_stop(core->wheel, &call->reliable.timer);
 	timer_stop(core->wheel, &call->limit_timer);
+	secure_stop(call);
 	call->reliable.final_due = 0;
 	target_forget(call);
 	for (uint32_t side = 0; side < CALL_LEGS; side++) {

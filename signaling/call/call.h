@@ -111,6 +111,7 @@ struct call {
 	struct timer session_timers[CALL_LEGS];
 	struct timer limit_timer;// the call has lasted long enough
 	struct timer media_timer;// answered: when to look for media again
+	struct call_secure *secure; // in the arena, NULL = no leg has ICE or DTLS; secure_watch.c
 	struct call_targets targets; // of the first INVITE
 	struct invite_pending *pending; // the INVITE that waits for a name, NULL = it went on
 	struct sip_text offer_text; // its session description, while other targets may need it anew

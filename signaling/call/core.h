@@ -54,6 +54,9 @@ void core_send_failed(struct core *core, struct core_env *env, uint64_t ticket,
 void core_resolved(struct core *core, struct core_env *env, uint64_t ticket,
 	const struct sip_target *targets, uint32_t count);
 
+// Media has news of ICE or DTLS (flow_secure_of()) of that call; 0: of any, hints were lost.
+void core_media_changed(struct core *core, struct core_env *env, uint64_t call_token);
+
 // Fires due timers. Call each turn.
 void core_run_timers(struct core *core, struct core_env *env);
 // When core_run_timers() must be called at the latest; UINT64_MAX = never.

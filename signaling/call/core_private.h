@@ -13,6 +13,7 @@
 #include "sip/sdp.h"
 
 #define CORE_BODY_MAX  16384u // bytes of a session description that we write
+#define CORE_ATTRS_MAX 16384u // bytes of attributes of our own in one
 #define CORE_PARTS_MAX 16384u // bytes of body parts passed from one leg to the other
 #define CORE_EXTRA_MAX 2048u  // bytes of header lines passed from one leg to the other
 // What a fork was asked in its early dialog, PRACK above all, took the next numbers. How many is
@@ -54,6 +55,9 @@ struct core {
 	struct sdp_session sdp_other;// that it is compared with, mutual.c
 	struct sdp_rewrite rewrite;  // what is made of it
 	char crypto[SDP_MEDIA_MAX][SDES_OFFERS_MAX][SDES_TEXT_MAX]; // its a=crypto lines
+	char attrs[CORE_ATTRS_MAX];  // lines of ICE and DTLS in it
+	uint32_t attrs_used;
+	bool is_attrs_full;          // some had no room: it must not go out
 	struct span built;           // the request that was built last
 	char message[SIP_MESSAGE_MAX];
 	char body[CORE_BODY_MAX];
@@ -291,6 +295,11 @@ void stray_answer(struct core *core, const struct sip_turn *turn, struct sip_tx 
 void silence_watch(struct call *call, const struct core_env *env);
 // A call that came from elsewhere was heard then.
 void silence_resume(struct call *call, const struct core_env *env, uint64_t heard_ms);
+// secure_watch.c: after each change of what is agreed about ICE and DTLS, and when media has news of
+// it. It costs nothing where there is neither.
+void secure_watch(struct call *call, const struct core_env *env);
+void secure_run(struct call *call, const struct sip_turn *turn);
+void secure_stop(struct call *call);
 // ack.c, bye.c, cancel.c, options.c
 void ack_receive(struct call *call, const struct sip_turn *turn, enum call_side side,
 	const struct sip_msg *msg);

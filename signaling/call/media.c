@@ -21,7 +21,7 @@ struct media_stream *media_stream(const struct media *media, uint32_t index)
 }
 
 // Grows twofold: what is left behind in the arena is less than what is used.
-static struct media_stream *make_stream(struct media *media, uint32_t index)
+struct media_stream *media_stream_make(struct media *media, uint32_t index)
 {
 	uint32_t capacity = media->capacity ? media->capacity : 1;
 
@@ -42,6 +42,18 @@ static struct media_stream *make_stream(struct media *media, uint32_t index)
 	if (index >= media->count)
 		media->count = (uint8_t)(index + 1);
 	return &media->streams[index];
+}
+
+// Nothing of it is left but its place for ICE and DTLS.
+static void reset_stream(struct media_stream *stream, uint8_t kind)
+{
+	struct media_stream empty = { .kind = kind };
+
+	for (uint32_t side = 0; side < CALL_LEGS; side++) {
+		media_secure_clear(stream->secure[side]);
+		empty.secure[side] = stream->secure[side];
+	}
+	*stream = empty;
 }
 
 uint32_t media_open_count(const struct media *media)
@@ -101,7 +113,7 @@ static int reserve_leg(struct media *media, const struct core_env *env, struct f
 int media_open(struct media *media, const struct core_env *env, uint32_t index,
 	const bool is_v6[CALL_LEGS])
 {
-	struct media_stream *stream = make_stream(media, index);
+	struct media_stream *stream = media_stream_make(media, index);
 
 	if (!stream)
 		return -ENOMEM;
@@ -124,6 +136,7 @@ int media_open(struct media *media, const struct core_env *env, uint32_t index,
 	}
 	media->address[CALL_LEG_A] = opened.pair[CALL_LEG_A].media_address;
 	media->address[CALL_LEG_B] = opened.pair[CALL_LEG_B].media_address;
+	memcpy(opened.secure, stream->secure, sizeof(opened.secure));
 	*stream = opened;
 	media->foreign &= ~(1u << index);
 	return 0;
@@ -144,6 +157,8 @@ void media_move(struct media *media, const struct core_env *env, uint32_t index,
 	flow_pair_retire(env->flows, &stream->pair[side]);
 	stream->pair[side] = *pair;
 	stream->print[side][0] = stream->print[side][1] = 0;
+	if (stream->secure[side])
+		stream->secure[side]->is_keyed = false; // no key went along
 	media->address[side] = pair->media_address;
 }
 
@@ -194,14 +209,16 @@ void media_rename(struct media *media, const struct core_env *env, uint32_t from
 {
 	CHECK(from != to && from < media->count && to < media->count);
 	media_close(media, env, to);
-	media->streams[to] = media->streams[from];
-	media->streams[to].is_bundled = false;
-	media->streams[from] = (struct media_stream){ .kind = media->streams[from].kind };
+	struct media_stream moved = media->streams[from];
+	memcpy(media->streams[from].secure, media->streams[to].secure, sizeof(moved.secure));
+	reset_stream(&media->streams[from], moved.kind);
+	moved.is_bundled = false;
+	media->streams[to] = moved;
 }
 
 int media_join(struct media *media, uint32_t index, uint32_t owner)
 {
-	struct media_stream *stream = make_stream(media, index);
+	struct media_stream *stream = media_stream_make(media, index);
 
 	if (!stream)
 		return -ENOMEM;
@@ -228,6 +245,20 @@ void media_release(struct media *media, const struct core_env *env, uint32_t ind
 	stream->bundle = owner;
 }
 
+// That leg waits for its key.
+static bool is_leg_unkeyed(const struct media_stream *stream, enum call_side side)
+{
+	const struct media_secure *secure = stream->secure[side];
+
+	return stream->remote[side].is_unkeyed ||
+		(secure && secure->has_dtls && !secure->is_keyed);
+}
+
+static bool is_unkeyed(const struct media_stream *stream)
+{
+	return is_leg_unkeyed(stream, CALL_LEG_A) || is_leg_unkeyed(stream, CALL_LEG_B);
+}
+
 static void fill_common(const struct media *media, const struct core_env *env,
 	const struct media_stream *stream, enum call_side side, struct flow_cfg *cfg)
 {
@@ -245,13 +276,11 @@ static void fill_common(const struct media *media, const struct core_env *env,
 		// So that a new key is a change; flow_publish() sets them itself.
 		.key_rx = stream->pair[side].key[FLOW_KEY_RX],
 		.key_tx = stream->pair[side].key[FLOW_KEY_TX],
+		.secure = stream->pair[side].key[FLOW_KEY_SECURE],
 	};
-}
-
-// Some leg waits for its key.
-static bool is_unkeyed(const struct media_stream *stream)
-{
-	return stream->remote[CALL_LEG_A].is_unkeyed || stream->remote[CALL_LEG_B].is_unkeyed;
+	// ICE has asked who sends, and before there are keys nobody can show who he is.
+	if (stream->secure[side] && (stream->secure[side]->has_ice || is_leg_unkeyed(stream, side)))
+		cfg->latch_mode = FLOW_LATCH_STRICT;
 }
 
 // Packets of `side` are dropped when the other far end must not get any.
@@ -279,8 +308,9 @@ static void fill_rtp(const struct media *media, const struct core_env *env,
 	// The other side has a port of its own for RTCP: what comes muxed leaves from there.
 	if (own->is_mux && !peer->is_mux)
 		cfg->flags |= FLOW_RTCP_COMPANION;
-	cfg->remote_ip = own->rtp.ip;
-	cfg->remote_port = own->rtp.port;
+	struct addr far = media_far(stream, side, 0);
+	cfg->remote_ip = far.ip;
+	cfg->remote_port = far.port;
 	cfg->peer_port = stream->pair[!side].port;
 }
 
@@ -294,8 +324,9 @@ static void fill_rtcp(const struct media *media, const struct core_env *env,
 	cfg->kind = stream->kind == FLOW_RTP ? FLOW_RTCP : FLOW_OPAQUE;
 	// RTCP goes on while media is inactive (RFC 3264 5.1), not to c=0.0.0.0.
 	cfg->flags = peer->is_blackhole || is_unkeyed(stream) ? FLOW_DROP : 0;
-	cfg->remote_ip = own->rtcp.ip;
-	cfg->remote_port = own->rtcp.port;
+	struct addr far = media_far(stream, side, 1);
+	cfg->remote_ip = far.ip;
+	cfg->remote_port = far.port;
 	// A far end that muxes uses its RTP port; this one takes nothing but still is the way out
 	// for the companion.
 	if (own->is_mux || stream->kind == FLOW_OPAQUE)
@@ -313,6 +344,10 @@ static uint64_t record_print(const struct flow_cfg *cfg)
 	const uint8_t *said = (const uint8_t *)cfg + SAID_FIRST;
 	uint64_t print = hash_sip(&key, said, SAID_END - SAID_FIRST);
 
+	if (cfg->secure != 0) {
+		const uint64_t both[] = { print, cfg->secure };
+		print = hash_sip(&key, both, sizeof(both));
+	}
 	return print ? print : 1;
 }
 
@@ -383,7 +418,7 @@ void media_close(struct media *media, const struct core_env *env, uint32_t index
 		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_A]);
 		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_B]);
 	}
-	*stream = (struct media_stream){ 0 };
+	reset_stream(stream, 0);
 }
 
 void media_close_all(struct media *media, const struct core_env *env)
@@ -400,7 +435,7 @@ static void keep_foreign(struct media *media, const struct media_adopt *adopt)
 	struct media_stream *stream = &media->streams[adopt->index];
 
 	media->foreign |= 1u << adopt->index;
-	*stream = (struct media_stream){ .kind = adopt->kind };
+	reset_stream(stream, adopt->kind);
 	for (uint32_t side = 0; side < CALL_LEGS; side++) {
 		stream->pair[side].media_address = adopt->address[side];
 		stream->pair[side].port = adopt->port[side];
@@ -411,7 +446,7 @@ static void keep_foreign(struct media *media, const struct media_adopt *adopt)
 
 int media_adopt(struct media *media, const struct core_env *env, const struct media_adopt *adopt)
 {
-	struct media_stream *stream = make_stream(media, adopt->index);
+	struct media_stream *stream = media_stream_make(media, adopt->index);
 	struct media_stream found = { .is_open = true, .kind = adopt->kind };
 
 	if (!stream)
@@ -448,7 +483,7 @@ void media_disown(struct media *media, const struct core_env *env)
 
 		for (uint32_t side = 0; stream->is_open && side < CALL_LEGS; side++)
 			flow_pair_disown(env->flows, &stream->pair[side]);
-		*stream = (struct media_stream){ 0 };
+		reset_stream(stream, 0);
 	}
 	media->shard = -1;
 }

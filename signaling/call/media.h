@@ -23,7 +23,21 @@ struct media_remote {
 	bool is_inactive;  // a=inactive: neither sent nor received
 	bool is_held;      // not both ways: silence on this stream says nothing
 	bool is_unkeyed;   // SRTP is asked of it and no key agreed: nothing may pass either way
-	bool is_savp;      // its line says RTP/SAVP
+	// What its line said: RTP/SAVP, UDP/TLS before that, a final F (RFC 4585).
+	bool is_savp;
+	bool is_tls;
+	bool is_avpf;
+};
+
+// ICE and DTLS with the far end of one leg of a stream.
+struct media_secure {
+	struct flow_secure next;  // of the exchange under way (agreement.c)
+	struct addr selected[2];  // in force by ICE, for RTP and RTCP; unset = nobody
+	bool has_ice, has_dtls;   // in force
+	bool is_keyed;            // keys of a handshake are in force
+	bool is_waiting;          // for a first pair, or for a handshake
+	uint64_t until_ms;        // is_waiting: for no longer than that, 0 = an answer must come
+	                          // first; else when consent that was lost ends the call, 0 = never
 };
 
 struct media_stream {
@@ -35,6 +49,7 @@ struct media_stream {
 	uint8_t bundle;
 	struct flow_pair pair[CALL_LEGS];
 	struct media_remote remote[CALL_LEGS];
+	struct media_secure *secure[CALL_LEGS]; // NULL = there was never ICE or DTLS
 	uint64_t print[CALL_LEGS][2]; // hash of the record published last, 0 = none
 };
 
@@ -44,6 +59,7 @@ struct media {
 	uint8_t count, capacity;
 	uint8_t passed;              // lines in force whose media goes past us
 	uint32_t foreign;            // bit i: the ports of stream i are another worker's
+	bool has_secure;             // some stream has a media_secure
 	int shard;                   // media shard of the whole call, -1 until the first pair
 	uint16_t realm[CALL_LEGS];   // index
 	uint16_t address[CALL_LEGS]; // media address id of the stream opened last
@@ -57,6 +73,8 @@ struct media_owner {
 // `arena` is borrowed for the life of the call.
 void media_init(struct media *media, struct arena *arena, uint32_t realm_a, uint32_t realm_b);
 
+// Stream `index`, there from now on. NULL: the arena is full.
+struct media_stream *media_stream_make(struct media *media, uint32_t index);
 // Stream `index`, borrowed until the next media_open(). NULL: never opened.
 struct media_stream *media_stream(const struct media *media, uint32_t index);
 // Streams with pairs of their own.
@@ -92,6 +110,14 @@ int media_set_keys(struct media_stream *stream, const struct core_env *env, enum
 // The key under which we send there, SRTP_NONE: none, or no stream.
 struct sdes_key media_own_key(
 	const struct media_stream *stream, const struct core_env *env, enum call_side side);
+// The place for ICE and DTLS of a leg of stream `index`, open or not; there for the life of the
+// call. NULL: the arena is full.
+struct media_secure *media_secure_make(
+	struct media *media, uint32_t index, enum call_side side);
+// Ends what is agreed there; its place stays.
+void media_secure_clear(struct media_secure *secure);
+// Where the far end's RTP (0) or RTCP (1) goes to: as ICE found it, else as signaled.
+struct addr media_far(const struct media_stream *stream, enum call_side side, uint32_t which);
 // Publishes what changed, both legs of all open streams; records are complete before the first
 // store to the index. -ENOMEM: no slot for a new generation; some legs may still serve the old one.
 int media_publish(struct media *media, const struct core_env *env, const struct media_owner *owner);

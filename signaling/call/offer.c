@@ -20,7 +20,7 @@ static bool write_version(struct call *call, enum call_side to, struct span *out
 	sip_writer_init(&w, call->core->body, sizeof(call->core->body));
 	sdp_put_rewritten(&w, &call->core->sdp, &call->core->rewrite);
 	*out = sip_writer_text(&w);
-	return !w.is_overflowed;
+	return !w.is_overflowed && !call->core->is_attrs_full;
 }
 
 // Into sdp_sent of leg `to`. The version of o= grows exactly when the description changed (RFC 3264
@@ -57,6 +57,8 @@ static void clear_rewrite(struct core *core)
 {
 	memset(&core->rewrite, 0, offsetof(struct sdp_rewrite, media));
 	memset(core->rewrite.media, 0, core->sdp.media_count * sizeof(core->rewrite.media[0]));
+	core->attrs_used = 0;
+	core->is_attrs_full = false;
 }
 
 // Streams that were not there before may flow before the answer (early media): the offerer is
@@ -75,13 +77,16 @@ static int publish_new(struct call *call, const struct core_env *env)
 			continue;
 		stream->remote[offer->from] = offer->lines[i].remote;
 		stream->remote[call_other(offer->from)] = (struct media_remote){
-			.is_mux = offer->lines[i].remote.is_mux };
+			.is_mux = offer->lines[i].is_mux_offered };
 		int err = secure_publish_early(call, env, i);
 		if (err)
 			return err;
 		has_new = true;
 	}
-	return has_new ? media_publish(&call->media, env, &owner) : 0;
+	if (!has_new)
+		return 0;
+	secure_watch(call, env);
+	return media_publish(&call->media, env, &owner);
 }
 
 static enum offer_result relay_offer(struct call *call, const struct core_env *env)
@@ -257,6 +262,7 @@ static enum offer_result commit_answer(struct call *call, const struct core_env 
 	// All lines rejected is a valid answer.
 	if (!write_for(call, env, call->offer.from))
 		return OFFER_UNUSABLE;
+	secure_watch(call, env);
 	return media_publish(&call->media, env, &owner) < 0 ? OFFER_NO_PORTS : OFFER_OK;
 }
 

@@ -22,6 +22,17 @@ enum offer_fate {
 	OFFER_LINE_PASSED,   // as it came: its media goes past us, by profile
 };
 
+// ICE and DTLS with the far end of one side in an exchange (agreement.c); its numbers are in the
+// leg's media_secure.next.
+struct line_agreement {
+	bool has_ice;
+	bool has_dtls;
+	bool is_mismatch; // its candidates contradict its c= and m=: no ICE (RFC 8839 4.2.5)
+	bool has_tls_id;
+};
+
+#define OFFER_MID_MAX 32u
+
 struct offer_line {
 	uint8_t fate;               // enum offer_fate; the answer may still reject it
 	uint8_t kind;               // enum line_kind (offer_line.h)
@@ -37,6 +48,10 @@ struct offer_line {
 	struct sdes_key offerer, for_offerer, for_answerer, answerer;
 	uint32_t tag;
 	bool is_keyed; // keys were offered to the answerer
+	struct line_agreement with_offerer, with_answerer;
+	bool is_mux_offered; // to the answerer (RFC 5761)
+	uint8_t mid_len;     // of the offerer's line, 0 = none, or too long to be kept
+	char mid[OFFER_MID_MAX];
 };
 
 struct offer {

@@ -1,14 +1,19 @@
 #include "call/offer_line.h"
 
+#include "call/agreement.h"
 #include "call/codec.h"
 
 #include <errno.h>
+#include <string.h>
 
-// Keys by DTLS cannot be agreed on each leg, and what the forwarder cannot open it must not pretend
-// to relay. Those in SDP are secure.c's business.
-static bool is_dtls(const struct sdp_media *m)
+bool line_is_tls(const struct sdp_media *m)
 {
 	return span_istarts(m->proto, SPAN_LIT("UDP/TLS/"));
+}
+
+bool line_is_avpf(const struct sdp_media *m)
+{
+	return m->proto.len > 0 && (m->proto.ptr[m->proto.len - 1] | 0x20) == 'f';
 }
 
 enum line_kind line_kind_of(const struct sdp_media *m)
@@ -16,7 +21,8 @@ enum line_kind line_kind_of(const struct sdp_media *m)
 	static const struct span opaque[] = { SPAN_LIT("udptl"), SPAN_LIT("udp"),
 		SPAN_LIT("UDP/BFCP") };
 
-	if (is_dtls(m))
+	// What the forwarder cannot open it must not pretend to relay.
+	if (line_is_tls(m) && !m->is_rtp)
 		return LINE_REFUSED;
 	if (span_ieq(m->proto, SPAN_LIT("tcp")) || span_istarts(m->proto, SPAN_LIT("TCP/")))
 		return LINE_UNANCHORED;
@@ -24,7 +30,7 @@ enum line_kind line_kind_of(const struct sdp_media *m)
 	if (m->port_count > 1)
 		return LINE_REFUSED;
 	if (m->is_rtp)
-		return span_istarts(m->proto, SPAN_LIT("RTP/")) ? LINE_RTP : LINE_REFUSED;
+		return LINE_RTP;
 	for (uint32_t i = 0; i < sizeof(opaque) / sizeof(opaque[0]); i++)
 		if (span_ieq(m->proto, opaque[i]))
 			return LINE_OPAQUE;
@@ -64,6 +70,18 @@ static void read_rtcp(const struct call *call, const struct config *config, enum
 		out->rtcp.ip = m->rtcp_ip;
 }
 
+static struct media_remote read_words(const struct sdp_media *m)
+{
+	return (struct media_remote){
+		.is_mux = m->has_rtcp_mux && m->is_rtp,
+		.is_inactive = m->direction == SDP_INACTIVE,
+		.is_held = m->direction != SDP_SENDRECV,
+		.is_savp = m->is_secure,
+		.is_tls = line_is_tls(m),
+		.is_avpf = m->is_rtp && line_is_avpf(m),
+	};
+}
+
 // What one m= line says about its far end. False: not a line that we could relay.
 static bool read_remote(const struct call *call, const struct config *config, enum call_side side,
 	const struct sdp_media *m, struct media_remote *out)
@@ -72,13 +90,8 @@ static bool read_remote(const struct call *call, const struct config *config, en
 
 	if (m->port == 0 || !c->is_present || c->is_fqdn || c->is_multicast)
 		return false;
-	*out = (struct media_remote){
-		.rtp = { .ip = c->ip, .port = m->port },
-		.is_mux = m->has_rtcp_mux && m->is_rtp,
-		.is_inactive = m->direction == SDP_INACTIVE,
-		.is_held = m->direction != SDP_SENDRECV,
-		.is_savp = m->is_secure,
-	};
+	*out = read_words(m);
+	out->rtp = (struct addr){ .ip = c->ip, .port = m->port };
 	if (is_unspecified(c)) {
 		out->is_blackhole = true;
 		out->is_held = true;
@@ -91,6 +104,26 @@ static bool read_remote(const struct call *call, const struct config *config, en
 		return true;
 	read_rtcp(call, config, side, m, out);
 	return out->rtcp.port != 0;
+}
+
+// Whether c= and m= only stand for what ICE will find.
+static bool is_ice(const struct call *call, enum call_side side, uint32_t i)
+{
+	enum call_side from = call->offer.from;
+
+	return agreement_finds_far(call, agreement_of(&call->offer.lines[i], from, side), side, i);
+}
+
+// What line i of the description at hand says of the far end of `side`.
+static bool find_remote(const struct call *call, const struct core_env *env, enum call_side side,
+	uint32_t i, struct media_remote *out)
+{
+	const struct sdp_media *m = &call->core->sdp.media[i];
+
+	if (!is_ice(call, side, i))
+		return read_remote(call, env->config, side, m, out);
+	*out = read_words(m);
+	return m->port != 0;
 }
 
 // The family of the address that our side of an open stream has; `fallback` if it is not known.
@@ -123,7 +156,7 @@ static bool is_reachable(const struct call *call, const struct config *config, e
 	const struct media_stream *stream = media_stream(&call->media, i);
 	bool is_v6 = is_v6_address(&m->connection);
 
-	return !stream || !stream->is_open ||
+	return !stream || !stream->is_open || is_ice(call, side, i) ||
 		address_is_v6(call, config, side, stream->pair[side].media_address, is_v6) == is_v6;
 }
 
@@ -203,6 +236,14 @@ static bool choose_codecs(struct call *call, const struct core_env *env, enum ca
 	return false;
 }
 
+static void keep_mid(struct offer_line *line, const struct sdp_media *m)
+{
+	if (m->mid.len == 0 || m->mid.len > sizeof(line->mid))
+		return;
+	line->mid_len = (uint8_t)m->mid.len;
+	memcpy(line->mid, m->mid.ptr, m->mid.len);
+}
+
 enum offer_result line_take(struct call *call, const struct core_env *env, uint32_t i)
 {
 	const struct sdp_media *m = &call->core->sdp.media[i];
@@ -210,6 +251,7 @@ enum offer_result line_take(struct call *call, const struct core_env *env, uint3
 	struct offer_line *line = &call->offer.lines[i];
 
 	line->kind = (uint8_t)line_kind_of(m);
+	keep_mid(line, m);
 	if (may_pass(call, env, from, m)) {
 		line->fate = OFFER_LINE_PASSED;
 		return OFFER_OK;
@@ -221,7 +263,7 @@ enum offer_result line_take(struct call *call, const struct core_env *env, uint3
 		line->fate = OFFER_LINE_RELAYED;
 		return OFFER_OK;
 	}
-	if (!read_remote(call, env->config, from, m, &line->remote))
+	if (!find_remote(call, env, from, i, &line->remote))
 		return OFFER_OK;
 	if (bundle_is_shared(call, i)) {
 		line->fate = OFFER_LINE_RELAYED;
@@ -246,12 +288,12 @@ bool line_apply(struct call *call, const struct core_env *env, uint32_t i)
 		return false;
 	if (stream->is_bundled)
 		return true;
-	if (!stream->is_open || !read_remote(call, env->config, side, m, &answerer) ||
-		!is_reachable(call, env->config, side, i, m) ||
-		!secure_take_answer(call, env, i))
+	if (!stream->is_open || m->port == 0 || !secure_take_answer(call, env, i) ||
+		!find_remote(call, env, side, i, &answerer) ||
+		!is_reachable(call, env->config, side, i, m))
 		return false;
 	// Not offered, so not agreed (RFC 5761 5.1.1): its RTCP stays where it is without.
-	if (answerer.is_mux && !line->remote.is_mux) {
+	if (answerer.is_mux && !line->is_mux_offered) {
 		answerer.is_mux = false;
 		answerer.rtcp = (struct addr){ .ip = answerer.rtp.ip,
 			.port = answerer.is_blackhole ? 0 : (uint16_t)(m->port + 1) };
@@ -281,7 +323,11 @@ void line_rewrite(struct call *call, const struct core_env *env, enum call_side 
 	if (out->is_passed)
 		return;
 	out->is_grouped = is_answer ? line->is_agreed : line->is_grouped;
-	out->has_rtcp_mux = line->remote.is_mux || (line->is_bundle_only && m->has_rtcp_mux);
+	out->has_rtcp_mux = (is_answer ? line->remote.is_mux : line->is_mux_offered) ||
+		(line->is_bundle_only && m->has_rtcp_mux);
+	// Who bundles knows the line by it, in a group or not (RFC 8829 5.3.1).
+	if (is_answer && (line->with_offerer.has_ice || line->with_offerer.has_dtls))
+		out->mid = span_make(line->mid, line->mid_len);
 	out->is_bundle_only = !is_answer && line->is_bundle_only;
 	secure_rewrite(call, env, to, i);
 	if (!out->is_bundle_only) {
@@ -290,7 +336,7 @@ void line_rewrite(struct call *call, const struct core_env *env, enum call_side 
 		out->ip = local.ip;
 		out->port = local.port;
 	}
-	if (!is_unspecified(&m->connection))
+	if (!is_unspecified(&m->connection) || is_ice(call, call_other(to), i))
 		return;
 	// Held in the manner of RFC 2543: our address is a real one, so the direction has to say
 	// it.

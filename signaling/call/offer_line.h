@@ -15,6 +15,8 @@ enum line_kind {
 	LINE_REFUSED,
 };
 enum line_kind line_kind_of(const struct sdp_media *m);
+bool line_is_tls(const struct sdp_media *m);  // UDP/TLS/...: keys by DTLS (RFC 5764)
+bool line_is_avpf(const struct sdp_media *m); // with feedback (RFC 4585)
 
 // Takes line i of an offer into offer->lines[i]; a rejected one is no failure.
 enum offer_result line_take(struct call *call, const struct core_env *env, uint32_t i);

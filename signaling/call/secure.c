@@ -3,7 +3,7 @@
 // Each leg has keys of its own. Towards a leg ours stay the same for as long as its suite does,
 // over re-INVITE and hold, so that roll-over counters go on (RFC 3711 3.3.1); keys live in the
 // segment with the pair of ports (flow_pair_set_key()), where they are found after a restart too.
-#include "call/offer_line.h"
+#include "call/agreement.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,7 +16,15 @@ static enum profile_srtp wish_of(const struct call *call, const struct core_env 
 
 bool secure_may_key(const struct call *call, const struct core_env *env, enum call_side side)
 {
-	return wish_of(call, env, side) != PROFILE_SRTP_OFF;
+	enum profile_srtp wish = wish_of(call, env, side);
+
+	return wish == PROFILE_SRTP_OPTIONAL || wish == PROFILE_SRTP_REQUIRED;
+}
+
+// Without keys nothing may pass on that leg.
+static bool must_key(enum profile_srtp wish)
+{
+	return wish == PROFILE_SRTP_REQUIRED || wish == PROFILE_SRTP_DTLS;
 }
 
 static struct sdes_key own_key(
@@ -61,14 +69,20 @@ bool secure_take_offer(struct call *call, const struct core_env *env, uint32_t i
 	struct sdes_crypto crypto;
 
 	if (line->kind != LINE_RTP) // T.38 and others know no keys
-		return wish != PROFILE_SRTP_REQUIRED &&
-			wish_of(call, env, call_other(from)) != PROFILE_SRTP_REQUIRED;
-	if (wish != PROFILE_SRTP_OFF && sdes_choose(&call->core->sdp, i, &crypto)) {
+		return !must_key(wish) && !must_key(wish_of(call, env, call_other(from)));
+	if (!agreement_take_offer(call, env, i))
+		return false;
+	if (line->with_offerer.has_dtls) {
+		offer_keys(call, env, call_other(from), i);
+		return m->is_secure;
+	}
+	if (secure_may_key(call, env, from) && !line_is_tls(m) &&
+		sdes_choose(&call->core->sdp, i, &crypto)) {
 		line->tag = crypto.tag;
 		line->offerer = crypto.key;
 		line->for_offerer = key_for(call, env, from, i, crypto.key.suite);
 		explicit_bzero(&crypto, sizeof(crypto));
-	} else if (m->is_secure || wish == PROFILE_SRTP_REQUIRED) {
+	} else if (m->is_secure || must_key(wish)) {
 		CORE_COUNT(call->core, keys_refused);
 		return false;
 	}
@@ -94,6 +108,10 @@ bool secure_take_answer(struct call *call, const struct core_env *env, uint32_t 
 	struct sdes_crypto crypto;
 
 	line->answerer = (struct sdes_key){ 0 };
+	if (line->kind == LINE_RTP && !agreement_take_answer(call, env, i))
+		return false;
+	if (line->with_answerer.has_dtls)
+		return m->is_secure;
 	// One line, one of ours (RFC 4568 5.1.2).
 	if (sdes_choose(&call->core->sdp, i, &crypto) &&
 		crypto.key.suite == offered_suite(line, crypto.tag) &&
@@ -134,8 +152,18 @@ int secure_publish_early(struct call *call, const struct core_env *env, uint32_t
 	stream->remote[to].is_unkeyed = line->is_keyed &&
 		wish_of(call, env, to) == PROFILE_SRTP_REQUIRED;
 	int err = set_plain(stream, env, to);
-	return err ? err :
-		     media_set_keys(stream, env, from, &line->offerer, &line->for_offerer);
+	if (!err)
+		err = media_set_keys(stream, env, from, &line->offerer, &line->for_offerer);
+	return err ? err : agreement_publish_early(call, env, i);
+}
+
+// Keys of a leg as descriptions have them; those of DTLS come later, from media.
+static int publish_keys(struct media_stream *stream, const struct core_env *env,
+	enum call_side side, const struct sdes_key *rx, const struct sdes_key *tx)
+{
+	const struct media_secure *secure = stream->secure[side];
+
+	return secure && secure->has_dtls ? 0 : media_set_keys(stream, env, side, rx, tx);
 }
 
 int secure_publish(struct call *call, const struct core_env *env, uint32_t i)
@@ -143,14 +171,17 @@ int secure_publish(struct call *call, const struct core_env *env, uint32_t i)
 	struct media_stream *stream = media_stream(&call->media, i);
 	struct offer_line *line = &call->offer.lines[i];
 	enum call_side from = call->offer.from, to = call_other(from);
-	int err = media_set_keys(stream, env, from, &line->offerer, &line->for_offerer);
+	int err = agreement_publish(call, env, i);
 
+	if (!err)
+		err = publish_keys(stream, env, from, &line->offerer, &line->for_offerer);
 	if (err)
 		return err;
 	if (line->answerer.suite == SRTP_NONE)
-		return set_plain(stream, env, to);
+		return publish_keys(stream, env, to, &(struct sdes_key){ 0 },
+			&(struct sdes_key){ 0 });
 	struct sdes_key own = sdes_key_for(&line->for_answerer, line->answerer.suite);
-	err = media_set_keys(stream, env, to, &line->answerer, &own);
+	err = publish_keys(stream, env, to, &line->answerer, &own);
 	explicit_bzero(&own, sizeof(own));
 	return err;
 }
@@ -177,38 +208,86 @@ static void add_offers(struct core *core, uint32_t i, const struct sdes_key *key
 }
 _Static_assert(SDES_OFFERS_MAX <= SDP_CRYPTO_MAX, "each offer is a line");
 
-// The same profile with or without an S; feedback (RFC 4585) is as it came.
-static void set_proto(struct sdp_media_rewrite *out, const struct sdp_media *m, bool is_savp)
-{
-	bool is_feedback = m->proto.len > 0 && (m->proto.ptr[m->proto.len - 1] | 0x20) == 'f';
+enum proto_bits { PROTO_TLS = 1, PROTO_SAVP = 2, PROTO_AVPF = 4 };
 
-	if (!m->is_rtp || m->is_secure == is_savp)
-		return;
-	if (is_savp)
-		out->proto = is_feedback ? SPAN_LIT("RTP/SAVPF") : SPAN_LIT("RTP/SAVP");
-	else
-		out->proto = is_feedback ? SPAN_LIT("RTP/AVPF") : SPAN_LIT("RTP/AVP");
+// RFC 3551, 4585, 3711, 5124, 5764. UDP/TLS is never without SAVP.
+static const struct span protos[] = {
+	[0] = { "RTP/AVP", 7 },
+	[PROTO_AVPF] = { "RTP/AVPF", 8 },
+	[PROTO_SAVP] = { "RTP/SAVP", 8 },
+	[PROTO_SAVP | PROTO_AVPF] = { "RTP/SAVPF", 9 },
+	[PROTO_TLS | PROTO_SAVP] = { "UDP/TLS/RTP/SAVP", 16 },
+	[PROTO_TLS | PROTO_SAVP | PROTO_AVPF] = { "UDP/TLS/RTP/SAVPF", 17 },
+};
+
+static void set_proto(struct sdp_media_rewrite *out, const struct sdp_media *m, uint32_t bits)
+{
+	if (m->is_rtp && !span_ieq(m->proto, protos[bits]))
+		out->proto = protos[bits];
+}
+
+// Feedback in an offer to a leg: as it came. What a browser says of it without asking is offered to
+// a phone in a form that each phone takes, unless the profile says more.
+static uint32_t feedback_for(const struct sdp_media *m, uint32_t wish)
+{
+	if (!line_is_avpf(m) || wish == PROFILE_FEEDBACK_STRIP ||
+		(wish == PROFILE_FEEDBACK_AUTO && line_is_tls(m)))
+		return 0;
+	return PROTO_AVPF;
+}
+
+// The protocol of line i in an offer to `to`: what the far end has said before, where it has.
+static uint32_t proto_for_answerer(const struct call *call, const struct core_env *env,
+	enum call_side to, uint32_t i)
+{
+	const struct profile_sdp *profile =
+		&config_profile(env->config, call->legs[to].profile)->sdp;
+	const struct offer_line *line = &call->offer.lines[i];
+	const struct media_stream *stream = media_stream(&call->media, i);
+	const struct media_remote *known = stream ? &stream->remote[to] : NULL;
+	uint32_t feedback = feedback_for(&call->core->sdp.media[i], profile->feedback);
+
+	if (line->with_answerer.has_dtls && known && known->is_savp)
+		return PROTO_SAVP | (known->is_tls ? PROTO_TLS : 0) |
+			(known->is_avpf ? PROTO_AVPF : 0);
+	if (line->with_answerer.has_dtls)
+		return PROTO_TLS | PROTO_SAVP | PROTO_AVPF;
+	if (line->is_keyed && (profile->srtp == PROFILE_SRTP_REQUIRED || (known && known->is_savp)))
+		return feedback | PROTO_SAVP;
+	return feedback;
+}
+
+static void rewrite_offer(struct call *call, const struct core_env *env, enum call_side to,
+	uint32_t i)
+{
+	const struct profile_sdp *profile =
+		&config_profile(env->config, call->legs[to].profile)->sdp;
+	struct sdp_media_rewrite *out = &call->core->rewrite.media[i];
+	const struct offer_line *line = &call->offer.lines[i];
+
+	set_proto(out, &call->core->sdp.media[i], proto_for_answerer(call, env, to, i));
+	out->drops_feedback = profile->feedback == PROFILE_FEEDBACK_STRIP;
+	if (line->is_keyed)
+		add_offers(call->core, i, &line->for_answerer);
 }
 
 void secure_rewrite(struct call *call, const struct core_env *env, enum call_side to, uint32_t i)
 {
-	const struct sdp_media *m = &call->core->sdp.media[i];
-	struct sdp_media_rewrite *out = &call->core->rewrite.media[i];
 	const struct offer_line *line = &call->offer.lines[i];
-	const struct media_stream *stream = media_stream(&call->media, i);
+	struct sdp_media_rewrite *out = &call->core->rewrite.media[i];
 
 	if (line->kind != LINE_RTP)
 		return;
-	if (to == call->offer.from) {
-		set_proto(out, m, line->remote.is_savp);
-		if (line->offerer.suite != SRTP_NONE)
-			add_crypto(call->core, i, line->tag, &line->for_offerer);
+	agreement_rewrite(call, env, to, i);
+	if (to != call->offer.from) {
+		rewrite_offer(call, env, to, i);
 		return;
 	}
-	set_proto(out, m, line->is_keyed && (wish_of(call, env, to) == PROFILE_SRTP_REQUIRED ||
-		(stream && stream->remote[to].is_savp)));
-	if (line->is_keyed)
-		add_offers(call->core, i, &line->for_answerer);
+	set_proto(out, &call->core->sdp.media[i],
+		(line->remote.is_tls ? PROTO_TLS : 0) | (line->remote.is_savp ? PROTO_SAVP : 0) |
+			(line->remote.is_avpf ? PROTO_AVPF : 0));
+	if (line->offerer.suite != SRTP_NONE)
+		add_crypto(call->core, i, line->tag, &line->for_offerer);
 }
 
 void secure_forget(struct offer *offer)

@@ -23,6 +23,7 @@ static const char *const cause_names[CALL_CAUSE_COUNT] = {
 	[CALL_CAUSE_MEDIA_REFUSED] = "media-refused",
 	[CALL_CAUSE_DEAD_DIALOG] = "dead-dialog",
 	[CALL_CAUSE_MEDIA_TIMEOUT] = "media-timeout",
+	[CALL_CAUSE_SECURE_FAILED] = "secure-failed",
 	[CALL_CAUSE_SESSION_EXPIRED] = "session-expired",
 	[CALL_CAUSE_DURATION] = "duration-limit",
 	[CALL_CAUSE_TRANSFER] = "transfer",

@@ -44,6 +44,7 @@ enum call_cause {
 	CALL_CAUSE_MEDIA_REFUSED, // SDP unusable or no ports
 	CALL_CAUSE_DEAD_DIALOG,   // a request in the dialog met 408, 481 or silence
 	CALL_CAUSE_MEDIA_TIMEOUT, // no packet from either side for limits.media_timeout_ms
+	CALL_CAUSE_SECURE_FAILED, // no ICE pair, or no DTLS handshake
 	CALL_CAUSE_SESSION_EXPIRED, // nobody refreshed a leg's session timer (RFC 4028)
 	CALL_CAUSE_DURATION,      // a duration_max passed
 	CALL_CAUSE_TRANSFER,      // its other party was given another call

@@ -169,8 +169,11 @@ struct sdp_media_rewrite {
 	uint8_t format[SDP_FORMATS_MAX]; // index into format[] of the line
 	uint32_t ptime_ms;   // write a=ptime with it instead of what stood there, 0 = do not
 	struct span proto;   // empty = as it was
+	bool drops_feedback; // no a=rtcp-fb
+	struct span mid;     // written though the line is in no group; empty = none
 	uint32_t crypto_count;
 	struct span crypto[SDP_CRYPTO_MAX]; // values of a=crypto lines of our own
+	struct span own;     // whole lines of attributes of our own, with CR LF
 };
 
 struct sdp_rewrite {
@@ -178,6 +181,7 @@ struct sdp_rewrite {
 	uint64_t session_id;
 	uint64_t session_version;
 	struct ip ip;            // own address: o= and session-level c=
+	bool has_ice, is_ice_lite; // what the session says of ICE (RFC 8839 5.3, 5.6)
 	uint32_t drop; // enum sdp_class bits; a=rtcp, rtcp-mux and replaced directions always go
 	// enum sdp_class bits dropped from lines that are passed
 	uint32_t drop_passed;

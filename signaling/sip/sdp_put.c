@@ -127,7 +127,8 @@ static bool attr_is_kept(const struct sdp_media *media, const struct sdp_media_r
 	// The members of a bundle keep their names whatever else goes.
 	if (attr->id == SDP_ATTR_MID)
 		return own->is_grouped;
-	if (attr->id == SDP_ATTR_PTIME && own->ptime_ms)
+	if ((attr->id == SDP_ATTR_PTIME && own->ptime_ms) ||
+		(attr->id == SDP_ATTR_RTCP_FB && own->drops_feedback))
 		return false;
 	return !(sdp_attr_class(attr->id) & drop) && format_is_kept(media, own, attr);
 }
@@ -151,6 +152,11 @@ static void put_own_attrs(struct sip_writer *w, const struct sdp_rewrite *rewrit
 {
 	if (own->is_bundle_only)
 		sip_put_lit(w, "a=bundle-only\r\n");
+	if (own->mid.len && !own->is_grouped) {
+		sip_put_lit(w, "a=mid:");
+		sip_put(w, own->mid);
+		sip_put_lit(w, "\r\n");
+	}
 	if (own->ptime_ms) {
 		sip_put_lit(w, "a=ptime:");
 		sip_put_u64(w, own->ptime_ms);
@@ -162,6 +168,7 @@ static void put_own_attrs(struct sip_writer *w, const struct sdp_rewrite *rewrit
 		sip_put(w, own->crypto[i]);
 		sip_put_lit(w, "\r\n");
 	}
+	sip_put(w, own->own);
 	if (own->has_direction) {
 		sip_put_lit(w, "a=");
 		sip_put(w, span_str(sdp_direction_name(own->direction)));
@@ -293,6 +300,10 @@ void sdp_put_rewritten(struct sip_writer *w, const struct sdp_session *sdp,
 	put_lines(w, sdp, "b", 0, sdp->line_count);
 	put_times(w, sdp);
 	put_bundles(w, sdp, rewrite);
+	if (rewrite->is_ice_lite)
+		sip_put_lit(w, "a=ice-lite\r\n");
+	if (rewrite->has_ice)
+		sip_put_lit(w, "a=ice-options:ice2\r\n");
 	for (uint32_t i = 0; i < sdp->attr_count; i++) {
 		if (!(sdp_attr_class(sdp->attr[i].id) & drop))
 			put_attr(w, &sdp->attr[i]);

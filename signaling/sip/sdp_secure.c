@@ -142,6 +142,10 @@ int sdp_ice_of(const struct sdp_session *sdp, uint32_t index, struct sdp_ice *ou
 
 void sdp_put_ice(struct sip_writer *w, const struct sdp_ice *ice)
 {
+	if (ice->is_mismatch) {
+		sip_put_lit(w, "a=ice-mismatch\r\n");
+		return;
+	}
 	sip_put_lit(w, "a=ice-ufrag:");
 	sip_put(w, ice->ufrag);
 	sip_put_lit(w, "\r\na=ice-pwd:");

@@ -68,5 +68,6 @@ enum sdp_setup sdp_setup_answer(enum sdp_setup offered);
 enum sdp_setup sdp_setup_agreed(enum sdp_setup answered);
 
 // The attributes of one line. ice-lite is of the session: struct sdp_rewrite has it.
+// is_mismatch: nothing but that.
 void sdp_put_ice(struct sip_writer *w, const struct sdp_ice *ice);
 void sdp_put_dtls(struct sip_writer *w, const struct sdp_dtls *dtls);

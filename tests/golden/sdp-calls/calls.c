@@ -10,10 +10,10 @@
 //
 // Before the first offer, lines "! SIDE KEY VALUE ..." set profiles.NAME.sdp: SIDE is phones,
 // carrier or both, KEY allow, deny, prefer (codecs), strip_telephone_event, ptime, streams_max,
-// unanchored, unknown, bundle or srtp.
+// unanchored, unknown, bundle, srtp, ice, setup or feedback.
 //
 // Ports of ours are written P1, P2, ... in order of appearance, our keys (a=crypto) K1, K2, ...,
-// our session ids SID. A flow names its keys: the first characters of theirs, and ours. Both realms
+// words of ours for ICE and DTLS W1, W2, ..., our session ids SID. A flow names its keys: the first characters of theirs, and ours. Both realms
 // have an IPv4 and an IPv6 media address. Only the sections with ">" are read; the whole file as it
 // results must equal the file. With MUGA_GOLDEN_WRITE set the files are written anew.
 #include "base/base64.h"
@@ -27,6 +27,8 @@
 
 #define NAMES_MAX 96u
 #define KEY_TEXT  64u // characters of the longest key
+#define WORDS_MAX 32u
+#define WORD_TEXT 40u // characters of a ufrag, pwd or tls-id of ours
 
 struct text {
 	char data[TEXT_MAX];
@@ -38,6 +40,8 @@ struct names {
 	uint32_t count;
 	char keys[NAMES_MAX][KEY_TEXT + 1];
 	uint32_t key_count;
+	char words[WORDS_MAX][WORD_TEXT + 1];
+	uint32_t word_count;
 };
 
 static struct text file, result;
@@ -83,6 +87,46 @@ static void put_key(struct text *t, struct names *names, const char *key)
 	put(t, "K%u", i + 1);
 }
 
+// W1, W2, ... for what ICE and DTLS have drawn.
+static void put_word(struct text *t, struct names *names, const char *word)
+{
+	uint32_t i = 0;
+
+	while (i < names->word_count && strcmp(names->words[i], word) != 0)
+		i++;
+	assert_true(i < WORDS_MAX);
+	if (i == names->word_count)
+		snprintf(names->words[names->word_count++], WORD_TEXT + 1, "%s", word);
+	put(t, "W%u", i + 1);
+}
+
+// False: no such line.
+static bool put_ice_line(struct text *t, struct names *names, const char *copy)
+{
+	char name[20], word[WORD_TEXT + 1], head[64];
+	unsigned port;
+	int at = 0;
+
+	if (sscanf(copy, "a=%19[a-z-]:%40s", name, word) == 2 &&
+		(!strcmp(name, "ice-ufrag") || !strcmp(name, "ice-pwd") ||
+			!strcmp(name, "tls-id"))) {
+		put(t, "a=%s:", name);
+		put_word(t, names, word);
+		put(t, "\n");
+		return true;
+	}
+	if (sscanf(copy, "a=candidate:%63[^t] %n", head, &at) != 1 || !strstr(copy, " typ "))
+		return false;
+	char *last = strrchr(head, ' ');
+	*last = 0; // the blank in front of "typ"
+	last = strrchr(head, ' ');
+	port = (unsigned)strtoul(last + 1, NULL, 10);
+	put(t, "a=candidate:%.*s ", (int)(last - head), head);
+	put_port(t, names, port);
+	put(t, "%s\n", strstr(copy, " typ "));
+	return true;
+}
+
 // One line of our SDP without what chance decides.
 static void put_line(struct text *t, struct names *names, const char *line, size_t len)
 {
@@ -98,6 +142,8 @@ static void put_line(struct text *t, struct names *names, const char *line, size
 		put(t, "%s\n", copy + at);
 		return;
 	}
+	if (put_ice_line(t, names, copy))
+		return;
 	if (sscanf(copy, "o=- %llu %u %n", &id, &version, &at) == 2) {
 		put(t, "o=- SID %u %s\n", version, copy + at);
 	} else if (sscanf(copy, "m=%*s %u%n", &port, &at) == 1) {
@@ -154,6 +200,28 @@ static void put_flow_keys(struct text *t, struct names *names, const struct fixt
 	}
 }
 
+// What is agreed about ICE and DTLS: their ufrag, our word for ours.
+static void put_agreement(struct text *t, struct names *names, const struct fixture *f,
+	const struct flow_cfg *flow)
+{
+	static const char *const ices[] = { "off", "lite", "full" };
+	static const char *const roles[] = { "off", "passive", "active" };
+	char own[WORD_TEXT + 1];
+
+	if (flow->secure == 0)
+		return;
+	const struct flow_secure *s = &shm_flow_secure(&f->signaling)[flow->secure - 1];
+	assert_true(flow_secure_is_valid(s, flow->incarnation));
+	put(t, " dtls=%s ice=%s", roles[s->dtls], ices[s->ice]);
+	if (s->own_ufrag_bytes == 0)
+		return;
+	snprintf(own, sizeof(own), "%.*s", s->own_ufrag_bytes, s->own_ufrag);
+	put(t, " own=");
+	put_word(t, names, own);
+	put(t, " theirs=%.*s candidates=%u%s", s->ufrag_bytes, s->ufrag, s->candidate_count,
+		s->is_controlling ? " controlling" : "");
+}
+
 static void put_flow(struct text *t, struct names *names, const struct fixture *f, uint32_t address,
 	const struct flow_cfg *flow)
 {
@@ -173,6 +241,7 @@ static void put_flow(struct text *t, struct names *names, const struct fixture *
 		flow->flags & FLOW_RTCP_COMPANION ? " companion" : "",
 		flow->flags & FLOW_DROP ? " drop" : "");
 	put_flow_keys(t, names, f, flow);
+	put_agreement(t, names, f, flow);
 	put(t, "\n");
 }
 
@@ -293,7 +362,15 @@ static void set_key(struct profile_sdp *sdp, uint32_t side, const char *key, con
 		sdp->bundle = strcmp(value, "pass") == 0;
 	else if (strcmp(key, "srtp") == 0)
 		sdp->srtp = strcmp(value, "required") == 0 ? PROFILE_SRTP_REQUIRED :
+			strcmp(value, "dtls") == 0	   ? PROFILE_SRTP_DTLS :
 							     PROFILE_SRTP_OPTIONAL;
+	else if (strcmp(key, "ice") == 0)
+		sdp->ice = strcmp(value, "full") == 0 ? PROFILE_ICE_FULL : PROFILE_ICE_LITE;
+	else if (strcmp(key, "setup") == 0)
+		sdp->setup = strcmp(value, "passive") == 0;
+	else if (strcmp(key, "feedback") == 0)
+		sdp->feedback = strcmp(value, "keep") == 0 ? PROFILE_FEEDBACK_KEEP :
+							     PROFILE_FEEDBACK_STRIP;
 	else
 		fail_msg("no such key: %s", key);
 }
@@ -348,6 +425,16 @@ static void run_call(struct fixture *f)
 	}
 }
 
+// The certificate that media shows.
+static void set_identity(struct fixture *f)
+{
+	struct flow_fingerprint own = { .hash = 1 };
+
+	for (uint32_t i = 0; i < 32; i++)
+		own.value[i] = (uint8_t)i;
+	shm_identity_publish(shm_identity_of(&f->media), &own);
+}
+
 static void load(const char *path)
 {
 	FILE *in = fopen(path, "rb");
@@ -383,6 +470,7 @@ static void calls_agree(void **state)
 		load(path);
 		assert_int_equal(fixture_open_dual(state), 0);
 		set_profiles(*state);
+		set_identity(*state);
 		run_call(*state);
 		fixture_close(state);
 		count++;
