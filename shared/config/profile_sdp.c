@@ -140,7 +140,7 @@ const struct config_item config_profile_sdp_items[] = {
 	  .help = "our side of DTLS where the far end leaves the choice to us" },
 	{ .key = "feedback", .type = CONFIG_TYPE_CHOICE, AT(feedback), .is_live = true,
 	  .choices = feedback_choices, .fallback = "auto",
-	  .help = "AVPF and rtcp-fb offered to this side; auto: a browser's as RTP/AVP with rtcp-fb" },
+	  .help = "AVPF and rtcp-fb in offers; auto: a browser's go as RTP/AVP with rtcp-fb" },
 	{ .key = "bodies", .type = CONFIG_TYPE_LIST, .max = PROFILE_BODIES_MAX, .is_live = true,
 	  .value = take_body,
 	  .expected = "a media type like application/isup, neither SDP nor multipart",

@@ -193,7 +193,8 @@ bool flow_secure_of(const struct flow_writer *w, const struct flow_pair *pair,
 		w->keys.agreements[secure - 1].serial, out);
 }
 
-const struct flow_secure *flow_pair_secure(const struct flow_writer *w, const struct flow_pair *pair)
+const struct flow_secure *flow_pair_secure(
+	const struct flow_writer *w, const struct flow_pair *pair)
 {
 	uint32_t secure = pair->key[FLOW_KEY_SECURE];
 

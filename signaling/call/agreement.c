@@ -12,7 +12,6 @@
 #define MTU	       1200u // of UDP payload, by any path
 #define LOCAL_PRIORITY 65535u // of our only address
 #define DISCARD_PORT   9u     // with c=0.0.0.0: candidates come later (RFC 8840 4.1.1)
-#define HANDSHAKE_MS   30000u // until a pair is found and DTLS is done
 #define TLS_ID_BYTES   32u
 #define TLS_ID_DOMAIN  0x746c732d6964ull // keeps them apart from what else the key makes
 
@@ -455,7 +454,7 @@ static int publish_side(struct media_stream *stream, const struct core_env *env,
 	secure->is_keyed &= secure->has_dtls;
 	secure->is_waiting = (secure->has_dtls && !(is_same && secure->is_keyed)) ||
 		(secure->has_ice && secure->selected[0].port == 0);
-	secure->until_ms = secure->is_waiting ? env->now_ms + HANDSHAKE_MS : 0;
+	secure->until_ms = secure->is_waiting ? env->now_ms + MEDIA_HANDSHAKE_MS : 0;
 	return 0;
 }
 

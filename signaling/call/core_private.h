@@ -295,8 +295,8 @@ void stray_answer(struct core *core, const struct sip_turn *turn, struct sip_tx 
 void silence_watch(struct call *call, const struct core_env *env);
 // A call that came from elsewhere was heard then.
 void silence_resume(struct call *call, const struct core_env *env, uint64_t heard_ms);
-// secure_watch.c: after each change of what is agreed about ICE and DTLS, and when media has news of
-// it. It costs nothing where there is neither.
+// secure_watch.c: after each change of what is agreed about ICE and DTLS, and when media has news
+// of it. It costs nothing where there is neither.
 void secure_watch(struct call *call, const struct core_env *env);
 void secure_run(struct call *call, const struct sip_turn *turn);
 void secure_stop(struct call *call);

@@ -110,21 +110,23 @@ static Muga__State__Port *put_port(struct draft *draft, const struct media_strea
 {
 	Muga__State__Port *to = &draft->ports[at][side];
 	const struct media_remote *remote = &stream->remote[side];
-	bool is_next = remote->rtcp.port == remote->rtp.port + 1 &&
-		ip_eq(&remote->rtcp.ip, &remote->rtp.ip);
+	struct addr rtp = media_far(stream, side, 0), rtcp = media_far(stream, side, 1);
+	bool is_next = rtcp.port == rtp.port + 1 && ip_eq(&rtcp.ip, &rtp.ip);
 
 	muga__state__port__init(to);
 	to->media_address = stream->pair[side].media_address;
 	to->port = stream->pair[side].port;
 	to->incarnation = stream->pair[side].incarnation;
-	to->rtp = put_address(draft, &remote->rtp);
+	to->rtp = put_address(draft, &rtp);
 	if (!is_next)
-		to->rtcp = put_address(draft, &remote->rtcp);
+		to->rtcp = put_address(draft, &rtcp);
 	to->flags = (remote->is_mux ? RECORD_PORT_MUX : 0) |
 		(remote->is_blackhole ? RECORD_PORT_BLACKHOLE : 0) |
 		(remote->is_inactive ? RECORD_PORT_INACTIVE : 0) |
 		(remote->is_held ? RECORD_PORT_HELD : 0) |
-		(remote->is_savp ? RECORD_PORT_SAVP : 0) | (is_next ? RECORD_PORT_RTCP_NEXT : 0);
+		(remote->is_savp ? RECORD_PORT_SAVP : 0) |
+		(remote->is_tls ? RECORD_PORT_TLS : 0) |
+		(remote->is_avpf ? RECORD_PORT_AVPF : 0) | (is_next ? RECORD_PORT_RTCP_NEXT : 0);
 	return to;
 }
 

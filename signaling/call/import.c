@@ -235,6 +235,8 @@ static int take_port(const struct import *im, enum call_side side, const Muga__S
 	out->is_inactive = flags & RECORD_PORT_INACTIVE;
 	out->is_held = flags & RECORD_PORT_HELD;
 	out->is_savp = flags & RECORD_PORT_SAVP;
+	out->is_tls = flags & RECORD_PORT_TLS;
+	out->is_avpf = flags & RECORD_PORT_AVPF;
 	return 0;
 }
 
@@ -368,6 +370,7 @@ static int import(struct import *im)
 	CORE_COUNT(im->core, calls_moved_in);
 	silence_resume(im->call, im->env, to_mono(im->env, from->heard_ms));
 	limit_watch(im->call, im->env);
+	secure_watch(im->call, im->env);
 	for (uint32_t side = 0; side < CALL_LEGS; side++)
 		session_resume(&im->call->legs[side], im->env->now_ms);
 	return 0;

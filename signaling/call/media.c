@@ -466,9 +466,10 @@ int media_adopt(struct media *media, const struct core_env *env, const struct me
 		found.remote[side] = adopt->remote[side];
 		media->address[side] = adopt->address[side];
 	}
+	memcpy(found.secure, stream->secure, sizeof(found.secure));
 	*stream = found;
 	media->shard = (int)shm_media_shard(adopt->port[CALL_LEG_A]);
-	return 0;
+	return media_secure_adopt(media, env, adopt->index);
 }
 
 bool media_is_foreign(const struct media *media, uint32_t index)

@@ -12,7 +12,8 @@
 #include "call/sdes.h"
 #include "call/summary.h"
 
-#define MEDIA_STREAMS_MAX 32u
+#define MEDIA_STREAMS_MAX  32u
+#define MEDIA_HANDSHAKE_MS 30000u // until a pair is found and DTLS is done
 
 // What the far end of one leg signaled for one stream.
 struct media_remote {
@@ -114,6 +115,8 @@ struct sdes_key media_own_key(
 // call. NULL: the arena is full.
 struct media_secure *media_secure_make(
 	struct media *media, uint32_t index, enum call_side side);
+// Of a stream whose pairs were claimed: its agreements and keys as the segment has them. -ENOMEM.
+int media_secure_adopt(struct media *media, const struct core_env *env, uint32_t index);
 // Ends what is agreed there; its place stays.
 void media_secure_clear(struct media_secure *secure);
 // Where the far end's RTP (0) or RTCP (1) goes to: as ICE found it, else as signaled.

@@ -18,6 +18,8 @@ enum record_port_flag {
 	RECORD_PORT_HELD = 8,
 	RECORD_PORT_RTCP_NEXT = 16, // RTCP is at the port after RTP
 	RECORD_PORT_SAVP = 32,      // its line says RTP/SAVP
+	RECORD_PORT_TLS = 64,       // with UDP/TLS/ before it
+	RECORD_PORT_AVPF = 128,     // with a final F
 };
 
 enum record_invite_flag {

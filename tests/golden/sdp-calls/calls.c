@@ -13,9 +13,10 @@
 // unanchored, unknown, bundle, srtp, ice, setup or feedback.
 //
 // Ports of ours are written P1, P2, ... in order of appearance, our keys (a=crypto) K1, K2, ...,
-// words of ours for ICE and DTLS W1, W2, ..., our session ids SID. A flow names its keys: the first characters of theirs, and ours. Both realms
-// have an IPv4 and an IPv6 media address. Only the sections with ">" are read; the whole file as it
-// results must equal the file. With MUGA_GOLDEN_WRITE set the files are written anew.
+// words of ours for ICE and DTLS W1, W2, ..., our session ids SID. A flow names its keys: the first
+// characters of theirs, and ours. Both realms have an IPv4 and an IPv6 media address. Only the
+// sections with ">" are read; the whole file as it results must equal the file. With
+// MUGA_GOLDEN_WRITE set the files are written anew.
 #include "base/base64.h"
 #include "proto/srtp.h"
 #include "unit/signaling/call/fixture.h"
