@@ -26,6 +26,8 @@ enum profile_session { PROFILE_SESSION_ACCEPT, PROFILE_SESSION_REQUIRE, PROFILE_
 // By the roles in the first INVITE.
 enum profile_refresher { PROFILE_REFRESHER_AUTO, PROFILE_REFRESHER_UAC, PROFILE_REFRESHER_UAS };
 enum profile_late_offer { PROFILE_LATE_OFFER_PASS, PROFILE_LATE_OFFER_CONVERT };
+// What a caller sees of a called side that forks.
+enum profile_forks { PROFILE_FORKS_ONE, PROFILE_FORKS_ALL };
 enum profile_early_media { PROFILE_EARLY_MEDIA_NEWEST, PROFILE_EARLY_MEDIA_FIRST };
 
 // Keys `flow` (profile_flow.c): who does what in a call: timers, 100rel, transfer, redirection.
@@ -35,6 +37,7 @@ struct profile_flow {
 	uint32_t reuse;         // enum profile_reuse
 	uint32_t reliable;      // enum profile_reliable, RFC 3262
 	uint32_t early_media;   // enum profile_early_media, where the peer forks
+	uint32_t forks;         // enum profile_forks, of calls by the peer
 	uint32_t late_offer;    // enum profile_late_offer, of calls to the peer
 	uint32_t session_mode;  // enum profile_session, RFC 4028
 	uint32_t session_expires_ms; // that we ask for, 0 = 30 minutes

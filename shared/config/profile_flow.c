@@ -8,6 +8,7 @@
 static const char *const refers[] = { "handle", "pass", "reject", NULL };
 static const char *const redirects[] = { "reject", "follow", "pass", NULL };
 static const char *const reliable_names[] = { "auto", "require", "off", NULL };
+static const char *const forks_names[] = { "one", "all", NULL };
 static const char *const early_media_names[] = { "newest", "first", NULL };
 static const char *const reuses[] = { "off", "certificate", "address", NULL };
 static const char *const late_offers[] = { "pass", "convert", NULL };
@@ -55,5 +56,9 @@ const struct config_item config_profile_flow_items[] = {
 	{ .key = "early_media", .type = CONFIG_TYPE_CHOICE, AT(early_media), .is_live = true,
 	  .choices = early_media_names, .fallback = "newest",
 	  .help = "which of several early dialogs of a forking peer is heard before the answer" },
+	{ .key = "forks", .type = CONFIG_TYPE_CHOICE, AT(forks), .is_live = true,
+	  .choices = forks_names, .fallback = "one",
+	  .help = "what the peer sees when it calls somebody who forks: one early dialog, or all, "
+		"each with a To tag and PRACKs of its own" },
 	{ .key = NULL },
 };

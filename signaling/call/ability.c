@@ -9,6 +9,7 @@ static const struct span option_tags[OPTION_COUNT] = {
 	[OPTION_TIMER] = SPAN_LIT("timer"),
 	[OPTION_REPLACES] = SPAN_LIT("replaces"),
 	[OPTION_NOREFERSUB] = SPAN_LIT("norefersub"),
+	[OPTION_199] = SPAN_LIT("199"),
 };
 
 // Options of the list that we know, a bit for each.
@@ -58,6 +59,7 @@ static bool is_served(const struct config_profile *profile, enum option_tag opti
 		return true;
 	case OPTION_TIMER:
 		return profile->flow.session_mode != PROFILE_SESSION_OFF;
+	case OPTION_199:
 	case OPTION_COUNT:
 		break;
 	}

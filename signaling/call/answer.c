@@ -45,7 +45,7 @@ void answer_caller(struct call *call, const struct sip_turn *turn, uint16_t stat
 	struct leg_response response = { .status = status };
 
 	// What the caller was told reliably is not said again, unless another fork has won.
-	if (!call->reliable.is_settled || call->media_fork != call->told_fork)
+	if (!reliable_is_told(call))
 		response.body = sip_body_sdp(call->legs[CALL_LEG_A].sdp_sent.text);
 	response.body.parts = parts;
 	call->answered_ms = env->now_ms;
@@ -72,6 +72,7 @@ static void relay_answer(struct call *call, const struct sip_turn *turn, const s
 		call_hangup(call, turn, &hangup);
 		return;
 	}
+	face_win(call, turn);
 	stray_expect(call);
 	session_hear_answer(&call->legs[CALL_LEG_B], turn, msg);
 	if (call->transfer && !invite->server) {
@@ -118,7 +119,7 @@ void answer_elsewhere(struct call *call, const struct sip_turn *turn, const stru
 	struct sip_token token;
 	enum call_side side;
 
-	if (!sip_token_verify(&core->keys, SIP_TOKEN_TAG, msg->from.tag, &token))
+	if (!core_is_own_tag(core, msg->from.tag, &token))
 		return;
 	struct call *other = call_lookup(core, token.value, &side);
 	if (other && other != call)

@@ -31,6 +31,8 @@ void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *
 	struct call_leg *leg = &call->legs[side];
 
 	sip_server_respond_simple(call->core->txs, turn, tx, 200, SPAN_NONE);
+	if (side == CALL_LEG_A && face_take_bye(call, turn))
+		return;
 	leg->is_bye_due = false;
 	leg->dialog.is_confirmed = false; // we send no BYE of our own any more
 	if (call->invite.is_answered && call->invite.from == side) {

@@ -116,6 +116,7 @@ static void release(struct call *call)
 	timer_stop(core->wheel, &call->host_timer);
 	timer_stop(core->wheel, &call->media_timer);
 	timer_stop(core->wheel, &call->reliable.timer);
+	fork_stop_all(call);
 	timer_stop(core->wheel, &call->limit_timer);
 	secure_stop(call);
 	call->reliable.final_due = 0;

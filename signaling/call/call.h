@@ -102,7 +102,6 @@ struct call {
 	struct call_fork *forks; // the other early dialogs of leg B
 	uint32_t fork_count;     // ever seen
 	uint32_t media_fork;     // whose answer is in force, 0 = none
-	uint32_t told_fork;      // whose answer the caller was told reliably
 	struct offer offer;
 	struct media media;
 

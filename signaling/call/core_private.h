@@ -96,7 +96,9 @@ void core_reap(struct core *core);
 
 // core_request.c, core_response.c: what the transactions tell, see struct sip_tu_ops --------------
 
-// Whether we made the tag, and what it says.
+// Whether we made the tag, of a leg or of a further early dialog that a caller was shown (face.h),
+// and what it says. The second one remembers the tag that it was asked for last.
+bool core_read_tag(const struct core *core, struct span tag, struct sip_token *out);
 bool core_is_own_tag(struct core *core, struct span tag, struct sip_token *out);
 // The call whose dialog the far end names by our tag, with the side. NULL: none.
 struct call *core_find_call(struct core *core, struct span tag, const struct sip_msg *msg,

@@ -3,6 +3,16 @@
 #include "call/exchange.h"
 #include "call/replaces.h"
 
+bool core_read_tag(const struct core *core, struct span tag, struct sip_token *out)
+{
+	if (sip_token_verify(&core->keys, SIP_TOKEN_TAG, tag, out))
+		return true;
+	for (uint32_t i = 0; i < SIP_TOKEN_FORK_COUNT; i++)
+		if (sip_token_verify(&core->keys, SIP_TOKEN_FORK + i, tag, out))
+			return true;
+	return false;
+}
+
 bool core_is_own_tag(struct core *core, struct span tag, struct sip_token *out)
 {
 	struct core_own_tag *known = &core->own_tag;
@@ -10,7 +20,7 @@ bool core_is_own_tag(struct core *core, struct span tag, struct sip_token *out)
 	if (tag.len != SIP_TOKEN_LEN)
 		return false;
 	if (!known->is_set || memcmp(known->text, tag.ptr, SIP_TOKEN_LEN) != 0) {
-		if (!sip_token_verify(&core->keys, SIP_TOKEN_TAG, tag, &known->token))
+		if (!core_read_tag(core, tag, &known->token))
 			return false;
 		memcpy(known->text, tag.ptr, SIP_TOKEN_LEN);
 		known->is_set = true;
@@ -31,8 +41,12 @@ struct call *core_find_call(struct core *core, struct span tag, const struct sip
 		return NULL;
 	// An early or forked answer may carry any tag of the far end; requests must name ours and
 	// theirs.
-	if (msg->is_request && *side == CALL_LEG_B && !call->legs[CALL_LEG_B].dialog.is_confirmed)
-		fork_select_tag(call, msg->from.tag);
+	if (msg->is_request && !call->legs[CALL_LEG_B].dialog.is_confirmed) {
+		if (*side == CALL_LEG_B)
+			fork_select_tag(call, msg->from.tag);
+		else if (call->forks)
+			face_select(call, tag);
+	}
 	return !msg->is_request || sip_dialog_matches(&call->legs[*side].dialog, msg) ? call : NULL;
 }
 

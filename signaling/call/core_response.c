@@ -16,6 +16,8 @@ static void receive_again(struct core *core, const struct sip_turn *turn, const 
 // It may be told later, or again, in a reliable answer.
 static void keep_answer(struct call *call, enum call_side side, const struct sip_msg *msg)
 {
+	if (side == CALL_LEG_B)
+		fork_turn_to(call, msg->to.tag);
 	struct span headers = hide_answer(call, side, msg);
 
 	if (!call_set_text(call, &call->answered_with, headers))

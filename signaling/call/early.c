@@ -13,7 +13,7 @@ static bool take_answer(struct call *call, const struct core_env *env, struct sp
 	const struct profile_flow *flow =
 		&config_profile(env->config, call->legs[CALL_LEG_B].profile)->flow;
 
-	if (!call->offer.is_open || call->offer.from != CALL_LEG_A)
+	if (!face_open_exchange(call, env))
 		return false;
 	// Kept for the case that this fork wins: its 2xx will not say it again.
 	if ((is_reliable || call->invite.is_converted) &&
@@ -36,6 +36,7 @@ static bool take_offer(struct call *call, const struct core_env *env, struct spa
 	if (call->offer.is_open || reliable->is_settled || reliable->is_waiting ||
 		offer_receive(call, env, CALL_LEG_B, sdp) != OFFER_OK)
 		return false;
+	face_propose(call, sdp);
 	reliable->is_offered = true;
 	call->media_fork = call->fork.number;
 	return true;
@@ -92,6 +93,16 @@ static bool is_in_order(struct call *call, uint32_t rseq)
 	return true;
 }
 
+// An offer that the caller cannot be shown, of another fork or without a usable line: its PRACK
+// would have to answer, so there is none, and that fork gives up. Or a session that has to wait for
+// what was asked in another early dialog.
+static bool is_deferred(const struct call *call)
+{
+	if (call->invite.is_late)
+		return call->media_fork != call->fork.number;
+	return call->offer.is_open && call->offer.fork && call->offer.fork != call->fork.number;
+}
+
 void early_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
 	uint32_t rseq = reliable_rseq(call, turn, msg);
@@ -110,9 +121,10 @@ void early_response(struct call *call, const struct sip_turn *turn, const struct
 		return;
 	}
 	if (msg->status == 199) {
-		// One fork is gone (RFC 6228); the caller, who sees one dialog, has lost none.
+		// One fork is gone (RFC 6228); a caller who sees one dialog has lost none.
 		if (rseq)
 			reliable_acknowledge(call, turn, rseq);
+		face_tell_gone(call, turn);
 		fork_drop(call);
 		return;
 	}
@@ -121,11 +133,11 @@ void early_response(struct call *call, const struct sip_turn *turn, const struct
 	body_read(call, core_env_of(turn), CALL_LEG_B, msg, &body);
 	answer.has_body = take_body(call, turn, body.sdp, rseq != 0) &&
 		!call->invite.is_converted;
-	// An offer that the caller cannot be shown, of another fork or without a usable line. Its
-	// PRACK would have to answer, so there is none, and that fork gives up.
-	if (rseq && call->invite.is_late && !span_is_empty(body.sdp) && !answer.has_body &&
-		call->media_fork != call->fork.number) {
+	if (rseq && !answer.has_body && !span_is_empty(body.sdp) && is_deferred(call)) {
 		CORE_COUNT(call->core, reliable_dropped);
+		// It is repeated, and heard then, if the caller sees it as a dialog of its own.
+		if (face_is_wanted(call))
+			call->fork.rseq = rseq - 1;
 		return;
 	}
 	tell_caller(call, turn, &answer, body.parts);
@@ -149,7 +161,10 @@ enum offer_result early_take_answer(struct call *call, const struct core_env *en
 		!call_set_text(call, &call->fork.answer, sdp))
 		CORE_COUNT(call->core, arena_full);
 	bool is_told = !span_is_empty(call->fork.answer.text);
+	enum offer_result result;
 
+	if (face_settle(call, env, &result))
+		return result;
 	if (invite->is_late && call->reliable.is_settled) {
 		invite->is_late = false; // its ACK answers nothing
 		return OFFER_OK;

@@ -14,6 +14,13 @@ static void swap(struct call *call, struct call_fork *fork)
 	call->fork = fork->state;
 	fork->dialog = other;
 	fork->state = state;
+	face_swap(call, fork);
+}
+
+static void free_fork(struct call *call, struct call_fork *fork)
+{
+	face_stop(call, fork);
+	slab_put(call->core->forks, fork);
 }
 
 bool fork_select_tag(struct call *call, struct span tag)
@@ -69,7 +76,10 @@ static int park(struct call *call)
 	dialog->has_remote_cseq = false;
 	call->fork = (struct fork_state){ 0 };
 	// Until it names another one.
-	if (!call_set_text(call, &dialog->remote_target, fork->dialog.remote_target.text)) {
+	if (!call_set_text(call, &dialog->remote_target, fork->dialog.remote_target.text) ||
+		!face_park(call, fork)) {
+		CORE_COUNT(call->core, forks_full);
+		fork->face = (struct face){ 0 };
 		swap(call, fork);
 		call->forks = fork->next;
 		slab_put(call->core->forks, fork);
@@ -78,26 +88,38 @@ static int park(struct call *call)
 	return 0;
 }
 
+// Leg B's dialog is that fork's, or a new one without a tag yet.
+static int turn_to(struct call *call, struct span tag)
+{
+	const struct sip_dialog *dialog = &call->legs[CALL_LEG_B].dialog;
+
+	if (span_is_empty(tag) || span_is_empty(dialog->remote_tag.text) || dialog->is_confirmed ||
+		fork_select_tag(call, tag))
+		return 0;
+	return park(call);
+}
+
+void fork_turn_to(struct call *call, struct span tag)
+{
+	if (!call->is_finished && face_is_wanted(call))
+		turn_to(call, tag);
+}
+
 int fork_take(struct call *call, const struct sip_msg *msg)
 {
 	struct sip_dialog *dialog = &call->legs[CALL_LEG_B].dialog;
-	struct span known = dialog->remote_tag.text;
+	int err = turn_to(call, msg->to.tag);
 
-	if (!span_is_empty(msg->to.tag) && !span_is_empty(known) && !dialog->is_confirmed &&
-		!fork_select_tag(call, msg->to.tag)) {
-		int err = park(call);
-
-		// A final answer needs no room: its dialog takes the place of an early one.
-		if (err && msg->status < 200)
-			return err;
-		if (err) {
-			dialog->remote_tag.text.len = 0;
-			dialog->route_count = 0;
-			dialog->has_remote_cseq = false;
-			call->fork = (struct fork_state){ 0 };
-		}
+	// A final answer needs no room: its dialog takes the place of an early one.
+	if (err && msg->status < 200)
+		return err;
+	if (err) {
+		dialog->remote_tag.text.len = 0;
+		dialog->route_count = 0;
+		dialog->has_remote_cseq = false;
+		call->fork = (struct fork_state){ 0 };
 	}
-	int err = sip_dialog_receive_response(dialog, msg);
+	err = sip_dialog_receive_response(dialog, msg);
 	if (err == 0 && call->fork.number == 0 && !span_is_empty(dialog->remote_tag.text))
 		call->fork.number = ++call->fork_count;
 	return err;
@@ -114,7 +136,7 @@ void fork_drop(struct call *call)
 		return;
 	swap(call, fork);
 	call->forks = fork->next;
-	slab_put(call->core->forks, fork);
+	free_fork(call, fork);
 }
 
 uint32_t fork_cseq(const struct call *call, struct span tag)
@@ -135,6 +157,12 @@ void fork_free_all(struct call *call)
 		struct call_fork *fork = call->forks;
 
 		call->forks = fork->next;
-		slab_put(call->core->forks, fork);
+		free_fork(call, fork);
 	}
+}
+
+void fork_stop_all(struct call *call)
+{
+	for (struct call_fork *fork = call->forks; fork; fork = fork->next)
+		face_stop(call, fork);
 }

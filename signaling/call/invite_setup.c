@@ -148,7 +148,7 @@ static void setup_media(struct invite_setup *s)
 	}
 	invite->is_late = span_is_empty(s->body.sdp);
 	bool is_redirected = s->in && redirect_prepare(call, s->env, s->in->msg);
-	if ((is_redirected || target_has_next(call, s->env)) &&
+	if ((is_redirected || face_is_wanted(call) || target_has_next(call, s->env)) &&
 		!call_set_text(call, &call->offer_text, s->body.sdp))
 		CORE_COUNT(call->core, arena_full);
 	if (!invite->is_late)

@@ -58,6 +58,7 @@ struct offer {
 	bool is_open;         // an answer is awaited
 	bool is_early;        // an answer came in a provisional response
 	enum call_side from;
+	uint32_t fork;        // early dialog that it belongs to alone (face.h), 0 = the call's
 	uint32_t line_count;  // m= lines of the offer
 	uint32_t opened;      // bit i: stream i was opened for this offer
 	struct offer_line *lines; // [capacity], in the call's arena; kept for the next offer

@@ -85,7 +85,7 @@ static bool part(struct call *call, const struct sip_turn *turn)
 	// What its other forks were asked is known no more, as after any move.
 	fork_free_all(call);
 	call->fork = (struct fork_state){ 0 };
-	call->media_fork = call->told_fork = 0;
+	call->media_fork = call->reliable.told_fork = 0;
 	timer_stop(core->wheel, &call->host_timer);
 	target_forget(call);
 	return true;

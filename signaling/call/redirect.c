@@ -256,7 +256,7 @@ static bool readdress(struct call *call, const struct route_decision *route)
 	fork_free_all(call);
 	call->fork = (struct fork_state){ 0 };
 	// What the last one answered is nobody's answer now.
-	call->media_fork = call->told_fork = 0;
+	call->media_fork = call->reliable.told_fork = 0;
 	call->offer.is_early = false;
 	dialog->remote_tag.text.len = 0;
 	dialog->route_count = 0;

@@ -42,6 +42,7 @@ static struct relay *relay_new(struct call *call, const struct relay_ops *ops, e
 	}
 	relay->ops = ops;
 	relay->from = from;
+	relay->fork = call->fork.number;
 	relay->next = call->relays;
 	call->relays = relay;
 	return relay;
@@ -180,6 +181,13 @@ static void end_call(struct call *call, const struct sip_turn *turn, const struc
 		call_hangup(call, turn, &hangup);
 }
 
+// What it changes is that early dialog's.
+static void return_to_fork(struct call *call, const struct relay *relay)
+{
+	if (relay->fork && face_is_wanted(call) && !call->legs[CALL_LEG_B].dialog.is_confirmed)
+		fork_select(call, relay->fork);
+}
+
 bool relay_response(struct call *call, const struct sip_turn *turn, const struct sip_tx *tx,
 	const struct sip_msg *msg)
 {
@@ -190,6 +198,7 @@ bool relay_response(struct call *call, const struct sip_turn *turn, const struct
 	if (msg->status < 200)
 		return true;
 	struct leg_response out = { .status = msg->status };
+	return_to_fork(call, relay);
 	if (msg->status >= 300)
 		out.headers = hide_error(call, call_other(relay->from), msg, &out.status);
 	unlink_relay(call, relay);
@@ -216,6 +225,7 @@ bool relay_failed(struct call *call, const struct sip_turn *turn, const struct s
 		return true;
 	}
 	CORE_COUNT(call->core, relays_failed);
+	return_to_fork(call, relay);
 	unlink_relay(call, relay);
 	if (relay->ops->failed)
 		relay->ops->failed(call, turn, relay);
@@ -234,6 +244,7 @@ void relay_terminated(struct call *call, const struct sip_turn *turn, const stru
 	relay->server = NULL;
 	if (relay->client)
 		return;
+	return_to_fork(call, relay);
 	unlink_relay(call, relay);
 	if (relay->ops->failed)
 		relay->ops->failed(call, turn, relay);
@@ -249,6 +260,35 @@ void relay_end_all(struct call *call, const struct sip_turn *turn)
 		if (relay->server)
 			refuse_status(call->core, turn, relay->server, 487);
 		relay_free(call, relay);
+	}
+}
+
+static void end_dialog(struct call *call, const struct sip_turn *turn, struct relay *relay)
+{
+	if (relay->server)
+		refuse_status(call->core, turn, relay->server, 481);
+	relay_free(call, relay);
+}
+
+void relay_end_fork(struct call *call, const struct sip_turn *turn, uint32_t fork)
+{
+	struct relay *relay = call->relays, *next;
+
+	for (; relay; relay = next) {
+		next = relay->next;
+		if (relay->fork == fork)
+			end_dialog(call, turn, relay);
+	}
+}
+
+void relay_end_others(struct call *call, const struct sip_turn *turn)
+{
+	struct relay *relay = call->relays, *next;
+
+	for (; relay; relay = next) {
+		next = relay->next;
+		if (relay->fork && relay->fork != call->fork.number)
+			end_dialog(call, turn, relay);
 	}
 }
 

@@ -23,6 +23,7 @@ struct relay {
 	struct sip_tx *server;       // NULL: a request of our own, or its transaction is over
 	struct sip_tx *client;       // NULL: not sent, see RELAY_WAIT
 	enum call_side from;         // leg that asked; of our own: the one that is not asked
+	uint32_t fork;               // early dialog of leg B that it belongs to, 0 = none
 	uint64_t data;               // of the ops
 };
 
@@ -68,6 +69,10 @@ void relay_terminated(struct call *call, const struct sip_turn *turn, const stru
 
 // The call is over.
 void relay_end_all(struct call *call, const struct sip_turn *turn);
+
+// 481 to those of one fork, which is over; of all others than the one at hand.
+void relay_end_fork(struct call *call, const struct sip_turn *turn, uint32_t fork);
+void relay_end_others(struct call *call, const struct sip_turn *turn);
 
 // Without a word: the call goes on elsewhere.
 void relay_forget_all(struct call *call);

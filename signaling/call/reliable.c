@@ -81,6 +81,50 @@ static void on_timer(struct timer *timer, void *context)
 		next_ms < reliable->end_ms ? next_ms : reliable->end_ms, on_timer);
 }
 
+// While it is parked: the dialog comes to the front first.
+static void on_parked_timer(struct timer *timer, void *context)
+{
+	struct call_fork *fork = (struct call_fork *)((char *)timer -
+		offsetof(struct call_fork, face.reliable.timer));
+	struct call *call = fork->call;
+
+	if (fork_select(call, fork->state.number))
+		on_timer(&call->reliable.timer, context);
+}
+
+static uint64_t disarm(struct timer_wheel *wheel, struct timer *timer)
+{
+	uint64_t due_ms = timer_is_armed(timer) ? timer->deadline_ms : 0;
+
+	timer_stop(wheel, timer);
+	return due_ms;
+}
+
+void reliable_swap(struct call *call, struct call_fork *fork)
+{
+	struct timer_wheel *wheel = call->core->wheel;
+	struct call_reliable *parked = &fork->face.reliable;
+	uint64_t due_ms = disarm(wheel, &call->reliable.timer);
+	uint64_t parked_ms = disarm(wheel, &parked->timer);
+	struct call_reliable other = *parked;
+
+	*parked = call->reliable;
+	call->reliable = other;
+	if (parked_ms)
+		timer_start(wheel, &call->reliable.timer, parked_ms, on_timer);
+	if (due_ms)
+		timer_start(wheel, &parked->timer, due_ms, on_parked_timer);
+}
+
+bool reliable_is_told(const struct call *call)
+{
+	const struct call_reliable *reliable = &call->reliable;
+
+	// In a dialog of its own nobody else was told anything.
+	return reliable->is_settled &&
+		(face_is_wanted(call) || call->media_fork == reliable->told_fork);
+}
+
 static void send_first(struct call *call, const struct sip_turn *turn)
 {
 	struct call_reliable *reliable = &call->reliable;
@@ -91,7 +135,7 @@ static void send_first(struct call *call, const struct sip_turn *turn)
 	reliable->is_waiting = true;
 	if (first_of(reliable)->has_body && !reliable->is_offered) {
 		reliable->is_settled = true;
-		call->told_fork = call->media_fork;
+		reliable->told_fork = call->media_fork;
 	}
 	reliable->interval_ms = T1_MS;
 	reliable->end_ms = turn->now_ms + GIVE_UP_MS;
@@ -190,7 +234,7 @@ static uint16_t take_body(struct call *call, const struct sip_turn *turn, struct
 	if (reliable->is_offered) {
 		reliable->is_offered = false;
 		reliable->is_settled = true;
-		call->told_fork = call->media_fork;
+		reliable->told_fork = call->media_fork;
 		relay->data = WITH_ANSWER;
 		if (!call->offer.is_open)
 			return 488;
@@ -198,14 +242,14 @@ static uint16_t take_body(struct call *call, const struct sip_turn *turn, struct
 			offer_drop(call, env);
 			return 488;
 		}
-		return offer_answer(call, env, sdp, true) == OFFER_OK ? 0 : 488;
+		return face_answer(call, env, sdp) == OFFER_OK ? 0 : 488;
 	}
 	if (span_is_empty(sdp))
 		return 0;
 	// A second exchange, which only the fork that gave the first answer can join in.
 	if (!reliable->is_settled || !first_of(reliable)->fork || call->invite.is_final)
 		return 488;
-	if (call->offer.is_open && call->offer.from == CALL_LEG_A)
+	if (call->offer.is_open && call->offer.from == CALL_LEG_A && !call->offer.fork)
 		offer_close(call);
 	if (call->offer.is_open)
 		return 491;
@@ -213,6 +257,7 @@ static uint16_t take_body(struct call *call, const struct sip_turn *turn, struct
 	result = offer_receive(call, env, CALL_LEG_A, sdp);
 	if (result != OFFER_OK)
 		return result == OFFER_NO_PORTS ? 503 : 488;
+	face_propose(call, sdp);
 	relay->data = WITH_OFFER;
 	return 0;
 }
@@ -292,7 +337,7 @@ static void receive_prack_response(struct call *call, const struct sip_turn *tur
 	}
 	struct span sdp = body_sdp(msg);
 	if (call->offer.is_open && !span_is_empty(sdp) &&
-		offer_answer(call, env, sdp, true) == OFFER_OK) {
+		face_answer(call, env, sdp) == OFFER_OK) {
 		out->body = sip_body_sdp(call->legs[CALL_LEG_A].sdp_sent.text);
 		return;
 	}

@@ -11,6 +11,7 @@
 #include "sip/transaction.h"
 
 struct call;
+struct call_fork;
 struct leg_response;
 struct relay_ops;
 
@@ -33,6 +34,7 @@ struct call_reliable {
 	bool is_required;        // by the caller, of the first INVITE
 	bool is_offered;         // it carried an offer: its PRACK answers
 	bool is_settled;         // offer and answer of the first INVITE are done at the caller
+	uint32_t told_fork;      // whose answer the caller was told so
 	uint16_t final_due;      // 2xx that waits for the PRACK, 0 = none
 	struct sip_text final_parts; // of that 2xx
 	uint32_t head, count;    // ring of what was sent last and what follows it
@@ -57,5 +59,10 @@ uint32_t reliable_rseq(const struct call *call, const struct sip_turn *turn,
 	const struct sip_msg *msg);
 // Acknowledges a fork's answer without asking the caller. Its dialog must be leg B's.
 void reliable_acknowledge(struct call *call, const struct sip_turn *turn, uint32_t rseq);
+
+// What the caller has of the fork at hand and of a parked one change places, timers go on.
+void reliable_swap(struct call *call, struct call_fork *fork);
+// The caller knows the answer that the 2xx of the fork at hand would bring.
+bool reliable_is_told(const struct call *call);
 
 extern const struct relay_ops prack_ops;

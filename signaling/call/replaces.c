@@ -33,10 +33,11 @@ static const struct call_leg *find_leg(const struct core *core, const struct rep
 {
 	struct sip_token token;
 
-	if (!sip_token_verify(&core->keys, SIP_TOKEN_TAG, local, &token))
+	if (!core_read_tag(core, local, &token))
 		return NULL;
 	const struct call_leg *leg = leg_lookup(core, token.value);
 	if (!leg || !leg->has_dialog || !span_eq(leg->dialog.call_id.text, named->call_id) ||
+		!span_eq(leg->dialog.local_tag.text, local) ||
 		!span_eq(leg->dialog.remote_tag.text, remote))
 		return NULL;
 	return leg;
@@ -72,8 +73,8 @@ bool replaces_name(const struct core *core, struct span value, struct sip_token 
 	struct replaces_value named;
 
 	return replaces_parse(value, &named) &&
-		(sip_token_verify(&core->keys, SIP_TOKEN_TAG, named.to_tag, out) ||
-			sip_token_verify(&core->keys, SIP_TOKEN_TAG, named.from_tag, out)) &&
+		(core_read_tag(core, named.to_tag, out) ||
+			core_read_tag(core, named.from_tag, out)) &&
 		!leg_lookup(core, out->value);
 }
 

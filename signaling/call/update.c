@@ -6,12 +6,12 @@
 // In relay->data: an offer goes with it.
 #define WITH_OFFER 1u
 
-// One UPDATE at a time in each direction (RFC 3311 5.2).
+// One UPDATE at a time in each direction of a dialog (RFC 3311 5.2).
 static bool is_updating(const struct call *call, const struct relay *own)
 {
 	for (const struct relay *relay = call->relays; relay; relay = relay->next)
 		if (relay != own && relay->ops == &update_ops && relay->from == own->from &&
-			relay->server)
+			relay->fork == own->fork && relay->server)
 			return true;
 	return false;
 }
@@ -20,7 +20,8 @@ static bool is_updating(const struct call *call, const struct relay *own)
 // who was answered reliably.
 static bool is_exchange_open(const struct call *call)
 {
-	return call->offer.is_open && (call->answered_ms || !call->reliable.is_settled);
+	return call->offer.is_open &&
+		(call->answered_ms || !call->reliable.is_settled || call->offer.fork);
 }
 
 // An offer must wait for the one that is open: 491 if it is ours to that side, 500 if it is that
@@ -86,6 +87,7 @@ static enum relay_verdict take_offer(struct call *call, const struct sip_turn *t
 		describe_restore(call, call_other(relay->from));
 		return RELAY_ANSWERED;
 	}
+	face_propose(call, body_sdp(msg));
 	relay->data = WITH_OFFER;
 	return is_allowed ? RELAY_SEND : send_reinvite(call, turn, relay);
 }
@@ -123,7 +125,7 @@ static void take_answer(struct call *call, const struct sip_turn *turn, const st
 	struct call_hangup hangup = { .cause = CALL_CAUSE_MEDIA_REFUSED, .code = 488 };
 	struct span sdp = body_sdp(msg);
 
-	if (!span_is_empty(sdp) && offer_answer(call, env, sdp, true) == OFFER_OK) {
+	if (!span_is_empty(sdp) && face_answer(call, env, sdp) == OFFER_OK) {
 		out->body = sip_body_sdp(call->legs[relay->from].sdp_sent.text);
 		if (call->answered_ms)
 			silence_watch(call, env);

@@ -22,7 +22,10 @@ enum sip_token_kind {
 	SIP_TOKEN_BRANCH,
 	SIP_TOKEN_CONTACT,   // user part of our Contact
 	SIP_TOKEN_STATELESS, // To tag of an answer given without a transaction; absorbs its ACK
+	SIP_TOKEN_FORK,      // To tag of a further early dialog, this kind and those behind it
 };
+
+#define SIP_TOKEN_FORK_COUNT 7u
 
 struct sip_token {
 	uint16_t shard;     // 0..1023
