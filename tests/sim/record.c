@@ -107,7 +107,7 @@ void record_moved(struct sim *sim, uint32_t worker, uint64_t token)
 static bool is_at_rest(const struct ua *ua)
 {
 	return ua->is_confirmed && !ua->is_serving && !ua->repeat_ms && !ua->invite.is_active &&
-		!ua->other.is_active && !ua->flow.client.is_active;
+		!ua->other.is_active && !flow_is_asking(ua);
 }
 
 // What goes on as if nothing had happened needs no excuse.

@@ -173,13 +173,25 @@ struct ua_client {
 	uint16_t final;      // 0 = none yet
 };
 
-// Reliable provisional answers and UPDATE, see ua_flow.c.
-struct ua_flow {
-	struct ua_client client; // PRACK or UPDATE
-	bool is_offering;        // the UPDATE carries an offer
-	uint32_t rseq;           // caller: last one heard
+#define UA_EARLY_MAX 4u // more than branches that ring
+
+// An early dialog that a caller is shown.
+struct ua_early {
+	char tag[64];
+	struct ua_client prack;
+	uint32_t rseq;           // last one heard
 	uint32_t rseq_acked;     // and acknowledged
 	bool has_body;           // of the last one
+	bool is_told;            // offer and answer of the first INVITE are done in it
+};
+
+// Reliable provisional answers and UPDATE, see ua_flow.c.
+struct ua_flow {
+	struct ua_client client; // UPDATE
+	bool is_offering;        // it carries an offer
+	struct ua_early early[UA_EARLY_MAX]; // caller
+	uint32_t early_count;
+	bool has_body;           // called side: of the last one
 	bool is_told;            // offer and answer of the first INVITE are done
 	uint32_t sent_rseq;      // called side: of what was sent, 0 = nothing
 	bool is_waiting;         // it has no PRACK
@@ -569,6 +581,7 @@ bool flow_provisional(struct sim *sim, struct ua *ua, const struct sip_msg *invi
 bool flow_receive(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
 void flow_response(struct sim *sim, struct ua *ua, const struct sip_msg *msg);
 void flow_run(struct sim *sim, struct ua *ua);
+bool flow_is_asking(const struct ua *ua); // a PRACK or UPDATE of its own is under way
 uint64_t flow_next_ms(const struct ua *ua);
 
 // ua_fork.c

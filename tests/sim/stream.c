@@ -44,6 +44,9 @@ static void excuse(struct sim *sim, const struct addr *peer)
 		ua->invite.is_excused |= ua->invite.is_active;
 		ua->other.is_excused |= ua->other.is_active;
 		ua->flow.client.is_excused |= ua->flow.client.is_active;
+		for (uint32_t k = 0; k < ua->flow.early_count; k++)
+			ua->flow.early[k].prack.is_excused |=
+				ua->flow.early[k].prack.is_active;
 	}
 }
 

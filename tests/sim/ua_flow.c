@@ -41,41 +41,63 @@ static bool read_rseq(const struct sip_msg *msg, uint32_t *out)
 		span_parse_u32(header->value, UINT32_MAX, out) == 0;
 }
 
-static void send_prack(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+static void send_prack(struct sim *sim, struct ua *ua, struct ua_early *early,
+	const struct sip_msg *msg)
 {
 	char body[SIM_TEXT_MAX] = "";
 	char rack[64];
-	struct ua_flow *flow = &ua->flow;
 	bool is_late = !strstr(ua->invite.data, "v=0");
 
 	span_copy(msg->to.tag, ua->remote_tag, sizeof(ua->remote_tag));
 	span_copy(msg->contact.uri.text, ua->target, sizeof(ua->target));
-	if (is_late && !flow->is_told && !span_is_empty(ua_description(msg)) &&
+	if (is_late && !early->is_told && !span_is_empty(ua_description(msg)) &&
 		!ua_put_sdp_answer(sim, ua, ua_description(msg), body))
 		sim_fail(sim, "%s: offer in a reliable answer does not parse", ua->call_id);
-	if (is_late && !flow->is_told && span_is_empty(ua_description(msg)))
+	if (is_late && !early->is_told && span_is_empty(ua_description(msg)))
 		sim_fail(sim, "reliable: the first answer to %s brings no offer", ua->call_id);
-	flow->is_told |= !span_is_empty(ua_description(msg));
-	flow->rseq_acked = flow->rseq;
+	early->is_told |= !span_is_empty(ua_description(msg));
+	early->rseq_acked = early->rseq;
 	cover(sim, COVER_PRACK_SENT);
 	if (body[0])
 		cover(sim, COVER_LATE_OFFER_PRACK);
-	snprintf(rack, sizeof(rack), "RAck: %u %u INVITE\r\n", flow->rseq, ua->invite.cseq);
+	snprintf(rack, sizeof(rack), "RAck: %u %u INVITE\r\n", early->rseq, ua->invite.cseq);
 	struct ua_request prack = { .method = "PRACK", .cseq = ++ua->local_cseq, .body = body,
 		.headers = rack };
-	ua_client_send(sim, ua, &flow->client, &prack);
+	ua_client_send(sim, ua, &early->prack, &prack);
 	sim->pracks++;
+}
+
+// The dialog of that answer; further ones only for whom they are shown to.
+static struct ua_early *early_of(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	struct ua_flow *flow = &ua->flow;
+
+	for (uint32_t i = 0; i < flow->early_count; i++)
+		if (span_eq(msg->to.tag, span_str(flow->early[i].tag)))
+			return &flow->early[i];
+	if (flow->early_count && sim->profiles[ua->side].flow.forks == PROFILE_FORKS_ONE)
+		sim_fail(sim, "fork: %s is shown another early dialog", ua->call_id);
+	if (flow->early_count == UA_EARLY_MAX) {
+		sim_fail(sim, "fork: %s is shown more than there are", ua->call_id);
+		return &flow->early[0];
+	}
+	struct ua_early *early = &flow->early[flow->early_count++];
+	*early = (struct ua_early){ 0 };
+	span_copy(msg->to.tag, early->tag, sizeof(early->tag));
+	if (flow->early_count == 2)
+		cover(sim, COVER_FORK_SHOWN);
+	return early;
 }
 
 void flow_hear_provisional(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 {
-	struct ua_flow *flow = &ua->flow;
 	uint32_t rseq;
 
 	if (msg->status == 100 || ua->is_confirmed || ua->is_excused || !ua->invite.is_active)
 		return;
 	if (!span_is_empty(ua_description(msg)))
 		cover(sim, COVER_EARLY_MEDIA);
+	struct ua_early *early = early_of(sim, ua, msg);
 	if (!read_rseq(msg, &rseq)) {
 		if (ua->script.reliable == 2)
 			sim_fail(sim, "reliable: %u to %s, who requires it, is not", msg->status,
@@ -87,27 +109,36 @@ void flow_hear_provisional(struct sim *sim, struct ua *ua, const struct sip_msg 
 	if (!ua->script.reliable)
 		sim_fail(sim, "reliable: %u to %s, who knows nothing of it", msg->status,
 			ua->call_id);
-	if (flow->rseq && rseq <= flow->rseq)
+	if (early->rseq && rseq <= early->rseq)
 		return; // again
-	if (flow->rseq && (rseq != flow->rseq + 1 || flow->rseq_acked != flow->rseq))
+	if (early->rseq && (rseq != early->rseq + 1 || early->rseq_acked != early->rseq))
 		sim_fail(sim, "reliable: RSeq %u to %s after %u, acknowledged %u", rseq,
-			ua->call_id, flow->rseq, flow->rseq_acked);
-	flow->rseq = rseq;
-	flow->has_body = !span_is_empty(ua_description(msg));
+			ua->call_id, early->rseq, early->rseq_acked);
+	early->rseq = rseq;
+	early->has_body = !span_is_empty(ua_description(msg));
 	sim->is_rough |= ua->script.is_prackless;
 	if (ua->script.is_prackless)
 		cover(sim, COVER_PRACK_MISSING);
 	else
-		send_prack(sim, ua, msg);
+		send_prack(sim, ua, early, msg);
 }
 
 void flow_hear_final(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 {
-	const struct ua_flow *flow = &ua->flow;
+	struct ua_flow *flow = &ua->flow;
 
-	if (msg->status < 300 && !ua->is_confirmed && !ua->is_excused && flow->has_body &&
-		flow->rseq_acked != flow->rseq)
-		sim_fail(sim, "reliable: %u to %s before its PRACK", msg->status, ua->call_id);
+	if (msg->status >= 300 || ua->is_confirmed)
+		return;
+	for (uint32_t i = 0; i < flow->early_count; i++) {
+		const struct ua_early *early = &flow->early[i];
+
+		if (!span_eq(msg->to.tag, span_str(early->tag)))
+			continue;
+		flow->is_told = early->is_told;
+		if (!ua->is_excused && early->has_body && early->rseq_acked != early->rseq)
+			sim_fail(sim, "reliable: %u to %s before its PRACK", msg->status,
+				ua->call_id);
+	}
 }
 
 // Called side -------------------------------------------------------------------------------------
@@ -248,15 +279,41 @@ static void hear_updated(struct sim *sim, struct ua *ua, const struct sip_msg *m
 	ua_session_hear_answer(sim, ua, msg);
 }
 
+// PRACK is answered in the dialog that it was sent in, as long as that lives.
+static void hear_acknowledged(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
+{
+	for (uint32_t i = 0; i < ua->flow.early_count; i++) {
+		struct ua_early *early = &ua->flow.early[i];
+
+		if (!early->prack.is_active || msg->cseq.number != early->prack.cseq ||
+			!span_eq(msg->to.tag, span_str(early->tag)))
+			continue;
+		early->prack.is_active = false;
+		if (msg->status == 481 && ua->invite.is_active && !ua->is_cancelling &&
+			!ua->is_excused && sim_is_calm(sim))
+			sim_fail(sim, "fork: 481 to a PRACK of %s, which rings", ua->call_id);
+	}
+}
+
+bool flow_is_asking(const struct ua *ua)
+{
+	bool is_asking = ua->flow.client.is_active;
+
+	for (uint32_t i = 0; i < ua->flow.early_count; i++)
+		is_asking |= ua->flow.early[i].prack.is_active;
+	return is_asking;
+}
+
 void flow_response(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 {
 	struct ua_flow *flow = &ua->flow;
 
+	if (msg->cseq.method == SIP_METHOD_PRACK && msg->status >= 200)
+		hear_acknowledged(sim, ua, msg);
+
 	if (!flow->client.is_active || msg->cseq.number != flow->client.cseq || msg->status < 200)
 		return;
 	flow->client.is_active = false;
-	if (msg->cseq.method != SIP_METHOD_UPDATE)
-		return;
 	if (msg->status == 491)
 		cover(sim, COVER_GLARE);
 	if (msg->status < 300)
@@ -267,6 +324,8 @@ void flow_response(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 void flow_run(struct sim *sim, struct ua *ua)
 {
 	ua_client_run(sim, ua, &ua->flow.client);
+	for (uint32_t i = 0; i < ua->flow.early_count; i++)
+		ua_client_run(sim, ua, &ua->flow.early[i].prack);
 	repeat_provisional(sim, ua);
 	if (ua->update_ms && sim->now_ms >= ua->update_ms)
 		send_update(sim, ua);
@@ -281,5 +340,11 @@ uint64_t flow_next_ms(const struct ua *ua)
 	for (uint32_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		if (times[i] && times[i] < next)
 			next = times[i];
+	for (uint32_t i = 0; i < ua->flow.early_count; i++) {
+		const struct ua_client *prack = &ua->flow.early[i].prack;
+
+		if (prack->is_active && prack->next_ms < next)
+			next = prack->next_ms;
+	}
 	return next;
 }

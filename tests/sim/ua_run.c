@@ -61,7 +61,7 @@ static void send_reinvite(struct sim *sim, struct ua *ua)
 
 	ua->reinvite_ms = 0;
 	if (ua->is_over || ua->is_serving || ua->invite.is_active || ua->repeat_ms ||
-		ua->flow.client.is_active)
+		flow_is_asking(ua))
 		return;
 	if (ua->script.hold < 3 || ua->is_resumed)
 		ua_put_offer(sim, ua, !ua->is_resumed, body);

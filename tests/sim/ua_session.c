@@ -112,7 +112,7 @@ static void refresh(struct sim *sim, struct ua *ua)
 	char line[64];
 	struct ua_flow *flow = &ua->flow;
 
-	if (ua->is_serving || ua->invite.is_active || ua->repeat_ms || flow->client.is_active) {
+	if (ua->is_serving || ua->invite.is_active || ua->repeat_ms || flow_is_asking(ua)) {
 		ua->session.refresh_ms = sim->now_ms + RETRY_MS;
 		return;
 	}

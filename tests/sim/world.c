@@ -67,6 +67,8 @@ static void make_profile(struct sim *sim, uint32_t i)
 	struct profile_flow *flow = &sim->profiles[i].flow;
 	flow->reliable = sim_chance(sim, 800) ? PROFILE_RELIABLE_AUTO : rng_below(&sim->rng, 3);
 	flow->early_media = rng_below(&sim->rng, 2);
+	// Without a draw: the other seeds stay as they were.
+	flow->forks = sim->seed % 4 == 1 ? PROFILE_FORKS_ALL : PROFILE_FORKS_ONE;
 	flow->late_offer = rng_below(&sim->rng, 2);
 	flow->session_mode = rng_below(&sim->rng, 3);
 	flow->session_refresher = rng_below(&sim->rng, 3);
