@@ -1,8 +1,8 @@
 // face.h - what the caller sees of a called side that forks (flow.forks of the caller's profile).
 //
 // `one`: a single dialog, whoever speaks. `all`: each early dialog of the called side is one of the
-// caller's as well, with a To tag of ours, its own CSeq, RSeq and PRACKs, UPDATEs and description of
-// the session. Leg A shows the one that spoke or was asked last, the others are parked with the
+// caller's as well, with a To tag of ours, its own CSeq, RSeq and PRACKs, UPDATEs and description
+// of the session. Leg A shows the one that spoke or was asked last, the others are parked with the
 // forks that they belong to (fork.h). Media follow the dialog whose offer and answer were agreed
 // last, or the first one (flow.early_media of the called side's profile), then the winner's.
 //

@@ -2,8 +2,8 @@
 //
 // Leg B's dialog is the fork that spoke last; the others are parked here, each with its own CSeq,
 // route set and reliable answers, and change places with it when they speak, are asked, or win. The
-// caller sees one dialog, or all of them (face.h). At most FORKS_PER_CALL are parked; what a further one says is not heard
-// until its final answer. Owner thread only.
+// caller sees one dialog, or all of them (face.h). At most FORKS_PER_CALL are parked; what a
+// further one says is not heard until its final answer. Owner thread only.
 #pragma once
 
 #include "call/face.h"

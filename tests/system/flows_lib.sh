@@ -8,7 +8,7 @@
 LAB_DIR=$dir
 . "$here/stream_lib.sh"
 FLOWS=$here/flows
-FLOWS_PROFILES=
+FLOWS_PROFILES= FLOWS_CALLER=
 rounds=0
 A=10.78.0.3 B=10.78.0.4 MUGA_A=10.78.0.1 MUGA_B=10.78.0.2
 
@@ -31,7 +31,8 @@ listeners() { # IP
 }
 
 # flows_config TRANSPORT-TO-B [IP:PORT]: b, or who leads to it, is there. $FLOWS_PROFILES are profiles, one trunk to b
-# for each: a called user that begins with the profile's first letter goes by it, others by the default one.
+# for each: a called user that begins with the profile's first letter goes by it, others by the default one. a's own
+# profile is $FLOWS_CALLER, if that is not empty.
 flows_config() {
 	local at=${2:-$B:5080} host profile
 	host="sip:$at;transport=$1"
@@ -50,7 +51,7 @@ flows_config() {
 	profiles:
 	$(sed 's/^/  /' <<<"${FLOWS_PROFILES:-plain: {\}}")
 	trunks:
-	  phones: {realm: access, hosts: ["$A:5090"], match: {ip: $A}}
+	  phones: {realm: access, hosts: ["$A:5090"], match: {ip: $A}${FLOWS_CALLER:+, profile: $FLOWS_CALLER}}
 	  carrier: {realm: core, hosts: ["$host"], match: {ip: ${at%:*}}, tls: {ca: $TLS_DIR/ca.pem}}
 	$(for profile in $(profiles); do
 		echo "  carrier-$profile: {realm: core, hosts: [\"$host\"], match: {ip: 10.99.${#profile}.0/24}," \

@@ -122,12 +122,35 @@ static void send_step(struct stage *stage, struct flow *flow, const struct step 
 	trace(stage, party->name, '>', text);
 }
 
-static bool is_it(const struct flow *flow, const struct inbox *message, const struct step *step)
+// Several early dialogs of one INVITE share branch and From tag: the other tag says whose it is,
+// and one that nobody has is that of a dialog without an answer yet.
+static bool is_its(const struct flow *flow, const struct inbox *message, uint32_t number)
 {
-	const struct party *party = &flow->parties[step->party];
+	const struct party *party = &flow->parties[number];
+	bool is_by_branch = message->party == (int)number;
 	char cseq[64] = "";
 
-	if (message->party >= 0 ? message->party != (int)step->party : message->side != party->side)
+	if (message->party < 0)
+		return message->side == party->side;
+	if (!is_by_branch && message->party + 1 != (int)party->twin)
+		return false;
+	if ((!party->twin && !party->has_twin) || party_is_dialog(party, message->text))
+		return true;
+	sip_text_header(message->text, "CSeq", cseq, sizeof(cseq));
+	if (sip_text_status(message->text) && !strstr(cseq, " INVITE"))
+		return is_by_branch;
+	for (uint32_t i = 0; i < flow->script->party_count; i++) {
+		if (party_is_dialog(&flow->parties[i], message->text))
+			return false;
+	}
+	return !party->remote_tag[0];
+}
+
+static bool is_it(const struct flow *flow, const struct inbox *message, const struct step *step)
+{
+	char cseq[64] = "";
+
+	if (!is_its(flow, message, step->party))
 		return false;
 	int status = sip_text_status(message->text);
 	if (status != step->status && (!status || status != step->status_else))
@@ -234,7 +257,7 @@ static bool do_step(struct stage *stage, struct flow *flow, const struct step *s
 	case STEP_SLEEP:
 		return flow->until_ns && now_ns >= flow->until_ns;
 	case STEP_FORK:
-		party_fork(party, &flow->parties[step->other]);
+		party_fork(party, &flow->parties[step->other], step->other);
 		return true;
 	case STEP_ANSWERS:
 		return true; // answer_rest() heeds it from now on

@@ -32,7 +32,30 @@ void party_fini(struct party *party)
 	free(party->challenge);
 }
 
-void party_fork(struct party *party, const struct party *other)
+// The same INVITE and From tag, nothing of the other answer.
+static void begin_twin(struct party *party, struct party *other, uint32_t other_number)
+{
+	party->twin = 1 + other_number;
+	party->remote_tag[0] = party->target[0] = party->routes[0] = '\0';
+	party->remote_cseq = party->remote_rseq = 0;
+	party->has_twin = false;
+	other->has_twin = true;
+}
+
+// The INVITE is all that it has got.
+static void begin_fork(struct party *party, const char *tag)
+{
+	const struct pending *invite = party_pending(party, "INVITE");
+	char cseq[64] = "";
+
+	if (invite && invite->text)
+		sip_text_header(invite->text, "CSeq", cseq, sizeof(cseq));
+	party->remote_cseq = (uint32_t)strtoul(cseq, NULL, 10);
+	party->rseq = 0;
+	strcpy(party->local_tag, tag);
+}
+
+void party_fork(struct party *party, struct party *other, uint32_t other_number)
 {
 	const char *name = party->name;
 	char tag[48];
@@ -42,7 +65,10 @@ void party_fork(struct party *party, const struct party *other)
 	*party = *other;
 	party->name = name;
 	party->challenge = NULL;
-	strcpy(party->local_tag, tag);
+	if (party->side == SIDE_A)
+		begin_twin(party, other, other_number);
+	else
+		begin_fork(party, tag);
 	for (int i = 0; i < PENDING_MAX; i++) {
 		if (other->pending[i].text)
 			party->pending[i].text = strdup(other->pending[i].text);

@@ -28,6 +28,8 @@ struct party {
 	char target[256];     // remote target
 	char routes[1024];    // Route lines
 	bool is_confirmed;    // an INVITE was answered by 2xx
+	uint32_t twin;        // 1 + number of the party whose INVITE made this dialog, 0 = own
+	bool has_twin;        // its INVITE made other dialogs, told apart by tags
 	uint32_t cseq, remote_cseq, branches;
 	uint32_t rseq;        // of our last reliable answer
 	uint32_t remote_rseq; // of theirs
@@ -55,8 +57,11 @@ struct party_step {
 
 void party_init(struct party *party, const struct world *world, const char *name, uint32_t user);
 void party_fini(struct party *party);
-// The other one's INVITE, to be answered by a tag of our own.
-void party_fork(struct party *party, const struct party *other);
+// The other one's INVITE: to be answered by a tag of our own, or, of a caller, another early dialog
+// that it made. `other_number` is that party's.
+void party_fork(struct party *party, struct party *other, uint32_t other_number);
+// Whether a message belongs to the dialog of a party that has or is a twin.
+bool party_is_dialog(const struct party *party, const char *text);
 // Reason, or NULL: it was sent. `text`: the message, TEXT_MAX bytes.
 const char *party_send(struct party *party, struct world *world, const struct party_step *what,
 	char *text);

@@ -36,6 +36,18 @@ bool party_has_invite(const struct party *party, const char *branch)
 	return false;
 }
 
+bool party_is_dialog(const struct party *party, const char *text)
+{
+	char header[256] = "", tag[128];
+	int status = sip_text_status(text);
+
+	if (status >= 300)
+		return !party->twin;
+	sip_text_header(text, status ? "To" : "From", header, sizeof(header));
+	party_tag(header, tag, sizeof(tag));
+	return !strcmp(tag, party->remote_tag);
+}
+
 static const char *check_body(const struct step *step, const char *text)
 {
 	const char *body = strstr(text, "\r\n\r\n") + 4;

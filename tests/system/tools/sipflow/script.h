@@ -13,6 +13,7 @@
 //   a > ACK
 //   sleep 500                    milliseconds, in which nothing need happen
 //   b2 forks b                   b2 answers the same INVITE by a tag of its own
+//   a2 forks a                   a2 is another early dialog that a's INVITE has made
 //   a reconnects, a breaks       closes its connection, properly or by a reset
 //   a answers BYE                by 200, if one comes at all: for races that may end in two ways
 //   b > 401 challenge=SHA-256,MD5  a > INVITE auth=MD5  b < INVITE auth
