@@ -104,7 +104,7 @@ void face_select(struct call *call, struct span tag)
 	}
 }
 
-// Sessions ----------------------------------------------------------------------------------------
+// Sessions ---------------------------------------------------------------------------------------
 
 bool face_open_exchange(struct call *call, const struct core_env *env)
 {
@@ -205,7 +205,7 @@ bool face_settle(struct call *call, const struct core_env *env, enum offer_resul
 	return true;
 }
 
-// Ends --------------------------------------------------------------------------------------------
+// Ends -------------------------------------------------------------------------------------------
 
 void face_win(struct call *call, const struct sip_turn *turn)
 {
