@@ -24,37 +24,112 @@ void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code,
 		sip_client_cancel(call->core->txs, turn, invite->client, headers);
 }
 
-void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
-	enum call_side side,
-	const struct sip_msg *msg)
+// That side is gone: no BYE of ours goes there any more.
+static void leave(struct call *call, const struct sip_turn *turn, enum call_side side)
 {
 	struct call_leg *leg = &call->legs[side];
 
-	sip_server_respond_simple(call->core->txs, turn, tx, 200, SPAN_NONE);
-	if (side == CALL_LEG_A && face_take_bye(call, turn))
-		return;
 	leg->is_bye_due = false;
-	leg->dialog.is_confirmed = false; // we send no BYE of our own any more
+	leg->dialog.is_confirmed = false;
 	if (call->invite.is_answered && call->invite.from == side) {
 		if (call->invite.server)
 			sip_server_acked(call->core->txs, turn, call->invite.server);
 		call->invite.is_answered = call->invite.is_active = call->invite.is_late;
 	}
+}
+
+static void finish(struct call *call, const struct sip_turn *turn, enum call_side side)
+{
+	CORE_COUNT(call->core, byes);
+	call->ended_by = side;
+	if (call->code == 0)
+		call->code = 487;
+	call_finish(call, core_env_of(turn), CALL_CAUSE_BYE);
+}
+
+// To a side that challenges -----------------------------------------------------------------------
+
+// The BYE is asked for first, its sender told afterwards: with credentials it comes again, and
+// until then the call goes on (RFC 3261 22.3).
+static enum relay_verdict ask(struct call *call, const struct sip_turn *turn, struct relay *relay,
+	const struct sip_received *in, struct leg_request *out)
+{
+	struct call_body body;
+
+	body_read(call, core_env_of(turn), relay->from, in->msg, &body);
+	out->headers = hide_reason(call, relay->from, in->msg);
+	out->body.parts = body.parts;
+	return RELAY_SEND;
+}
+
+static void confirm(struct call *call, const struct sip_turn *turn, struct relay *relay)
+{
+	if (relay->server)
+		sip_server_respond_simple(call->core->txs, turn, relay->server, 200, SPAN_NONE);
+	relay->server = NULL;
+	leave(call, turn, relay->from);
+}
+
+static void hear_asked(struct call *call, const struct sip_turn *turn, struct relay *relay,
+	const struct sip_msg *msg, struct leg_response *out)
+{
+	(void)out;
+	if (hide_is_challenge(call, call_other(relay->from), msg))
+		return;
+	confirm(call, turn, relay);
+	leave(call, turn, call_other(relay->from));
+	finish(call, turn, relay->from);
+	call_settle(call);
+}
+
+// Nothing was heard: both sides are let go as if it had not been asked for.
+static void give_up(struct call *call, const struct sip_turn *turn, struct relay *relay)
+{
+	confirm(call, turn, relay);
+	finish(call, turn, relay->from);
+	leg_send_bye(call, turn, call_other(relay->from), SPAN_NONE);
+	call_settle(call);
+}
+
+static const struct relay_ops bye_ops = {
+	.request = ask,
+	.response = hear_asked,
+	.failed = give_up,
+	.ended = confirm,
+};
+
+static bool is_asked_for(const struct call *call, const struct core_env *env, enum call_side side)
+{
+	const struct call_leg *other = &call->legs[call_other(side)];
+
+	return call->state == CALL_STATE_CONNECTED && !call->is_finished && !call->transfer &&
+		!call->invite.is_active && other->dialog.is_confirmed && !other->bye &&
+		config_profile(env->config, other->profile)->headers.is_challenge_passed;
+}
+
+void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	enum call_side side, const struct sip_received *in)
+{
+	struct relay_asked asked = { .side = side, .in = in };
+
+	if (is_asked_for(call, core_env_of(turn), side)) {
+		relay_take(call, turn, tx, &bye_ops, &asked);
+		return;
+	}
+	sip_server_respond_simple(call->core->txs, turn, tx, 200, SPAN_NONE);
+	if (side == CALL_LEG_A && face_take_bye(call, turn))
+		return;
+	leave(call, turn, side); // we send no BYE of our own any more
 	if (call->transfer && transfer_takes_bye(call, side))
 		return;
 	if (!call->is_finished) {
-		struct span reason = hide_reason(call, side, msg);
+		struct span reason = hide_reason(call, side, in->msg);
 		struct call_body body;
 
-		body_read(call, core_env_of(turn), side, msg, &body);
+		body_read(call, core_env_of(turn), side, in->msg, &body);
 		if (!call_set_text(call, &call->passed_parts, body.parts))
 			CORE_COUNT(call->core, parts_lost);
-
-		CORE_COUNT(call->core, byes);
-		call->ended_by = side;
-		if (call->code == 0)
-			call->code = 487;
-		call_finish(call, core_env_of(turn), CALL_CAUSE_BYE);
+		finish(call, turn, side);
 		invite_abort(call, turn, 487, SPAN_NONE);
 		leg_send_bye(call, turn, call_other(side), reason);
 	}

@@ -307,8 +307,7 @@ void ack_receive(struct call *call, const struct sip_turn *turn, enum call_side 
 	const struct sip_msg *msg);
 void ack_missing(struct call *call, const struct sip_turn *turn);
 void bye_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
-	enum call_side side,
-	const struct sip_msg *msg);
+	enum call_side side, const struct sip_received *in);
 void bye_done(struct call *call, enum call_side side);
 // It got no answer, or could not be sent: again by the next target, or it is done.
 void bye_failed(struct call *call, const struct sip_turn *turn, enum call_side side);

@@ -82,7 +82,7 @@ static void receive_inside(struct call *call, const struct sip_turn *turn, struc
 		reinvite_receive(call, turn, tx, side, in);
 		break;
 	case SIP_METHOD_BYE:
-		bye_receive(call, turn, tx, side, in->msg);
+		bye_receive(call, turn, tx, side, in);
 		break;
 	case SIP_METHOD_OPTIONS:
 		options_receive(core, turn, tx);

@@ -212,12 +212,28 @@ struct span hide_request(struct call *call, enum call_side from, const struct si
 	return pass_end(&passing);
 }
 
-struct span hide_credentials(struct call *call, enum call_side from, const struct sip_msg *msg)
+struct span hide_add_credentials(const struct call *call, enum call_side from,
+	const struct sip_msg *msg, struct span lines, char *buf)
 {
-	struct passing passing = pass_begin(call, from, msg);
+	struct hide_params params = hide_params_of(call, call->core->env, from, msg);
+	struct sip_writer w;
 
-	challenge_put_credentials(&passing.w, &passing.params);
-	return pass_end(&passing);
+	if (!(msg->is_request ? params.to : params.from)->headers.is_challenge_passed)
+		return lines;
+	sip_writer_init(&w, buf, CORE_EXTRA_MAX);
+	sip_put(&w, lines);
+	if (msg->is_request)
+		challenge_put_credentials(&w, &params);
+	else
+		challenge_put_info(&w, &params);
+	return w.is_overflowed ? lines : sip_writer_text(&w);
+}
+
+bool hide_is_challenge(const struct call *call, enum call_side from, const struct sip_msg *msg)
+{
+	struct hide_params params = hide_params_of(call, call->core->env, from, msg);
+
+	return challenge_passes(&params) && hide_told(&params) == msg->status;
 }
 
 struct span hide_answer(struct call *call, enum call_side from, const struct sip_msg *msg)

@@ -39,8 +39,12 @@ struct span hide_request(struct call *call, enum call_side from, const struct si
 struct span hide_answer(struct call *call, enum call_side from, const struct sip_msg *msg);
 struct span hide_error(struct call *call, enum call_side from, const struct sip_msg *msg,
 	uint16_t *status);
-// The credentials alone, of a request in the call whose other lines stay here.
-struct span hide_credentials(struct call *call, enum call_side from, const struct sip_msg *msg);
+// Credentials of a request in the call, Authentication-Info of its 2xx, behind `lines`, in `buf` of
+// CORE_EXTRA_MAX bytes; `lines` alone where the profile lets none pass.
+struct span hide_add_credentials(const struct call *call, enum call_side from,
+	const struct sip_msg *msg, struct span lines, char *buf);
+// Whether that answer is a challenge that goes on to the other side.
+bool hide_is_challenge(const struct call *call, enum call_side from, const struct sip_msg *msg);
 // Reason of a BYE or CANCEL.
 struct span hide_reason(struct call *call, enum call_side from, const struct sip_msg *msg);
 

@@ -97,48 +97,65 @@ static bool is_ready(const struct call_leg *leg)
 	return leg->has_dialog && !span_is_empty(leg->dialog.remote_tag.text);
 }
 
-void relay_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
-	enum call_side side, const struct sip_received *in)
+// On the other leg, with the credentials that its far end has asked for.
+static bool pass(struct call *call, const struct sip_turn *turn, struct relay *relay,
+	const struct sip_msg *msg, struct leg_request *out)
+{
+	char lines[CORE_EXTRA_MAX];
+
+	if (!is_ready(&call->legs[out->side]))
+		return false;
+	out->headers = hide_add_credentials(call, relay->from, msg, out->headers, lines);
+	return relay_send(call, turn, relay, out);
+}
+
+void relay_take(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct relay_ops *ops, const struct relay_asked *asked)
 {
 	struct core *core = call->core;
-	const struct relay_ops *ops = ops_of[in->msg->method];
-	struct leg_request out = { .side = call_other(side), .method = in->msg->method };
+	const struct sip_msg *msg = asked->in->msg;
+	struct leg_request out = { .side = call_other(asked->side), .method = msg->method };
+	struct relay *relay = relay_new(call, ops, asked->side);
 
-	if (!ops) {
-		refuse_method(core, turn, tx);
-		return;
-	}
-	if (call->is_finished) {
-		refuse_status(core, turn, tx, 481);
-		return;
-	}
-	if (refuse_extensions(core, turn, tx, in->msg,
-		    config_profile(core_env_of(turn)->config, call->legs[side].profile)))
-		return;
-	struct relay *relay = relay_new(call, ops, side);
 	if (!relay) {
 		refuse_busy(core, turn, tx);
 		return;
 	}
 	relay->server = tx;
 	sip_tx_set_user(tx, call_user(call));
-	enum relay_verdict verdict = ops->request ? ops->request(call, turn, relay, in, &out) :
-						    RELAY_SEND;
+	enum relay_verdict verdict = ops->request ?
+		ops->request(call, turn, relay, asked->in, &out) : RELAY_SEND;
 	if (verdict == RELAY_WAIT)
 		return;
-	if (verdict == RELAY_SEND && is_ready(&call->legs[out.side]) &&
-		relay_send(call, turn, relay, &out)) {
+	if (verdict == RELAY_SEND && pass(call, turn, relay, msg, &out)) {
 		CORE_COUNT(core, relayed);
 		return;
 	}
 	if (verdict == RELAY_SEND) {
 		if (ops->failed)
 			ops->failed(call, turn, relay);
-		refuse_busy(core, turn, tx);
+		if (is_listed(call, relay) && relay->server)
+			refuse_busy(core, turn, tx);
 	}
 	// The hook may have ended the call, and all of its relays.
 	if (is_listed(call, relay))
 		relay_free(call, relay);
+}
+
+void relay_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	enum call_side side, const struct sip_received *in)
+{
+	struct core *core = call->core;
+	const struct relay_ops *ops = ops_of[in->msg->method];
+	struct relay_asked asked = { .side = side, .in = in };
+
+	if (!ops)
+		refuse_method(core, turn, tx);
+	else if (call->is_finished)
+		refuse_status(core, turn, tx, 481);
+	else if (!refuse_extensions(core, turn, tx, in->msg,
+			 config_profile(core_env_of(turn)->config, call->legs[side].profile)))
+		relay_take(call, turn, tx, ops, &asked);
 }
 
 struct relay *relay_start(struct call *call, const struct sip_turn *turn,
@@ -198,12 +215,17 @@ bool relay_response(struct call *call, const struct sip_turn *turn, const struct
 	if (msg->status < 200)
 		return true;
 	struct leg_response out = { .status = msg->status };
+	char lines[CORE_EXTRA_MAX];
+
 	return_to_fork(call, relay);
 	if (msg->status >= 300)
 		out.headers = hide_error(call, call_other(relay->from), msg, &out.status);
 	unlink_relay(call, relay);
 	if (relay->ops->response)
 		relay->ops->response(call, turn, relay, msg, &out);
+	if (msg->status < 300 && relay->server)
+		out.headers = hide_add_credentials(call, call_other(relay->from), msg, out.headers,
+			lines);
 	respond(call, turn, relay, &out);
 	end_call(call, turn, relay, msg->status);
 	slab_put(call->core->relays, relay);
@@ -257,7 +279,9 @@ void relay_end_all(struct call *call, const struct sip_turn *turn)
 	while (call->relays) {
 		struct relay *relay = call->relays;
 
-		if (relay->server)
+		if (relay->server && relay->ops->ended)
+			relay->ops->ended(call, turn, relay);
+		else if (relay->server)
 			refuse_status(call->core, turn, relay->server, 487);
 		relay_free(call, relay);
 	}

@@ -6,7 +6,8 @@
 // relay.c); what has none gets 405. Owner thread only.
 //
 // At most RELAYS_PER_CALL at a time in a call, each from a slab of the core. call_finish() answers
-// those that wait with 487 and forgets them.
+// those that wait, with 487 as a rule, and forgets them. Credentials go along with any of them, and
+// challenges come back, by profile (challenge.c).
 #pragma once
 
 #include "call/call.h"
@@ -48,8 +49,17 @@ struct relay_ops {
 		const struct sip_msg *msg, struct leg_response *out);
 	// There will be no answer: silence, no transport, or the asking side waits no longer.
 	void (*failed)(struct call *call, const struct sip_turn *turn, struct relay *relay);
+	// The call ended meanwhile: answers relay->server; without it: 487.
+	void (*ended)(struct call *call, const struct sip_turn *turn, struct relay *relay);
 };
 
+struct relay_asked {
+	enum call_side side; // whose far end asked
+	const struct sip_received *in;
+};
+// By those rules; refused only where there is no room.
+void relay_take(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
+	const struct relay_ops *ops, const struct relay_asked *asked);
 // A request of leg `side` that is not our business.
 void relay_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
 	enum call_side side, const struct sip_received *in);

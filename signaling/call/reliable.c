@@ -9,8 +9,14 @@
 #define GIVE_UP_MS (64u * T1_MS)
 #define RSEQ_MAX   0x7fffffffu
 
-// In relay->data of a PRACK: an offer goes with it, or an answer did.
+// In relay->data of a PRACK: an offer goes with it, or an answer did; and the RSeq that it names.
 enum { WITHOUT_BODY, WITH_OFFER, WITH_ANSWER };
+#define RSEQ_SHIFT 8u
+
+static bool has_offer(const struct relay *relay)
+{
+	return (relay->data & 0xff) == WITH_OFFER;
+}
 
 void reliable_begin(struct call *call, const struct sip_msg *invite)
 {
@@ -202,15 +208,14 @@ bool reliable_hold_final(struct call *call, uint16_t status, struct span parts)
 // The caller's PRACK ------------------------------------------------------------------------------
 
 // "RSeq CSeq Method" (RFC 3262 7.2).
-static bool is_awaited(const struct call *call, const struct sip_msg *msg)
+static bool is_named(const struct call *call, const struct sip_msg *msg, uint32_t awaited)
 {
-	const struct call_reliable *reliable = &call->reliable;
 	const struct sip_header *rack = sip_msg_header(msg, SIP_HEADER_RACK);
 	struct span rest;
 	struct span word[3] = { { 0 } };
 	uint32_t rseq, cseq;
 
-	if (!rack || !reliable->is_waiting)
+	if (!rack)
 		return false;
 	rest = span_trim(rack->value);
 	for (uint32_t i = 0; i < 3; i++) {
@@ -219,35 +224,19 @@ static bool is_awaited(const struct call *call, const struct sip_msg *msg)
 		rest = span_trim(rest);
 	}
 	return span_is_empty(rest) && span_parse_u32(word[0], UINT32_MAX, &rseq) == 0 &&
-		span_parse_u32(word[1], RSEQ_MAX, &cseq) == 0 && rseq == reliable->rseq &&
+		span_parse_u32(word[1], RSEQ_MAX, &cseq) == 0 && rseq == awaited &&
 		cseq == call->invite.server_cseq && span_eq(word[2], SPAN_LIT("INVITE"));
 }
 
-// Takes the offer or answer in a PRACK. 0, or the status to refuse it with.
-static uint16_t take_body(struct call *call, const struct sip_turn *turn, struct relay *relay,
+// A second exchange, which only the fork that gave the first answer can join in. 0, or the status
+// to refuse it with.
+static uint16_t take_offer(struct call *call, const struct sip_turn *turn, struct relay *relay,
 	struct span sdp)
 {
-	struct call_reliable *reliable = &call->reliable;
 	const struct core_env *env = core_env_of(turn);
 	enum offer_result result;
 
-	if (reliable->is_offered) {
-		reliable->is_offered = false;
-		reliable->is_settled = true;
-		reliable->told_fork = call->media_fork;
-		relay->data = WITH_ANSWER;
-		if (!call->offer.is_open)
-			return 488;
-		if (span_is_empty(sdp)) {
-			offer_drop(call, env);
-			return 488;
-		}
-		return face_answer(call, env, sdp) == OFFER_OK ? 0 : 488;
-	}
-	if (span_is_empty(sdp))
-		return 0;
-	// A second exchange, which only the fork that gave the first answer can join in.
-	if (!reliable->is_settled || !first_of(reliable)->fork || call->invite.is_final)
+	if (!call->reliable.is_settled || !call->reliable.passed.fork || call->invite.is_final)
 		return 488;
 	if (call->offer.is_open && call->offer.from == CALL_LEG_A && !call->offer.fork)
 		offer_close(call);
@@ -262,14 +251,48 @@ static uint16_t take_body(struct call *call, const struct sip_turn *turn, struct
 	return 0;
 }
 
-static void pass_prack(struct call *call, struct relay *relay,
-	const struct reliable_answer *answered, struct leg_request *out)
+// Takes the offer or answer in a PRACK. 0, or the status to refuse it with.
+static uint16_t take_body(struct call *call, const struct sip_turn *turn, struct relay *relay,
+	struct span sdp)
+{
+	struct call_reliable *reliable = &call->reliable;
+	const struct core_env *env = core_env_of(turn);
+
+	if (reliable->is_offered) {
+		reliable->is_offered = false;
+		reliable->is_settled = true;
+		reliable->told_fork = call->media_fork;
+		relay->data = WITH_ANSWER;
+		if (!call->offer.is_open)
+			return 488;
+		if (span_is_empty(sdp)) {
+			offer_drop(call, env);
+			return 488;
+		}
+		return face_answer(call, env, sdp) == OFFER_OK ? 0 : 488;
+	}
+	return span_is_empty(sdp) ? 0 : take_offer(call, turn, relay, sdp);
+}
+
+// What was challenged before: its answer was taken, its offer was not.
+static uint16_t take_again(struct call *call, const struct sip_turn *turn, struct relay *relay,
+	struct span sdp)
+{
+	relay->data = call->reliable.passed_data;
+	if (relay->data != WITH_OFFER)
+		return 0;
+	relay->data = WITHOUT_BODY;
+	return span_is_empty(sdp) ? 0 : take_offer(call, turn, relay, sdp);
+}
+
+static void pass_prack(struct call *call, struct relay *relay, uint32_t rseq,
+	struct leg_request *out)
 {
 	struct sip_writer w;
 
 	sip_writer_init(&w, call->core->extra, sizeof(call->core->extra));
 	sip_put_lit(&w, "RAck: ");
-	sip_put_u64(&w, answered->rseq);
+	sip_put_u64(&w, rseq);
 	sip_put_char(&w, ' ');
 	sip_put_u64(&w, call->invite.client_cseq);
 	sip_put_lit(&w, " INVITE\r\n");
@@ -278,28 +301,45 @@ static void pass_prack(struct call *call, struct relay *relay,
 		out->body = sip_body_sdp(call->legs[CALL_LEG_B].sdp_sent.text);
 }
 
+// The answer that it acknowledges is done with, and remembered as long as it may come again.
+static void take_first(struct call *call, uint32_t rseq)
+{
+	struct call_reliable *reliable = &call->reliable;
+
+	CORE_COUNT(call->core, pracks);
+	reliable->passed.fork = first_of(reliable)->fork;
+	reliable->passed.rseq = first_of(reliable)->rseq;
+	reliable->passed_rseq = rseq;
+	reliable->is_waiting = false;
+	timer_stop(call->core->wheel, &reliable->timer);
+	reliable->head = (reliable->head + 1) % RELIABLE_QUEUE_MAX;
+	reliable->count--;
+}
+
 static enum relay_verdict receive_prack(struct call *call, const struct sip_turn *turn,
 	struct relay *relay, const struct sip_received *in, struct leg_request *out)
 {
 	struct call_reliable *reliable = &call->reliable;
-	struct reliable_answer answered = *first_of(reliable);
+	bool is_first = reliable->is_waiting && is_named(call, in->msg, reliable->rseq);
+	bool is_again = !is_first && reliable->is_challenged &&
+		is_named(call, in->msg, reliable->passed_rseq);
 	struct call_body body;
 	struct leg_response response = { .status = 200, .side = relay->from };
 
-	if (relay->from != CALL_LEG_A || !is_awaited(call, in->msg)) {
+	if (relay->from != CALL_LEG_A || (!is_first && !is_again)) {
 		refuse_status(call->core, turn, relay->server, 481);
 		return RELAY_ANSWERED;
 	}
-	CORE_COUNT(call->core, pracks);
-	reliable->is_waiting = false;
-	timer_stop(call->core->wheel, &reliable->timer);
+	if (is_first)
+		take_first(call, reliable->rseq);
+	reliable->is_challenged = false;
 	body_read(call, core_env_of(turn), relay->from, in->msg, &body);
-	uint16_t status = take_body(call, turn, relay, body.sdp);
-	reliable->head = (reliable->head + 1) % RELIABLE_QUEUE_MAX;
-	reliable->count--;
+	uint16_t status = is_again ? take_again(call, turn, relay, body.sdp) :
+				     take_body(call, turn, relay, body.sdp);
 	bool is_lost = status && relay->data == WITH_ANSWER;
-	bool is_passed = !status && answered.fork && !call->invite.is_final &&
-		fork_select(call, answered.fork);
+	bool is_passed = !status && reliable->passed.fork && !call->invite.is_final &&
+		fork_select(call, reliable->passed.fork);
+	uint32_t rseq = reliable->passed.rseq;
 	if (!is_passed) {
 		response.status = status ? status : 200;
 		leg_respond(call, turn, relay->server, &response);
@@ -312,10 +352,13 @@ static enum relay_verdict receive_prack(struct call *call, const struct sip_turn
 		call_hangup(call, turn, &hangup);
 		return RELAY_ANSWERED;
 	}
-	send_next(call, turn);
+	reliable->passed_data = (uint8_t)relay->data;
+	if (is_first)
+		send_next(call, turn);
 	if (!is_passed)
 		return RELAY_ANSWERED;
-	pass_prack(call, relay, &answered, out);
+	pass_prack(call, relay, rseq, out);
+	relay->data |= (uint64_t)reliable->passed_rseq << RSEQ_SHIFT;
 	out->body.parts = body.parts;
 	return RELAY_SEND;
 }
@@ -326,8 +369,14 @@ static void receive_prack_response(struct call *call, const struct sip_turn *tur
 {
 	const struct core_env *env = core_env_of(turn);
 
-	if (relay->data != WITH_OFFER) {
-		out->status = 200;
+	struct call_reliable *reliable = &call->reliable;
+	bool is_challenged = hide_is_challenge(call, CALL_LEG_B, msg);
+
+	reliable->is_challenged |= is_challenged &&
+		relay->data >> RSEQ_SHIFT == reliable->passed_rseq;
+	if (!has_offer(relay)) {
+		if (!is_challenged)
+			out->status = 200;
 		return;
 	}
 	if (msg->status >= 300) {
@@ -348,7 +397,7 @@ static void receive_prack_response(struct call *call, const struct sip_turn *tur
 
 static void prack_failed(struct call *call, const struct sip_turn *turn, struct relay *relay)
 {
-	if (relay->data != WITH_OFFER)
+	if (!has_offer(relay))
 		return;
 	describe_restore(call, CALL_LEG_B);
 	offer_drop(call, core_env_of(turn));
@@ -383,10 +432,9 @@ static const struct relay_ops own_prack_ops = { 0 };
 void reliable_acknowledge(struct call *call, const struct sip_turn *turn, uint32_t rseq)
 {
 	struct relay relay = { .data = WITHOUT_BODY };
-	struct reliable_answer answer = { .rseq = rseq };
 	struct leg_request request = { .side = CALL_LEG_B, .method = SIP_METHOD_PRACK };
 
-	pass_prack(call, &relay, &answer, &request);
+	pass_prack(call, &relay, rseq, &request);
 	// Its repetition will be heard as if it were the first one.
 	if (!relay_start(call, turn, &own_prack_ops, &request))
 		call->fork.rseq = rseq - 1;

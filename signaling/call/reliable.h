@@ -35,6 +35,11 @@ struct call_reliable {
 	bool is_offered;         // it carried an offer: its PRACK answers
 	bool is_settled;         // offer and answer of the first INVITE are done at the caller
 	uint32_t told_fork;      // whose answer the caller was told so
+	// The PRACK that went on last. A challenged one comes again (RFC 3261 22.2).
+	bool is_challenged;
+	uint32_t passed_rseq;    // that it names, ours
+	uint8_t passed_data;     // what it carried
+	struct { uint32_t fork, rseq; } passed; // theirs
 	uint16_t final_due;      // 2xx that waits for the PRACK, 0 = none
 	struct sip_text final_parts; // of that 2xx
 	uint32_t head, count;    // ring of what was sent last and what follows it

@@ -114,7 +114,6 @@ static enum relay_verdict receive_request(struct call *call, const struct sip_tu
 		has_offer ? take_offer(call, turn, relay, in->msg) : RELAY_SEND;
 	if (verdict == RELAY_SEND && has_offer)
 		out->body = sip_body_sdp(other->sdp_sent.text);
-	out->headers = hide_credentials(call, relay->from, in->msg);
 	return verdict;
 }
 

@@ -38,11 +38,11 @@ shakes_hands() {
 		>/dev/null 2>&1
 }
 
-# registered DIRECTORY: the scripts, each of them preceded by b's registration.
+# registered DIRECTORY FROM: the scripts there, each of them preceded by b's registration.
 registered() {
 	local script
 	mkdir -p "$1"
-	for script in "$FLOWS"/*.flow; do
+	for script in "$2"/*.flow; do
 		# Kamailio leads every call for b to b, also one that means to pick up another.
 		[ "${script##*/}" != pickup.flow ] || continue
 		{ printf 'b9 > REGISTER\n\tExpires: 600\nb9 < 200 REGISTER\n'; cat "$script"; } >"$1/${script##*/}"
@@ -54,15 +54,17 @@ round() {
 	local name=$1-$2-$3
 	flows_config "$2" "$K:${kamailio_port[$2]}"
 	report "$name/start" start_signaling
-	# shellcheck disable=SC2086
-	report "$name/flows" flow_by "$name" "$1" "$3" "$K" "${kamailio_port[$3]}" --count 2 --rate 50 --prefix d \
+	report "$name/flows" flow_by "$name" "$1" "$3" "$K" "${kamailio_port[$3]}" --count 2 --rate 50 --prefix p \
 		"$dir/registered/"*.flow
+	report "$name/digest" flow_by "$name-digest" "$1" "$3" "$K" "${kamailio_port[$3]}" --count 2 --rate 50 \
+		--prefix d "$dir/registered/digest/"*.flow
 	report "$name/no call is left" nothing_left
 	report "$name/stop" stop_signaling
 }
 declare -A kamailio_port=([udp]=5060 [tls]=5061 [ws]=8080 [wss]=8443)
 
-registered "$dir/registered"
+registered "$dir/registered" "$FLOWS"
+registered "$dir/registered/digest" "$FLOWS/digest"
 report "kamailio" start_kamailio
 round wss tls ws
 round udp ws wss
