@@ -130,9 +130,18 @@ struct config_trunk {
 	// routes; none = any
 	struct span numbers[CONFIG_NUMBERS_MAX];
 	uint32_t number_count;
+	uint32_t callers;                   // enum config_callers
+	struct span main_number;            // empty = none
 	bool has_tls;                       // tls is given; else connections follow the listener's
 	struct config_tls tls;              // of connections that we open to the peer
 	struct config_trunk_connection connection;
+};
+
+// Who calls by a trunk with numbers: From, P-Asserted-Identity and P-Preferred-Identity.
+enum config_callers {
+	CONFIG_CALLERS_ANY,
+	CONFIG_CALLERS_REFUSE,  // 403 unless it is one of the numbers
+	CONFIG_CALLERS_REPLACE, // the main number in place of any other
 };
 
 struct config_route {
@@ -218,6 +227,7 @@ struct config {
 	struct config_limits limits;
 	struct config_connections connections;
 	struct config_dns dns;
+	bool has_checked_callers;           // of any trunk
 	const struct config_sources *sources; // index of trunks by source; source.c only
 	void *owner;                        // arena and file name; config.c only
 };

@@ -197,6 +197,8 @@ static const struct config_item trunk_limit_items[] = {
 
 #define PATTERN_EXPECTED "a user part like 4930123, or a beginning like \"+49*\""
 
+static const char *const callers_names[] = { "any", "refuse", "replace", NULL };
+
 static const struct config_item trunk_bulk_items[] = {
 	{ .key = "contact", .type = CONFIG_TYPE_VALUE, .is_live = true,
 	  .value = config_take_bulk_contact,
@@ -207,6 +209,14 @@ static const struct config_item trunk_bulk_items[] = {
 	  .max = CONFIG_NUMBERS_MAX, .is_live = true, .value = config_take_number,
 	  .expected = PATTERN_EXPECTED,
 	  .help = "numbers that it has; routes to it hold for these only" },
+	{ .key = "callers", .type = CONFIG_TYPE_CHOICE, .is_live = true,
+	  AT(config_trunk, callers), .choices = callers_names, .fallback = "any",
+	  .help = "who calls from there: any number, 403 to others than its own, or the main "
+		"number in place of others" },
+	{ .key = "main", .type = CONFIG_TYPE_VALUE, .is_live = true,
+	  AT(config_trunk, main_number), .value = config_take_user,
+	  .expected = "a number of the trunk, like \"+49301230\"",
+	  .help = "its main number, for callers: replace" },
 	{ .key = NULL },
 };
 

@@ -152,6 +152,20 @@ static void check_tls_san(struct config_loader *loader, const struct node *node,
 			"with 'verify: require' or 'request'", realm->name);
 }
 
+static void check_callers(struct config_loader *loader, const struct node *node,
+	const struct config_trunk *trunk)
+{
+	if (trunk->callers == CONFIG_CALLERS_ANY)
+		return;
+	loader->config->has_checked_callers = true;
+	if (trunk->number_count == 0)
+		config_fail(loader, node, "'callers' needs 'numbers': whose they are");
+	if (trunk->callers == CONFIG_CALLERS_REPLACE && trunk->main_number.len == 0)
+		config_fail(loader, node, "'callers: replace' needs 'main': by what");
+	if (span_find(trunk->main_number, '*', 0) >= 0)
+		config_fail(loader, node, "'main' is one number, not a beginning");
+}
+
 void config_finish_trunk(struct config_loader *loader, const struct node *node, void *target)
 {
 	struct config_trunk *trunk = target;
@@ -159,6 +173,7 @@ void config_finish_trunk(struct config_loader *loader, const struct node *node, 
 	config_check_trunk_tls(loader, node, trunk);
 	check_tls_san(loader, node, trunk);
 	config_check_trunk_connection(loader, node, trunk);
+	check_callers(loader, node, trunk);
 	config_check_hosts(loader, node, trunk);
 }
 

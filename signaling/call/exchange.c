@@ -1,6 +1,7 @@
 // exchange.c - one request outside calls, from its sender to the trunk that its route names.
 #include "call/exchange.h"
 
+#include "call/caller.h"
 #include "call/core_private.h"
 #include "call/resolve.h"
 
@@ -106,6 +107,7 @@ struct way {
 	const struct config_trunk *trunk;
 	struct route_decision route;
 	char from[CALL_PARTY_MAX];
+	const struct config_trunk *caller; // see struct hide_params
 };
 
 static bool read_user(const struct sip_uri *uri, char out[CALL_PARTY_MAX])
@@ -125,11 +127,18 @@ static uint16_t find_way(struct way *way, uint32_t realm, int from_trunk)
 
 	if (!read_user(&way->msg->uri, to) || !read_user(&way->msg->from.uri, way->from))
 		return 484;
+	if (from_trunk >= 0 &&
+		!caller_check(&config->trunks[from_trunk], way->msg, way->from)) {
+		CORE_COUNT(way->x->core, refused_caller);
+		return 403;
+	}
 	struct route_query query = { .from_realm = realm, .from_trunk = from_trunk,
 		.from = span_str(way->from), .to = span_str(to) };
 	enum route_result result = route_decide(config, &query, &way->route);
 	if (result != ROUTE_FOUND)
 		return result == ROUTE_TOO_LONG ? 484 : 404;
+	if (from_trunk >= 0 && config->trunks[from_trunk].callers != CONFIG_CALLERS_ANY)
+		way->caller = &config->trunks[from_trunk];
 	way->trunk = &config->trunks[way->route.trunk];
 	way->x->profiles[CALL_LEG_B] = way->trunk->profile;
 	return 0;
@@ -227,7 +236,7 @@ static uint16_t go_on(struct way *way, const struct sip_target *target)
 		.from = config_profile(config, x->profiles[CALL_LEG_A]),
 		.to = config_profile(config, x->profiles[CALL_LEG_B]),
 		.is_from_trusted = config->realms[x->hop.listener >> 8].is_trusted,
-		.is_to_trusted = realm->is_trusted };
+		.is_to_trusted = realm->is_trusted, .caller = way->caller };
 	sip_writer_init(&remote, text, sizeof(text));
 	put_remote(&remote, way, &hop);
 	if (remote.is_overflowed)

@@ -10,9 +10,13 @@ struct hide_params hide_params_of(const struct call *call, const struct core_env
 {
 	const struct call_leg *sender = &call->legs[from], *other = &call->legs[call_other(from)];
 	const struct config *config = env->config;
+	int trunk = config->has_checked_callers && from == CALL_LEG_A && !call->is_emergency ?
+		config_find_trunk(config, span_str(sender->trunk)) : -1;
 
 	return (struct hide_params){
 		.msg = msg,
+		.caller = trunk < 0 || config->trunks[trunk].callers == CONFIG_CALLERS_ANY ?
+			NULL : &config->trunks[trunk],
 		.own = listener_local(config, other->hop.listener).sent_by,
 		.from = config_profile(config, sender->profile),
 		.to = config_profile(config, other->profile),

@@ -17,6 +17,7 @@ struct hide_params {
 	const struct config_profile *to;   // of the peer that will get it
 	bool is_from_trusted, is_to_trusted; // their realms (RFC 3325)
 	bool is_emergency;
+	const struct config_trunk *caller; // that may name its own numbers only (caller.h), or NULL
 };
 
 // Of a message that came by leg `from` of a call.
@@ -69,6 +70,8 @@ uint32_t identity_privacy(const struct sip_msg *msg);
 bool identity_is_refused(const struct sip_msg *msg);
 // Whether the caller must stay unknown to the peer that gets the message.
 bool identity_is_hidden(const struct hide_params *params);
+// From names nobody (RFC 3323 4.1.1.3).
+bool identity_is_anonymous(const struct sip_msg *msg);
 // P-Asserted-Identity and Privacy.
 void identity_put(struct sip_writer *w, const struct hide_params *params);
 // The value of From without its tag; `user` unescaped.

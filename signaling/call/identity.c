@@ -1,4 +1,5 @@
 // identity.c - who calls, by the trust between realms: RFC 3323, RFC 3325.
+#include "call/caller.h"
 #include "call/core_private.h"
 
 #define ANONYMOUS_FROM "\"Anonymous\" <sip:anonymous@anonymous.invalid>"
@@ -69,6 +70,13 @@ static void put_own_user(struct sip_writer *w, const struct hide_params *params,
 	sip_put_char(w, '>');
 }
 
+static void put_user(struct sip_writer *w, const struct hide_params *params, struct span user)
+{
+	sip_put_lit(w, "P-Asserted-Identity: ");
+	put_own_user(w, params, user);
+	sip_put_lit(w, "\r\n");
+}
+
 // The user of an identity under our own host, so that the number goes on and its home does not.
 static bool put_asserted(struct sip_writer *w, const struct hide_params *params,
 	const struct sip_uri *uri)
@@ -76,11 +84,10 @@ static bool put_asserted(struct sip_writer *w, const struct hide_params *params,
 	char buf[CALL_PARTY_MAX];
 	struct span user;
 
-	if (sip_uri_user(uri, buf, sizeof(buf), &user) < 0 || span_is_empty(user))
+	if (sip_uri_user(uri, buf, sizeof(buf), &user) < 0 || span_is_empty(user) ||
+		(params->caller && !caller_is_own(params->caller, user)))
 		return false;
-	sip_put_lit(w, "P-Asserted-Identity: ");
-	put_own_user(w, params, user);
-	sip_put_lit(w, "\r\n");
+	put_user(w, params, user);
 	return true;
 }
 
@@ -101,16 +108,26 @@ static uint32_t put_identities(struct sip_writer *w, const struct hide_params *p
 }
 
 // An untrusted peer asserts nothing; we may for it, if its profile says what (RFC 3325 9.1, 9.2).
-static void put_for_untrusted(struct sip_writer *w, const struct hide_params *params)
+// False: it should have been told, and nobody could be named.
+static bool put_for_untrusted(struct sip_writer *w, const struct hide_params *params)
 {
 	enum profile_assert assertion = params->from->headers.identity;
 
 	if (assertion == PROFILE_ASSERT_NONE || !params->msg->is_request)
-		return;
+		return true;
 	if (assertion == PROFILE_ASSERT_PREFERRED &&
 		put_identities(w, params, SIP_HEADER_P_PREFERRED_IDENTITY) > 0)
-		return;
-	put_asserted(w, params, &params->msg->from.uri);
+		return true;
+	return put_asserted(w, params, &params->msg->from.uri);
+}
+
+// Whom we assert in place of a caller that the trunk may not name.
+static void put_main(struct sip_writer *w, const struct hide_params *params)
+{
+	const struct config_trunk *trunk = params->caller;
+
+	if (trunk && trunk->callers == CONFIG_CALLERS_REPLACE && params->msg->is_request)
+		put_user(w, params, trunk->main_number);
 }
 
 void identity_put(struct sip_writer *w, const struct hide_params *params)
@@ -121,10 +138,11 @@ void identity_put(struct sip_writer *w, const struct hide_params *params)
 	// "none" forbids to take it away even here (RFC 3325 7).
 	if (!params->is_to_trusted && !(is_public && params->is_from_trusted))
 		return;
-	if (params->is_from_trusted)
-		put_identities(w, params, SIP_HEADER_P_ASSERTED_IDENTITY);
-	else
+	bool is_told = params->is_from_trusted ?
+		put_identities(w, params, SIP_HEADER_P_ASSERTED_IDENTITY) > 0 :
 		put_for_untrusted(w, params);
+	if (!is_told)
+		put_main(w, params);
 	for (; h && params->is_to_trusted; h = sip_msg_next(params->msg, h))
 		sip_put_header(w, SIP_HEADER_PRIVACY, h->value);
 }
@@ -139,23 +157,37 @@ static void put_display(struct sip_writer *w, struct span display)
 	sip_put_char(w, ' ');
 }
 
+static struct span user_of(const struct sip_uri *uri, char buf[CALL_PARTY_MAX])
+{
+	struct span user;
+
+	return sip_uri_user(uri, buf, CALL_PARTY_MAX, &user) == 0 ? user : SPAN_NONE;
+}
+
+bool identity_is_anonymous(const struct sip_msg *msg)
+{
+	return span_ieq(msg->from.uri.host, ANONYMOUS_HOST);
+}
+
 void identity_put_from(struct sip_writer *w, const struct hide_params *params, struct span user)
 {
 	const struct sip_name_addr *from = &params->msg->from;
 	bool is_secure = params->msg->uri.scheme == SIP_SCHEME_SIPS;
+	char buf[CALL_PARTY_MAX];
 
 	if (identity_is_hidden(params)) {
 		sip_put_lit(w, ANONYMOUS_FROM);
 		return;
 	}
-	put_display(w, from->display);
+	if (!params->caller || caller_is_own(params->caller, user_of(&from->uri, buf)))
+		put_display(w, from->display);
 	sip_put(w, is_secure ? SPAN_LIT("<sips:") : SPAN_LIT("<sip:"));
 	if (user.len) {
 		sip_put_escaped_user(w, user);
 		sip_put_char(w, '@');
 	}
 	// Who is nobody stays nobody's (RFC 3323 4.1.1.3).
-	if (span_ieq(from->uri.host, ANONYMOUS_HOST))
+	if (identity_is_anonymous(params->msg))
 		sip_put(w, ANONYMOUS_HOST);
 	else
 		hide_put_own_host(w, params);

@@ -1,5 +1,6 @@
 // invite.c - the first INVITE as it comes in: who sent it, where it goes, whether it may.
 #include "call/ability.h"
+#include "call/caller.h"
 #include "call/invite_setup.h"
 
 void invite_refuse(struct invite_setup *s, uint16_t status, struct span reason)
@@ -119,6 +120,12 @@ void invite_receive(struct core *core, const struct sip_turn *turn, struct sip_t
 	if (!read_users(&s, from, to)) {
 		CORE_COUNT(core, refused_address);
 		invite_refuse(&s, 484, SPAN_NONE);
+		return;
+	}
+	if (!s.is_emergency &&
+		!caller_check(&s.env->config->trunks[s.from_trunk], in->msg, from)) {
+		CORE_COUNT(core, refused_caller);
+		invite_refuse(&s, 403, SPAN_LIT("Foreign Caller"));
 		return;
 	}
 	if (!decide(&s, from, to) || !invite_read_body(&s))
