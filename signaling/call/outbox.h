@@ -1,8 +1,8 @@
 // outbox.h - what the core asks of the world in one turn: a bounded list with its own arena.
 //
 // Filled by the core, carried out in order and cleared by the conductor (worker.c or the
-// simulator), both on the worker's thread. A full outbox refuses; nothing is ever sent twice or out
-// of order.
+// simulator), both on the worker's thread. A full outbox refuses; nothing is ever sent twice, and
+// what goes to one place with one Call-ID in no other order.
 #pragma once
 
 #include "base/arena.h"

@@ -49,7 +49,8 @@ uint32_t udp_receive(struct udp_socket *socket, struct udp_batch *batch,
 	struct net_metrics *metrics, bool *is_more);
 const struct udp_datagram *udp_batch_at(const struct udp_batch *batch, uint32_t i);
 
-// Sending: messages are queued during a turn and leave, in order, at udp_sender_flush(). ----------
+// Sending: messages are queued during a turn and leave at udp_sender_flush(); those of one call to
+// one target leave in order, others may overtake within a batch (udp_bundle.h) ----------
 
 struct udp_sender; // one per socket
 
