@@ -10,6 +10,10 @@ cpu_core=$(($(nproc) - 1))
 cpu_softirq_pid=$(pgrep -x "ksoftirqd/$cpu_core")
 cpu_subjects=
 
+# Where the scheduler shares the machine between sessions before it looks at anybody's nice value
+# (autogroups), this session comes first.
+{ echo -20 >/proc/$$/autogroup; } 2>/dev/null || true
+
 # sum of the ns on a core of the tasks whose schedstat files are given on standard input
 cpu_sum() { xargs cat 2>/dev/null | awk '{ s += $1 } END { printf "%.0f", s }'; }
 
@@ -44,26 +48,25 @@ cpu_machine_ns() {
 	fi
 }
 
-# cpu_trial SECONDS COMMAND...: runs the generator, its JSON report on standard output, with
-# "subject_cpu_ns" and "stranger_share" added: what others used, in parts of a core.
+# cpu_trial COMMAND...: runs the generator, its JSON report on standard output, with "subject_cpu_ns"
+# and "stranger_share" added: what others used, in parts of a core, until the generator had ended.
 cpu_trial() {
-	local seconds=$1 subject helpers machine
-	local TIMEFORMAT='%U %S'
-	shift
+	local subject helpers machine
+	local TIMEFORMAT='%U %S %R'
 	subject=$(cpu_subject_ns) helpers=$(cpu_helper_ns) machine=$(cpu_machine_ns)
 	{ time "$@" 2>>"$LAB_DIR/blast.log" >"$LAB_DIR/blast.json"; } 2>"$LAB_DIR/blast.time" || return 1
 	jq -c --argjson all $(($(cpu_machine_ns) - machine)) \
 		--argjson subject $(($(cpu_subject_ns) - subject)) \
 		--argjson helpers $(($(cpu_helper_ns) - helpers)) \
 		--argjson own "$(awk '{ printf "%.0f", ($1 + $2) * 1e9 }' "$LAB_DIR/blast.time")" \
-		--argjson seconds "$seconds" '
+		--argjson seconds "$(awk '{ print $3 }' "$LAB_DIR/blast.time")" '
 		. + {subject_cpu_ns: $subject,
 		     stranger_share: ([0, ($all - $subject - $helpers - $own) / ($seconds * 1e9)] | max)}' \
 		"$LAB_DIR/blast.json"
 }
 
-# cpu_cap_open PERCENT: $cpu_subjects get that share of a core, in slices short enough for their buffers;
-# 0 = no limit. The period is not in step with the clock tick of 4 ms; a quota is 1 ms at least.
+# cpu_cap_open PERCENT: $cpu_subjects get that share of a core, before anybody else and no more, in slices
+# short enough for their buffers; 0 = no limit. The period is not in step with the clock tick of 4 ms; a quota is 1 ms at least.
 cpu_cap_open() {
 	local period_us=4300 quota_us pid
 	cpu_cap_dir=
@@ -73,10 +76,12 @@ cpu_cap_open() {
 	if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
 		cpu_cap_dir=/sys/fs/cgroup/$LAB_ID
 		echo +cpu >/sys/fs/cgroup/cgroup.subtree_control && mkdir "$cpu_cap_dir" &&
+			echo 10000 >"$cpu_cap_dir/cpu.weight" &&
 			echo "$quota_us $period_us" >"$cpu_cap_dir/cpu.max"
 	else
 		cpu_cap_dir=/sys/fs/cgroup/cpu/$LAB_ID
-		mkdir "$cpu_cap_dir" && echo $period_us >"$cpu_cap_dir/cpu.cfs_period_us" &&
+		mkdir "$cpu_cap_dir" && echo 262144 >"$cpu_cap_dir/cpu.shares" &&
+			echo $period_us >"$cpu_cap_dir/cpu.cfs_period_us" &&
 			echo $quota_us >"$cpu_cap_dir/cpu.cfs_quota_us"
 	fi || return 1
 	for pid in $cpu_subjects; do echo "$pid" >"$cpu_cap_dir/cgroup.procs" || return 1; done

@@ -215,6 +215,8 @@ static void receive_for(struct caller *caller, struct caller_call *call,
 
 	if (call->state == CALLER_ENDING && !is_invite && m->status >= 200) {
 		caller->kinds[call->is_emergency].completed += m->status < 300;
+		caller->kinds[call->is_emergency].counted +=
+			m->status < 300 && caller->is_counting;
 		end_call(caller, call);
 	} else if (is_invite && m->status >= 200 && m->status < 300 &&
 		call->state >= CALLER_UP) {

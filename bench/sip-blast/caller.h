@@ -26,6 +26,7 @@ struct caller_kind { // ordinary or emergency calls
 	uint64_t begun, answered, completed, timed_out;
 	uint64_t refused;            // 300..699 to INVITE
 	uint64_t refused_badly;      // of them: not 503, or without Retry-After
+	uint64_t counted;            // of the completed: while is_counting
 };
 
 enum caller_state { CALLER_FREE, CALLER_INVITED, CALLER_RINGING, CALLER_UP, CALLER_ENDING };
@@ -52,6 +53,7 @@ struct caller {
 	uint64_t late;               // due, but calls_max were alive
 	uint64_t repeated;           // requests sent again
 	uint64_t setup[CALLER_BINS + 1];
+	bool is_counting;            // the load has settled, and still comes
 	uint32_t waits;
 	uint64_t session;            // distinguishes runs in Call-IDs
 };

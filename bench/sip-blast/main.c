@@ -3,10 +3,11 @@
 //
 //   sip-blast --caller NETNS,IP,PORT --callee NETNS,IP,PORT --border IP,PORT --rate CPS --seconds S
 //             [--users PREFIX] [--hold MS] [--timeout MS] [--calls-max N] [--emergency-every N]
-//             [--no-streams] [--no-repeat] [--cpu N]
+//             [--settle S] [--no-streams] [--no-repeat] [--cpu N]
 //
-// Prints one JSON object. "is_generator_limited" means that calls began late or were held back by
-// the generator itself, so that the run says nothing about what lies between.
+// Prints one JSON object. "goodput" are the calls that were completed each second while calls were
+// begun, less the first S seconds. "is_generator_limited" means that calls began late or were held
+// back by the generator itself, so that the run says nothing about what lies between.
 #include "callee.h"
 #include "caller.h"
 
@@ -22,7 +23,7 @@
 struct options {
 	const char *caller, *callee;
 	struct caller_options calls;
-	double rate, seconds;
+	double rate, seconds, settle;
 	bool has_streams;
 	int cpu;
 };
@@ -32,6 +33,7 @@ struct blast {
 	struct caller caller;
 	struct callee callee;
 	uint64_t began_late;
+	double counted_s;    // how long completed calls were counted
 	char offer[512], answer[512];
 };
 
@@ -69,6 +71,8 @@ static void run(struct blast *blast, const struct options *o)
 	uint64_t drain_ns = (o->calls.hold_ms + o->calls.timeout_ms * 2ull) * 1000000ull;
 
 	for (uint64_t done = 0; done < total;) {
+		blast->caller.is_counting =
+			(double)(now_ns - begin_ns) * 1e-9 >= o->settle;
 		double due = (double)(now_ns - begin_ns) * 1e-9 * o->rate;
 		// A bounded handful between two looks at the sockets.
 		for (uint32_t i = 0; i < 16 && done < total && (double)done <= due; i++) {
@@ -80,6 +84,8 @@ static void run(struct blast *blast, const struct options *o)
 		turn(blast, now_ns);
 		now_ns = now();
 	}
+	blast->caller.is_counting = false;
+	blast->counted_s = (double)(now_ns - begin_ns) * 1e-9 - o->settle;
 	uint64_t end_ns = now_ns + drain_ns;
 	while (caller_alive(&blast->caller) && now_ns < end_ns) {
 		turn(blast, now_ns);
@@ -101,7 +107,9 @@ static void report(struct blast *blast, const struct options *o)
 	uint64_t total = caller->kinds[0].begun + caller->kinds[1].begun + caller->late;
 	const char *comma = "";
 
-	printf("{\"rate\": %.1f, \"seconds\": %.1f, ", o->rate, o->seconds);
+	printf("{\"rate\": %.1f, \"seconds\": %.1f, \"goodput\": %.1f, ", o->rate, o->seconds,
+		(double)(caller->kinds[0].counted + caller->kinds[1].counted) /
+			blast->counted_s);
 	print_kind("calls", &caller->kinds[0]);
 	print_kind("emergency", &caller->kinds[1]);
 	printf("\"setup_ms\": {\"p50\": %.1f, \"p99\": %.1f}, \"statuses\": {",
@@ -171,6 +179,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 		{ "timeout", required_argument, NULL, 't' },
 		{ "calls-max", required_argument, NULL, 'n' },
 		{ "cpu", required_argument, NULL, 'c' },
+		{ "settle", required_argument, NULL, 'S' },
 		{ "emergency-every", required_argument, NULL, 'e' },
 		{ "no-streams", no_argument, NULL, 'B' }, { "no-repeat", no_argument, NULL, 'R' },
 		{ NULL, 0, NULL, 0 },
@@ -187,6 +196,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 			break;
 		case 'r': o->rate = atof(optarg); break;
 		case 's': o->seconds = atof(optarg); break;
+		case 'S': o->settle = atof(optarg); break;
 		case 'u': o->calls.users = optarg; break;
 		case 'h': o->calls.hold_ms = (uint32_t)atoi(optarg); break;
 		case 't': o->calls.timeout_ms = (uint32_t)atoi(optarg); break;
@@ -199,7 +209,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 		}
 	}
 	return optind == argc && o->caller && o->callee && o->calls.border.sin_port &&
-		o->rate > 0 && o->seconds > 0 && o->calls.calls_max > 0;
+		o->rate > 0 && o->seconds > o->settle && o->settle >= 0 && o->calls.calls_max > 0;
 }
 
 static void pin(int cpu)
@@ -224,8 +234,8 @@ int main(int argc, char **argv)
 	if (!read_options(argc, argv, &o)) {
 		fprintf(stderr, "usage: sip-blast --caller NETNS,IP,PORT --callee NETNS,IP,PORT "
 			"--border IP,PORT --rate CPS --seconds S [--users PREFIX] [--hold MS] "
-			"[--timeout MS] [--calls-max N] [--emergency-every N] [--no-streams] "
-			"[--no-repeat] [--cpu N]\n");
+			"[--timeout MS] [--calls-max N] [--emergency-every N] [--settle S] "
+			"[--no-streams] [--no-repeat] [--cpu N]\n");
 		return 2;
 	}
 	pin(o.cpu);
