@@ -98,6 +98,7 @@ static void worker_turn(struct worker *worker)
 	worker_media_run(worker);
 	core_run_timers(worker->core, &worker->env);
 	worker_mailbox_run(&worker->mailbox, worker);
+	worker_line_run(worker);
 	worker_overload_end(worker);
 	turn_drain(worker);
 	worker_flush(worker);
@@ -206,7 +207,9 @@ static int parts_open(struct worker *worker, const struct worker_params *params)
 	worker->env.rng = &worker->rng;
 	if (!worker->core || !worker->env.flows || !worker->env.outbox)
 		return -ENOMEM;
-	int rc = worker_io_open(worker, config);
+	int rc = worker_line_open(worker);
+	if (rc == 0)
+		rc = worker_io_open(worker, config);
 	if (rc == 0)
 		rc = worker_resolver_open(worker, config);
 	if (rc == 0)
@@ -218,6 +221,7 @@ static void parts_free(struct worker *worker)
 {
 	worker_mailbox_clear(&worker->mailbox);
 	worker_io_free(worker);
+	worker_line_free(worker);
 	worker_streams_free(worker);
 	worker_resolver_free(worker);
 	worker_keep_free(worker);

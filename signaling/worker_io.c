@@ -10,6 +10,7 @@
 
 #define SOCKET_BUFFER_BYTES (8u << 20) // a burst of 5,000 INVITEs while a worker is busy elsewhere
 #define SEND_RETRY_MAX      1024u      // datagrams per socket
+#define BATCHES_MAX         16u        // of datagrams from one socket per turn
 #define TAKE_MAX            512u       // messages from other workers per turn
 #define FLUSH_AT            512u       // outbox entries that are sent before the turn is over
 
@@ -116,7 +117,7 @@ void worker_io_free(struct worker *worker)
 	udp_batch_free(worker->batch);
 }
 
-static void core_take_message(struct worker *worker, const struct dispatch_message *message,
+void worker_core_take(struct worker *worker, const struct dispatch_message *message,
 	struct span call_id)
 {
 	struct core_message in = {
@@ -144,7 +145,8 @@ void worker_dispatch(struct worker *worker, const struct dispatch_message *messa
 	}
 	uint32_t owner = worker_owner_of(worker, &scan);
 	if (owner == worker->index) {
-		core_take_message(worker, message, scan.call_id);
+		if (!worker_line_take(worker, message, scan.call_id))
+			worker_core_take(worker, message, scan.call_id);
 	} else if (message->hops >= DISPATCH_HOPS_MAX) {
 		metric_add(&metrics->lost_owner, 1);
 	} else if (dispatch_pass(shared->dispatch, worker->index, owner, message)) {
@@ -200,13 +202,14 @@ static bool keepalive_take(struct worker *worker, const struct worker_listener *
 	return true;
 }
 
-static void listener_receive(struct worker *worker, struct worker_listener *listener)
+static bool listener_receive_batch(struct worker *worker, struct worker_listener *listener,
+	bool is_first)
 {
 	bool is_more;
 	uint32_t count =
 		udp_receive(&listener->socket, worker->batch, &worker->metrics, &is_more);
 	worker->is_busy |= count > 0;
-	if (count > 0)
+	if (is_first && count > 0)
 		worker_overload_arrival(worker, udp_batch_at(worker->batch, 0)->unix_ns);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct udp_datagram *datagram = udp_batch_at(worker->batch, i);
@@ -218,7 +221,17 @@ static void listener_receive(struct worker *worker, struct worker_listener *list
 		if (!keepalive_take(worker, listener, datagram))
 			worker_dispatch(worker, &message);
 	}
-	// A full batch leaves the rest to the next turn, so that no socket starves timers or rings.
+	return is_more;
+}
+
+// To its end, so that no message of a living call stands behind new ones; but a flood must not
+// starve timers or rings.
+static void listener_receive(struct worker *worker, struct worker_listener *listener)
+{
+	bool is_more = true;
+
+	for (uint32_t i = 0; i < BATCHES_MAX && is_more; i++)
+		is_more = listener_receive_batch(worker, listener, i == 0);
 	listener->is_readable = is_more;
 	worker->is_more |= is_more;
 }

@@ -1,5 +1,5 @@
-// worker_overload.c - keeps a worker from taking more new calls than it can serve: measures, tells
-// the core how many may begin in this turn, sets the sockets' filters.
+// worker_overload.c - what a worker knows of its overload: measures waits, tells the core what it
+// may take and refuse in this turn, sets the sockets' filters.
 #include "worker_private.h"
 
 #include "base/clock.h"
@@ -14,13 +14,18 @@ void worker_overload_open(struct worker *worker, uint64_t now_ms)
 	overload_init(&worker->overload, now_ms);
 }
 
+void worker_overload_waited(struct worker *worker, uint64_t waited_us)
+{
+	overload_note_delay(&worker->overload,
+		waited_us < UINT32_MAX ? (uint32_t)waited_us : UINT32_MAX - 1);
+}
+
 void worker_overload_arrival(struct worker *worker, uint64_t unix_ns)
 {
 	uint64_t now_ns = clock_unix_ns();
-	uint64_t waited_us = unix_ns && now_ns > unix_ns ? (now_ns - unix_ns) / 1000 : 0;
 
-	overload_note_delay(&worker->overload,
-		waited_us < UINT32_MAX ? (uint32_t)waited_us : UINT32_MAX - 1);
+	worker_overload_waited(worker,
+		unix_ns && now_ns > unix_ns ? (now_ns - unix_ns) / 1000 : 0);
 }
 
 void worker_overload_begin(struct worker *worker)
@@ -28,8 +33,8 @@ void worker_overload_begin(struct worker *worker)
 	struct core_env *env = &worker->env;
 
 	env->is_overloaded = worker->overload.is_limiting;
-	env->calls_left = overload_calls_left(&worker->overload);
-	env->refusals_left = overload_refusals_left(&worker->overload);
+	env->calls_left = OVERLOAD_CALLS_PER_TURN;
+	env->refusals_left = worker->overload.refusals;
 	env->calls_dropped = 0;
 	worker->calls_begun = metric_read(&worker_core_metrics(worker)->calls_started);
 }
@@ -46,6 +51,16 @@ static bool may_shed(const struct config_realm *realm)
 	return true;
 }
 
+// What comes through shall be right within a tenth: the kernel takes a filter in by a system call
+// that waits for all cores.
+static bool is_close(uint32_t set_permille, uint32_t permille)
+{
+	uint32_t through = 1000 - permille, now = 1000 - set_permille;
+	uint32_t off = through > now ? through - now : now - through;
+
+	return set_permille == permille || (set_permille && permille && off * 10 < now);
+}
+
 // Emergency numbers of the listener's realm are spared.
 static void shed(struct worker *worker, struct worker_listener *listener)
 {
@@ -53,7 +68,7 @@ static void shed(struct worker *worker, struct worker_listener *listener)
 	uint32_t permille = may_shed(realm) ? worker->overload.shed_permille : 0;
 	struct span spared[CONFIG_EMERGENCY_MAX];
 
-	if (permille == listener->shed_permille)
+	if (is_close(listener->shed_permille, permille))
 		return;
 	for (uint32_t i = 0; i < realm->emergency_count; i++)
 		spared[i] = span_str(realm->emergency[i]);
@@ -70,21 +85,19 @@ void worker_overload_end(struct worker *worker)
 	const struct core_env *env = &worker->env;
 	struct overload *overload = &worker->overload;
 	bool was_limiting = overload->is_limiting;
-	struct overload_use use = { .dropped = env->calls_dropped };
+	struct overload_use use = {
+		.admitted = (uint32_t)(metric_read(
+			&worker_core_metrics(worker)->calls_started) - worker->calls_begun),
+		.refused = overload->refusals - env->refusals_left,
+		.dropped = env->calls_dropped,
+	};
 
-	if (env->is_overloaded) {
-		use.admitted = overload_calls_left(overload) - env->calls_left;
-		use.refused = overload_refusals_left(overload) - env->refusals_left;
-	} else {
-		use.admitted = (uint32_t)(metric_read(
-			&worker_core_metrics(worker)->calls_started) - worker->calls_begun);
-	}
 	overload_note_use(overload, &use);
 	if (!overload_run(overload, env->now_ms))
 		return;
 	for (uint32_t i = 0; i < worker->listener_count; i++)
 		shed(worker, &worker->listeners[i]);
 	if (overload->is_limiting != was_limiting)
-		LOG_WARN(NET, "overload", "worker=%u is_limiting=%d calls_per_s=%u", worker->index,
-			overload->is_limiting, overload->is_limiting ? overload->rate : 0);
+		LOG_WARN(NET, "overload", "worker=%u is_limiting=%d", worker->index,
+			overload->is_limiting);
 }

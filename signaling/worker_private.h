@@ -1,6 +1,7 @@
 // worker_private.h - the inside of a worker, for worker*.c only.
 #pragma once
 
+#include "base/ring.h"
 #include "net/resolver.h"
 #include "net/stream.h"
 #include "net/overload.h"
@@ -22,6 +23,12 @@ struct worker_listener {
 	bool is_readable;  // libuv reported it; read in the next turn
 	bool is_blocked;   // waits until the socket is writable
 	uint32_t shed_permille; // as its filter has it
+};
+
+struct worker_line {
+	struct ring *ring; // both ends are the worker's
+	uint32_t count;    // waiting in it
+	uint32_t taken;    // INVITEs that the core got in this turn
 };
 
 struct worker_ended {
@@ -74,6 +81,7 @@ struct worker {
 	bool is_busy;                      // the last turn read datagrams: more will come soon
 	struct worker_ended ended;
 	struct overload overload;
+	struct worker_line line;
 	uint64_t calls_begun;              // the core's counter at the beginning of the turn
 
 	// writer: any thread, reader: the worker
@@ -89,8 +97,17 @@ struct worker {
 // worker_overload.c
 void worker_overload_open(struct worker *worker, uint64_t now_ms);
 void worker_overload_arrival(struct worker *worker, uint64_t unix_ns); // of a batch's oldest
+void worker_overload_waited(struct worker *worker, uint64_t waited_us);
 void worker_overload_begin(struct worker *worker); // before the core sees a message of this turn
 void worker_overload_end(struct worker *worker);   // after the last one
+
+// worker_line.c: new calls that wait.
+int worker_line_open(struct worker *worker);
+void worker_line_free(struct worker *worker);
+// True: it was a new call, and waits or was turned away; else it is the core's now.
+bool worker_line_take(struct worker *worker, const struct dispatch_message *message,
+	struct span call_id);
+void worker_line_run(struct worker *worker); // after everything else in a turn
 
 // worker_io.c: sockets, dispatch and the outbox.
 int worker_io_open(struct worker *worker, const struct config *config);
@@ -101,6 +118,9 @@ void worker_io_free(struct worker *worker);
 void worker_receive(struct worker *worker); // sockets that are readable
 void worker_take(struct worker *worker);    // messages from other workers
 void worker_flush(struct worker *worker);   // the outbox, in order
+// A message of a call of ours; `call_id` as core_scan() saw it.
+void worker_core_take(struct worker *worker, const struct dispatch_message *message,
+	struct span call_id);
 // To the core if the message is ours, else into the owner's ring.
 void worker_dispatch(struct worker *worker, const struct dispatch_message *message);
 

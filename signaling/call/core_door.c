@@ -104,7 +104,7 @@ static bool shed_new_call(struct core *core, const struct sip_turn *turn,
 		env->calls_left--;
 		return false;
 	}
-	if (env->refusals_left || !env->is_overloaded) {
+	if (env->refusals_left || in->hop.connection || !env->is_overloaded) {
 		env->refusals_left -= env->refusals_left > 0;
 		*refused = print;
 		core->refused_ms = env->now_ms;

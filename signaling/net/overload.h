@@ -1,11 +1,13 @@
-// overload.h - how many new calls a worker takes when it cannot take all of them.
+// overload.h - when a worker has more new calls than it can serve, and what it does with the rest.
 //
-// The measure is how long datagrams wait in the socket where they wait longest: while they do, a
-// rate of new calls is kept below which the wait vanishes, found by small steps (RFC 6357 5.4).
-// What comes beyond it is refused (503, Retry-After), at most as often as calls are taken, because
-// each refusal costs a tenth of a call. The rest is left to the filters of the sockets
-// (net/shed.h), which cost nearly nothing, and to the callers' repetitions. Requests of living
-// calls are never counted here.
+// Messages of living calls are served first and at once; new calls begin only when nothing else is
+// left, OVERLOAD_CALLS_PER_TURN at a time, the others wait in a line (worker_line.c). So the rate
+// needs no reckoning: a worker takes what it has time for. What is reckoned here is whether that
+// line, or a socket, stands: its shortest wait of 50 ms was above the target four times in a row.
+// Then the line is kept as short as what is taken in 50 ms, and of what finds no place in it one is
+// refused (503, Retry-After) for every five calls taken, because a refusal and its ACK cost a fifth
+// of a call. The rest is left to the filters of the sockets (net/shed.h), which cost nearly
+// nothing, and to the callers' repetitions.
 //
 // Pure: time and measurements are arguments. One per worker, its thread only.
 #pragma once
@@ -13,8 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OVERLOAD_INTERVAL_MS 50u
-#define OVERLOAD_TARGET_US   20000u // a standing wait above it is too much
+#define OVERLOAD_INTERVAL_MS    50u
+#define OVERLOAD_TARGET_US      20000u // a standing wait above it is too much
+#define OVERLOAD_CALLS_PER_TURN 16u    // so that a turn is short, and what they bring about is next
 
 // What happened to new calls since the last report; retransmissions of known ones do not count.
 struct overload_use {
@@ -23,29 +26,22 @@ struct overload_use {
 
 struct overload {
 	bool is_limiting;
-	uint32_t rate;           // new calls per second while limiting
 	uint32_t shed_permille;  // of new calls that the sockets shall drop
-	uint64_t calls_m;        // tokens, thousandths of a call
-	uint64_t refusals_m;     // likewise
-	uint64_t filled_ms;      // when the tokens were reckoned last
+	uint32_t line_max;       // places in the line, UINT32_MAX while not limiting
+	uint32_t refusals;       // that may be sent now; more come with the calls that are taken
+	uint32_t unpaid;         // calls taken since the last of them came
 	uint64_t began_ms;       // of the interval
 	uint32_t turn_us;        // largest wait of the turn, UINT32_MAX = nothing came
 	uint32_t delay_us;       // smallest turn_us of the interval, UINT32_MAX = nothing came
 	struct overload_use use; // of the interval
-	uint64_t down_ms;        // when the rate was lowered last
-	uint32_t served;         // intervals in a row without a wait
 	uint32_t waiting;        // intervals in a row whose wait was too long
 	uint32_t calm;           // intervals in a row in which nothing had to be refused
 };
 
 void overload_init(struct overload *overload, uint64_t now_ms);
-// How long the oldest datagram of a batch had waited; one batch of each socket in a turn. What came
-// at once to one socket says nothing about another that is never empty.
+// How long the oldest datagram of a socket, or the first of the line, has waited. What came at once
+// to one of them says nothing about another that is never empty.
 void overload_note_delay(struct overload *overload, uint32_t delay_us);
 void overload_note_use(struct overload *overload, const struct overload_use *use);
-// Ends a turn. True: an interval is over, and shed_permille or is_limiting may have changed.
+// Ends a turn. True: an interval is over; shed_permille, line_max and is_limiting may have changed.
 bool overload_run(struct overload *overload, uint64_t now_ms);
-
-// What may be taken and refused now; UINT32_MAX while not limiting.
-uint32_t overload_calls_left(const struct overload *overload);
-uint32_t overload_refusals_left(const struct overload *overload);

@@ -10,9 +10,9 @@
 #define TOKEN_LEN  24u // SIP_TOKEN_LEN: user parts of our own Contacts
 #define LENGTH_MIN (USER + TOKEN_LEN + 1u) // shorter ones are no requests; loads must not fail
 #define PASS       0xffffffffu
-// A number of 7 characters takes three loads and compares, the end of any takes four instructions,
-// a character that may be an escape three.
-#define PROGRAM_MAX (24u + SHED_NUMBER_MAX * 3u + SHED_SPARED_MAX * 10u)
+// A number of 7 characters takes three loads and compares, the end of any takes five instructions,
+// a character that may be no part of a number nine.
+#define PROGRAM_MAX (24u + (SHED_NUMBER_MAX + 1) * 9u + SHED_SPARED_MAX * 11u)
 
 struct program {
 	struct sock_filter code[PROGRAM_MAX];
@@ -64,26 +64,36 @@ static void emit_spare(struct program *p, struct span number)
 		at += step;
 	}
 	emit(p, BPF_LD | BPF_B | BPF_ABS, USER + number.len);
-	p->code[p->len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, '@', 1, 0);
+	p->code[p->len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, '@', 2, 0);
+	p->code[p->len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ':', 1, 0);
 	emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, ';', 1);
 	emit(p, BPF_RET | BPF_K, PASS);
 	while (count-- > 0)
 		p->code[compares[count]].jf = (uint8_t)(p->len - compares[count] - 1);
 }
 
-// An escape may hide any character of a number. The first one stands no later than the number is
-// long, since before it each character is itself.
-static void emit_escapes(struct program *p, const struct span *spared, uint32_t count)
+// An escape may hide any character of a number, and separators stand between them (RFC 3966 5.1.1).
+// The first one stands at the number's end at the latest, since before it each character is itself.
+static void emit_disguises(struct program *p, const struct span *spared, uint32_t count)
 {
-	uint32_t longest = 0;
+	static const char disguises[] = { '%', '-', '.', '(', ')' };
+	uint16_t ends[SHED_NUMBER_MAX + 1];
+	uint32_t longest = 0, end_count = 0;
 
 	for (uint32_t i = 0; i < count; i++)
 		longest = spared[i].len > longest ? spared[i].len : longest;
-	for (uint32_t at = 0; at < longest; at++) {
+	for (uint32_t at = 0; longest && at <= longest; at++) {
 		emit(p, BPF_LD | BPF_B | BPF_ABS, USER + at);
-		emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, '%', 1);
+		emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, '@', 1);
+		ends[end_count++] = p->len;
+		emit(p, BPF_JMP | BPF_JA, 0);
+		for (uint8_t left = sizeof(disguises); left-- > 0;)
+			p->code[p->len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+				(uint32_t)disguises[left], left, left == 0);
 		emit(p, BPF_RET | BPF_K, PASS);
 	}
+	while (end_count-- > 0)
+		p->code[ends[end_count]].k = p->len - ends[end_count] - 1u;
 }
 
 static void build(struct program *p, uint32_t permille, const struct span *spared, uint32_t count)
@@ -99,7 +109,7 @@ static void build(struct program *p, uint32_t permille, const struct span *spare
 	emit(p, BPF_LD | BPF_B | BPF_ABS, USER + TOKEN_LEN);
 	emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, '@', 1);
 	emit(p, BPF_RET | BPF_K, PASS);
-	emit_escapes(p, spared, count);
+	emit_disguises(p, spared, count);
 	for (uint32_t i = 0; i < count; i++)
 		emit_spare(p, spared[i]);
 	emit(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM));

@@ -55,7 +55,9 @@ static void only_new_calls(void **state)
 		bool is_passed;
 	} cases[] = {
 		{ "INVITE sip:100@192.0.2.1" REST, false },
-		{ "INVITE sip:192.0.2.1" REST, false },
+		{ "INVITE sip:sbc" REST, false },
+		{ "INVITE sip:192.0.2.1" REST, true }, // looks like (19)20.21, without its '@'
+		{ "INVITE sip:1@192.0.2.1" REST, false },
 		{ "INVITE sip:+4930112@192.0.2.1" REST, false },
 		{ "INVITE sip:1121@192.0.2.1" REST, false },
 		{ "INVITE sip:112@192.0.2.1" REST, true },
@@ -64,7 +66,13 @@ static void only_new_calls(void **state)
 		{ "INVITE sip:1%312@192.0.2.1" REST, true },
 		{ "INVITE sip:11%32@192.0.2.1" REST, true },
 		{ "INVITE sip:11011%30@192.0.2.1" REST, true }, // the last of the longest
-		{ "INVITE sip:123456%31@192.0.2.1" REST, false }, // longer than any number
+		{ "INVITE sip:1234567%31@192.0.2.1" REST, false }, // longer than any number
+		{ "INVITE sip:1-1-2@192.0.2.1;user=phone" REST, true },
+		{ "INVITE sip:112.@192.0.2.1;user=phone" REST, true },
+		{ "INVITE sip:(110)110@192.0.2.1;user=phone" REST, true },
+		{ "INVITE sip:110110)@192.0.2.1;user=phone" REST, true },
+		{ "INVITE sip:112:secret@192.0.2.1" REST, true },
+		{ "INVITE sip:anneliese.m@192.0.2.1" REST, false },
 		{ "INVITE sip:+4930999@192.0.2.1" REST, false }, // not on the list yet
 		{ "INVITE sip:999@192.0.2.1" REST, true },
 		{ "INVITE sip:110110@192.0.2.1" REST, true },
