@@ -13,8 +13,10 @@
 bool agreement_take_offer(struct call *call, const struct core_env *env, uint32_t i);
 // What the answer says to what was offered. False: no answer to it.
 bool agreement_take_answer(struct call *call, const struct core_env *env, uint32_t i);
-// Ours on the answerer's leg, so that its checks and its handshake may begin with its answer. 0 or
-// -ENOMEM.
+// The same far end by what it has shown, as far as both are known (RFC 8842 4).
+bool agreement_is_same_far(const struct flow_secure *old, const struct flow_secure *next);
+// agreement_apply.c. Ours on the answerer's leg, so that its checks and its handshake may begin
+// with its answer. 0 or -ENOMEM.
 int agreement_publish_early(struct call *call, const struct core_env *env, uint32_t i);
 // Both legs' of an answered line. 0 or -ENOMEM.
 int agreement_publish(struct call *call, const struct core_env *env, uint32_t i);

@@ -117,6 +117,7 @@ static Muga__State__Port *put_port(struct draft *draft, const struct media_strea
 	to->media_address = stream->pair[side].media_address;
 	to->port = stream->pair[side].port;
 	to->incarnation = stream->pair[side].incarnation;
+	to->shared = stream->shared[side];
 	to->rtp = put_address(draft, &rtp);
 	if (!is_next)
 		to->rtcp = put_address(draft, &rtcp);

@@ -261,6 +261,12 @@ static int take_stream(struct import *im, const Muga__State__Stream *from)
 		adopt.port[side] = (uint16_t)ports[side]->port;
 		adopt.incarnation[side] = ports[side]->incarnation;
 	}
+	for (uint32_t side = 0; side < CALL_LEGS; side++) {
+		if (ports[side]->shared > MEDIA_STREAMS_MAX ||
+			ports[side]->shared == from->index + 1)
+			return -EINVAL;
+		adopt.shared[side] = (uint8_t)ports[side]->shared;
+	}
 	int err = media_adopt(&im->call->media, im->env, &adopt);
 	if (err == -ENOENT) {
 		CORE_COUNT(im->core, streams_foreign);

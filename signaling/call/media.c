@@ -84,8 +84,8 @@ bool media_has_family(const struct config *config, uint32_t realm, bool is_v6)
 	return false;
 }
 
-// Starts at a random address of the realm so that all fill evenly; an address without ports is
-// passed over.
+// Starts at a random address of the realm so that all fill evenly, then at the one that the call
+// has (streams may come to share a port); an address without ports is passed over.
 static int reserve_leg(struct media *media, const struct core_env *env, struct flow_pair *pair,
 	enum call_side side, bool is_v6)
 {
@@ -96,6 +96,8 @@ static int reserve_leg(struct media *media, const struct core_env *env, struct f
 	if (realm->media_count == 0)
 		return result;
 	uint32_t start = rng_below(env->rng, realm->media_count);
+	if (media_has_open(media) && media->address[side] - base < realm->media_count)
+		start = media->address[side] - base;
 	for (uint32_t i = 0; i < realm->media_count; i++) {
 		uint32_t at = (start + i) % realm->media_count;
 
@@ -245,20 +247,6 @@ void media_release(struct media *media, const struct core_env *env, uint32_t ind
 	stream->bundle = owner;
 }
 
-// That leg waits for its key.
-static bool is_leg_unkeyed(const struct media_stream *stream, enum call_side side)
-{
-	const struct media_secure *secure = stream->secure[side];
-
-	return stream->remote[side].is_unkeyed ||
-		(secure && secure->has_dtls && !secure->is_keyed);
-}
-
-static bool is_unkeyed(const struct media_stream *stream)
-{
-	return is_leg_unkeyed(stream, CALL_LEG_A) || is_leg_unkeyed(stream, CALL_LEG_B);
-}
-
 static void fill_common(const struct media *media, const struct core_env *env,
 	const struct media_stream *stream, enum call_side side, struct flow_cfg *cfg)
 {
@@ -278,18 +266,23 @@ static void fill_common(const struct media *media, const struct core_env *env,
 		.key_tx = stream->pair[side].key[FLOW_KEY_TX],
 		.secure = stream->pair[side].key[FLOW_KEY_SECURE],
 	};
+	const struct media_stream *carrier = media_transport(media, stream, side);
+	if (carrier != stream)
+		cfg->bundle_port = carrier->pair[side].port;
 	// ICE has asked who sends, and before there are keys nobody can show who he is.
-	if (stream->secure[side] && (stream->secure[side]->has_ice || is_leg_unkeyed(stream, side)))
+	if (carrier->secure[side] && (carrier->secure[side]->has_ice ||
+					     media_is_leg_unkeyed(media, stream, side)))
 		cfg->latch_mode = FLOW_LATCH_STRICT;
 }
 
 // Packets of `side` are dropped when the other far end must not get any.
-static uint8_t drop_flag(const struct media_stream *stream, enum call_side side)
+static uint8_t drop_flag(
+	const struct media *media, const struct media_stream *stream, enum call_side side)
 {
 	enum call_side other = side == CALL_LEG_A ? CALL_LEG_B : CALL_LEG_A;
 
 	return stream->remote[other].is_blackhole || stream->remote[side].is_inactive ||
-			stream->remote[other].is_inactive || is_unkeyed(stream) ?
+			stream->remote[other].is_inactive || media_is_unkeyed(media, stream) ?
 		FLOW_DROP :
 		0;
 }
@@ -302,13 +295,13 @@ static void fill_rtp(const struct media *media, const struct core_env *env,
 
 	fill_common(media, env, stream, side, cfg);
 	cfg->kind = stream->kind;
-	cfg->flags = drop_flag(stream, side);
+	cfg->flags = drop_flag(media, stream, side);
 	if (own->is_mux)
 		cfg->flags |= FLOW_RTCP_MUX;
 	// The other side has a port of its own for RTCP: what comes muxed leaves from there.
 	if (own->is_mux && !peer->is_mux)
 		cfg->flags |= FLOW_RTCP_COMPANION;
-	struct addr far = media_far(stream, side, 0);
+	struct addr far = media_far(media_transport(media, stream, side), side, 0);
 	cfg->remote_ip = far.ip;
 	cfg->remote_port = far.port;
 	cfg->peer_port = stream->pair[!side].port;
@@ -323,8 +316,8 @@ static void fill_rtcp(const struct media *media, const struct core_env *env,
 	fill_common(media, env, stream, side, cfg);
 	cfg->kind = stream->kind == FLOW_RTP ? FLOW_RTCP : FLOW_OPAQUE;
 	// RTCP goes on while media is inactive (RFC 3264 5.1), not to c=0.0.0.0.
-	cfg->flags = peer->is_blackhole || is_unkeyed(stream) ? FLOW_DROP : 0;
-	struct addr far = media_far(stream, side, 1);
+	cfg->flags = peer->is_blackhole || media_is_unkeyed(media, stream) ? FLOW_DROP : 0;
+	struct addr far = media_far(media_transport(media, stream, side), side, 1);
 	cfg->remote_ip = far.ip;
 	cfg->remote_port = far.port;
 	// A far end that muxes uses its RTP port; this one takes nothing but still is the way out
@@ -344,8 +337,8 @@ static uint64_t record_print(const struct flow_cfg *cfg)
 	const uint8_t *said = (const uint8_t *)cfg + SAID_FIRST;
 	uint64_t print = hash_sip(&key, said, SAID_END - SAID_FIRST);
 
-	if (cfg->secure != 0) {
-		const uint64_t both[] = { print, cfg->secure };
+	if (cfg->secure != 0 || cfg->bundle_port != 0) {
+		const uint64_t both[] = { print, (uint64_t)cfg->bundle_port << 32 | cfg->secure };
 		print = hash_sip(&key, both, sizeof(both));
 	}
 	return print ? print : 1;
@@ -414,6 +407,7 @@ void media_close(struct media *media, const struct core_env *env, uint32_t index
 	if (!stream)
 		return;
 	media->foreign &= ~(1u << index);
+	media_unshare(media, index);
 	if (stream->is_open) {
 		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_A]);
 		flow_pair_retire(env->flows, &stream->pair[CALL_LEG_B]);
@@ -464,6 +458,7 @@ int media_adopt(struct media *media, const struct core_env *env, const struct me
 		if (err)
 			return err;
 		found.remote[side] = adopt->remote[side];
+		found.shared[side] = adopt->shared[side];
 		media->address[side] = adopt->address[side];
 	}
 	memcpy(found.secure, stream->secure, sizeof(found.secure));
@@ -503,6 +498,7 @@ struct addr media_local(const struct media *media, const struct config *config, 
 	if (stream && stream->is_bundled)
 		stream = media_stream(media, stream->bundle);
 	CHECK(stream && stream->is_open);
+	stream = media_transport(media, stream, side);
 	uint32_t at = stream->pair[side].media_address -
 		media_address_base(config, media->realm[side]);
 	struct addr local = { .port = stream->pair[side].port };

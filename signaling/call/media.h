@@ -48,6 +48,8 @@ struct media_stream {
 	// the exchange.
 	bool is_bundled;
 	uint8_t bundle;
+	// 1 + the stream whose port and keys it has on that leg alone (share.c), 0 = its own.
+	uint8_t shared[CALL_LEGS];
 	struct flow_pair pair[CALL_LEGS];
 	struct media_remote remote[CALL_LEGS];
 	struct media_secure *secure[CALL_LEGS]; // NULL = there was never ICE or DTLS
@@ -119,6 +121,17 @@ struct media_secure *media_secure_make(
 int media_secure_adopt(struct media *media, const struct core_env *env, uint32_t index);
 // Ends what is agreed there; its place stays.
 void media_secure_clear(struct media_secure *secure);
+// The stream whose port carries this one on that leg: itself, unless they share it.
+const struct media_stream *media_transport(
+	const struct media *media, const struct media_stream *stream, enum call_side side);
+// Some leg of it waits for its key: nothing may pass.
+bool media_is_unkeyed(const struct media *media, const struct media_stream *stream);
+bool media_is_leg_unkeyed(
+	const struct media *media, const struct media_stream *stream, enum call_side side);
+// Two open streams exchange their ports on that leg, with all that is agreed there.
+void media_swap_leg(struct media *media, enum call_side side, uint32_t a, uint32_t b);
+// The stream ends: those that share a port of it are mute until they have one.
+void media_unshare(struct media *media, uint32_t index);
 // Where the far end's RTP (0) or RTCP (1) goes to: as ICE found it, else as signaled.
 struct addr media_far(const struct media_stream *stream, enum call_side side, uint32_t which);
 // Publishes what changed, both legs of all open streams; records are complete before the first
@@ -131,6 +144,7 @@ struct media_adopt {
 	uint16_t address[CALL_LEGS], port[CALL_LEGS];
 	uint64_t incarnation[CALL_LEGS];
 	struct media_remote remote[CALL_LEGS];
+	uint8_t shared[CALL_LEGS]; // as in struct media_stream
 };
 // -ENOENT: not both are here, nothing was claimed. -EEXIST: the stream is open.
 int media_adopt(struct media *media, const struct core_env *env, const struct media_adopt *adopt);

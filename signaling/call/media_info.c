@@ -133,7 +133,7 @@ void media_leg_info(const struct media *media, const struct core_env *env, enum 
 		if (!ip_is_unset(&out->local_media.ip))
 			continue;
 		out->local_media = media_local(media, env->config, i, side);
-		out->remote_media = stream->remote[side].rtp;
+		out->remote_media = media_far(stream, side, 0);
 		first = state;
 	}
 	if (!first)

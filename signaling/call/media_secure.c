@@ -74,3 +74,62 @@ struct addr media_far(const struct media_stream *stream, enum call_side side, ui
 		return secure->selected[which];
 	return which ? stream->remote[side].rtcp : stream->remote[side].rtp;
 }
+
+// Shared ports ------------------------------------------------------------------------------------
+
+const struct media_stream *media_transport(
+	const struct media *media, const struct media_stream *stream, enum call_side side)
+{
+	const struct media_stream *owner;
+
+	if (stream->shared[side] == 0)
+		return stream;
+	owner = media_stream(media, stream->shared[side] - 1u);
+	return owner && owner->is_open ? owner : stream;
+}
+
+bool media_is_leg_unkeyed(
+	const struct media *media, const struct media_stream *stream, enum call_side side)
+{
+	const struct media_secure *secure = media_transport(media, stream, side)->secure[side];
+
+	return stream->remote[side].is_unkeyed ||
+		(secure && secure->has_dtls && !secure->is_keyed);
+}
+
+bool media_is_unkeyed(const struct media *media, const struct media_stream *stream)
+{
+	return media_is_leg_unkeyed(media, stream, CALL_LEG_A) ||
+		media_is_leg_unkeyed(media, stream, CALL_LEG_B);
+}
+
+void media_swap_leg(struct media *media, enum call_side side, uint32_t a, uint32_t b)
+{
+	struct media_stream *one = media_stream(media, a), *other = media_stream(media, b);
+	struct media_stream was = *one;
+
+	one->pair[side] = other->pair[side];
+	one->secure[side] = other->secure[side];
+	other->pair[side] = was.pair[side];
+	other->secure[side] = was.secure[side];
+	one->shared[side] = (uint8_t)(b + 1);
+	other->shared[side] = 0;
+	memset(one->print[side], 0, sizeof(one->print[side]));
+	memset(other->print[side], 0, sizeof(other->print[side]));
+	for (uint32_t i = 0; i < media->count; i++)
+		if (i != b && media->streams[i].shared[side] == a + 1)
+			media->streams[i].shared[side] = (uint8_t)(b + 1);
+}
+
+void media_unshare(struct media *media, uint32_t index)
+{
+	for (uint32_t i = 0; i < media->count * (uint32_t)CALL_LEGS; i++) {
+		struct media_stream *stream = &media->streams[i / CALL_LEGS];
+		enum call_side side = i % CALL_LEGS;
+
+		if (stream->shared[side] != index + 1)
+			continue;
+		stream->shared[side] = 0;
+		stream->remote[side].is_unkeyed = true;
+	}
+}

@@ -1,5 +1,7 @@
 #include "call/offer_line.h"
 
+#include "call/share.h"
+
 #include "base/check.h"
 
 #include <stddef.h>
@@ -100,6 +102,7 @@ static enum offer_result relay_offer(struct call *call, const struct core_env *e
 	for (uint32_t i = 0; i < offer->line_count; i++) {
 		if (offer->lines[i].fate == OFFER_LINE_REJECTED) {
 			has_refused |= core->sdp.media[i].port != 0;
+			secure_rewrite_off(call, env, to, i);
 			continue;
 		}
 		line_rewrite(call, env, to, i);
@@ -111,6 +114,7 @@ static enum offer_result relay_offer(struct call *call, const struct core_env *e
 	// any, or to lose all to us, is not.
 	if (!has_line && (has_refused || offer->line_count == 0 || call->answered_ms == 0))
 		return OFFER_UNUSABLE;
+	share_rewrite(call, to);
 	if (!write_for(call, env, to))
 		return OFFER_UNUSABLE;
 	if (publish_new(call, env) < 0) {
@@ -159,6 +163,7 @@ static enum offer_result take_offer(struct call *call, const struct core_env *en
 	call->offer.opened = opened;
 	clear_rewrite(call->core);
 	bundle_read_offer(call, env);
+	share_read_offer(call, env);
 	for (uint32_t i = 0; i < sdp->media_count && result == OFFER_OK; i++)
 		result = line_take(call, env, i);
 	if (result == OFFER_OK)
@@ -187,6 +192,35 @@ static void note_codec(struct call *call, uint32_t i)
 	span_copy(codec.name, call->codec, sizeof(call->codec));
 }
 
+// Bit i: line i is accepted by the answer, and can be had.
+static uint32_t apply_lines(struct call *call, const struct core_env *env)
+{
+	uint32_t refused = share_read_answer(call), accepted = 0;
+
+	for (uint32_t i = 0; i < call->core->sdp.media_count; i++)
+		if (!(refused & 1u << i) && line_apply(call, env, i))
+			accepted |= 1u << i;
+	share_settle(call, &accepted);
+	for (uint32_t i = 0; i < call->core->sdp.media_count; i++) {
+		const struct media_stream *stream = media_stream(&call->media, i);
+		bool is_keyed = accepted & 1u << i && stream && stream->is_open &&
+			!stream->is_bundled &&
+			call->offer.lines[i].fate == OFFER_LINE_RELAYED;
+
+		if (is_keyed && secure_publish(call, env, i) < 0) {
+			CORE_COUNT(call->core, media_refused);
+			accepted &= ~(1u << i);
+		}
+	}
+	return accepted;
+}
+
+static bool is_refusal(const struct call *call, uint32_t i)
+{
+	return call->core->sdp.media[i].port != 0 &&
+		call->offer.lines[i].fate != OFFER_LINE_REJECTED;
+}
+
 // Line by line. False: the answerer accepted lines, and none of them could be taken.
 static bool apply_answer(struct call *call, const struct core_env *env, bool is_final)
 {
@@ -196,12 +230,11 @@ static bool apply_answer(struct call *call, const struct core_env *env, bool is_
 	uint8_t passed = 0;
 
 	bundle_read_answer(call, env, is_final);
+	uint32_t accepted = apply_lines(call, env);
 	for (uint32_t i = 0; i < core->sdp.media_count; i++) {
-		const struct offer_line *line = &call->offer.lines[i];
-
-		if (!line_apply(call, env, i)) {
-			has_refused |= core->sdp.media[i].port != 0 &&
-				line->fate != OFFER_LINE_REJECTED;
+		if (!(accepted & 1u << i)) {
+			has_refused |= is_refusal(call, i);
+			secure_rewrite_off(call, env, to, i);
 			if (is_final)
 				media_close(&call->media, env, i);
 			continue;
@@ -209,11 +242,12 @@ static bool apply_answer(struct call *call, const struct core_env *env, bool is_
 		line_rewrite(call, env, to, i);
 		if (!ip_is_unset(&core->rewrite.media[i].ip))
 			core->rewrite.ip = core->rewrite.media[i].ip;
-		passed += line->fate == OFFER_LINE_PASSED;
+		passed += call->offer.lines[i].fate == OFFER_LINE_PASSED;
 		if (!has_line)
 			note_codec(call, i);
 		has_line = true;
 	}
+	share_rewrite(call, to);
 	bundle_settle_answer(call);
 	// Lines that the offer has no more (it may not, but some do).
 	for (uint32_t i = core->sdp.media_count; is_final && i < call->media.count; i++)

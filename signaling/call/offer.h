@@ -33,6 +33,12 @@ struct line_agreement {
 
 #define OFFER_MID_MAX 32u
 
+// How packets of the offerer's line are known on a shared port (RFC 8843 9.2).
+struct share_marks {
+	uint32_t ssrc[FLOW_MEMBER_SSRCS]; // signaled, 0 = none
+	uint8_t mid_extension;            // 0 = none
+};
+
 struct offer_line {
 	uint8_t fate;               // enum offer_fate; the answer may still reject it
 	uint8_t kind;               // enum line_kind (offer_line.h)
@@ -49,6 +55,11 @@ struct offer_line {
 	uint32_t tag;
 	bool is_keyed; // keys were offered to the answerer
 	struct line_agreement with_offerer, with_answerer;
+	// Of the legs' own groups (share.c): 1 + its number, 1 + the line whose port the line has;
+	// 0 = none, its own.
+	uint8_t own_group[CALL_LEGS], owner[CALL_LEGS];
+	uint8_t heir[CALL_LEGS]; // 1 + the line, taken away, whose port it goes on with; 0 = none
+	struct share_marks marks;
 	bool is_mux_offered; // to the answerer (RFC 5761)
 	uint8_t mid_len;     // of the offerer's line, 0 = none, or too long to be kept
 	char mid[OFFER_MID_MAX];

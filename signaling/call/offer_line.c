@@ -2,6 +2,7 @@
 
 #include "call/agreement.h"
 #include "call/codec.h"
+#include "call/share.h"
 
 #include <errno.h>
 #include <string.h>
@@ -110,8 +111,10 @@ static bool read_remote(const struct call *call, const struct config *config, en
 static bool is_ice(const struct call *call, enum call_side side, uint32_t i)
 {
 	enum call_side from = call->offer.from;
+	struct offer_line *line = &call->offer.lines[i];
 
-	return agreement_finds_far(call, agreement_of(&call->offer.lines[i], from, side), side, i);
+	return share_has_no_transport(line, from, side) ||
+		agreement_finds_far(call, agreement_of(line, from, side), side, i);
 }
 
 // What line i of the description at hand says of the far end of `side`.
@@ -123,7 +126,8 @@ static bool find_remote(const struct call *call, const struct core_env *env, enu
 	if (!is_ice(call, side, i))
 		return read_remote(call, env->config, side, m, out);
 	*out = read_words(m);
-	return m->port != 0;
+	return m->port != 0 ||
+		share_has_no_transport(&call->offer.lines[i], call->offer.from, side);
 }
 
 // The family of the address that our side of an open stream has; `fallback` if it is not known.
@@ -251,6 +255,7 @@ enum offer_result line_take(struct call *call, const struct core_env *env, uint3
 	struct offer_line *line = &call->offer.lines[i];
 
 	line->kind = (uint8_t)line_kind_of(m);
+	line->remote = read_words(m);
 	keep_mid(line, m);
 	if (may_pass(call, env, from, m)) {
 		line->fate = OFFER_LINE_PASSED;
@@ -259,7 +264,7 @@ enum offer_result line_take(struct call *call, const struct core_env *env, uint3
 	if (line->kind > LINE_OPAQUE || !secure_take_offer(call, env, i) ||
 		!choose_codecs(call, env, from, i))
 		return OFFER_OK;
-	if (line->is_bundle_only) {
+	if (line->is_bundle_only && !line->own_group[from]) {
 		line->fate = OFFER_LINE_RELAYED;
 		return OFFER_OK;
 	}
@@ -288,7 +293,8 @@ bool line_apply(struct call *call, const struct core_env *env, uint32_t i)
 		return false;
 	if (stream->is_bundled)
 		return true;
-	if (!stream->is_open || m->port == 0 || !secure_take_answer(call, env, i) ||
+	if (!stream->is_open || (m->port == 0 && !line->owner[side]) ||
+		!secure_take_answer(call, env, i) ||
 		!find_remote(call, env, side, i, &answerer) ||
 		!is_reachable(call, env->config, side, i, m))
 		return false;
@@ -306,10 +312,7 @@ bool line_apply(struct call *call, const struct core_env *env, uint32_t i)
 	stream->kind = line->kind == LINE_RTP ? FLOW_RTP : FLOW_OPAQUE;
 	stream->remote[from] = line->remote;
 	stream->remote[side] = answerer;
-	if (secure_publish(call, env, i) == 0)
-		return true;
-	CORE_COUNT(call->core, media_refused);
-	return false;
+	return true;
 }
 
 void line_rewrite(struct call *call, const struct core_env *env, enum call_side to, uint32_t i)
@@ -323,12 +326,12 @@ void line_rewrite(struct call *call, const struct core_env *env, enum call_side 
 	if (out->is_passed)
 		return;
 	out->is_grouped = is_answer ? line->is_agreed : line->is_grouped;
+	out->is_bundle_only = !is_answer && line->is_bundle_only && line->is_grouped;
 	out->has_rtcp_mux = (is_answer ? line->remote.is_mux : line->is_mux_offered) ||
-		(line->is_bundle_only && m->has_rtcp_mux);
+		(out->is_bundle_only && m->has_rtcp_mux);
 	// Who bundles knows the line by it, in a group or not (RFC 8829 5.3.1).
 	if (is_answer && (line->with_offerer.has_ice || line->with_offerer.has_dtls))
 		out->mid = span_make(line->mid, line->mid_len);
-	out->is_bundle_only = !is_answer && line->is_bundle_only;
 	secure_rewrite(call, env, to, i);
 	if (!out->is_bundle_only) {
 		struct addr local = media_local(&call->media, env->config, i, to);

@@ -43,6 +43,9 @@ int secure_publish_early(struct call *call, const struct core_env *env, uint32_t
 int secure_publish(struct call *call, const struct core_env *env, uint32_t i);
 // Protocol and a=crypto of line i for leg `to`, into core->rewrite.
 void secure_rewrite(struct call *call, const struct core_env *env, enum call_side to, uint32_t i);
+// Its protocol alone, where it is rejected: that of an answer is the offer's.
+void secure_rewrite_off(
+	struct call *call, const struct core_env *env, enum call_side to, uint32_t i);
 // Wipes what the exchange knows of keys.
 void secure_forget(struct offer *offer);
 

@@ -4,6 +4,7 @@
 // over re-INVITE and hold, so that roll-over counters go on (RFC 3711 3.3.1); keys live in the
 // segment with the pair of ports (flow_pair_set_key()), where they are found after a restart too.
 #include "call/agreement.h"
+#include "call/share.h"
 
 #include <errno.h>
 #include <string.h>
@@ -72,7 +73,7 @@ bool secure_take_offer(struct call *call, const struct core_env *env, uint32_t i
 		return !must_key(wish) && !must_key(wish_of(call, env, call_other(from)));
 	if (!agreement_take_offer(call, env, i))
 		return false;
-	if (line->with_offerer.has_dtls) {
+	if (line->with_offerer.has_dtls || share_has_no_transport(line, from, from)) {
 		offer_keys(call, env, call_other(from), i);
 		return m->is_secure;
 	}
@@ -110,7 +111,7 @@ bool secure_take_answer(struct call *call, const struct core_env *env, uint32_t 
 	line->answerer = (struct sdes_key){ 0 };
 	if (line->kind == LINE_RTP && !agreement_take_answer(call, env, i))
 		return false;
-	if (line->with_answerer.has_dtls)
+	if (line->with_answerer.has_dtls || line->owner[call_other(call->offer.from)])
 		return m->is_secure;
 	// One line, one of ours (RFC 4568 5.1.2).
 	if (sdes_choose(&call->core->sdp, i, &crypto) &&
@@ -247,10 +248,12 @@ static uint32_t proto_for_answerer(const struct call *call, const struct core_en
 	const struct media_remote *known = stream ? &stream->remote[to] : NULL;
 	uint32_t feedback = feedback_for(&call->core->sdp.media[i], profile->feedback);
 
-	if (line->with_answerer.has_dtls && known && known->is_savp)
+	bool has_dtls = profile->srtp == PROFILE_SRTP_DTLS;
+
+	if (has_dtls && known && known->is_savp)
 		return PROTO_SAVP | (known->is_tls ? PROTO_TLS : 0) |
 			(known->is_avpf ? PROTO_AVPF : 0);
-	if (line->with_answerer.has_dtls)
+	if (has_dtls)
 		return PROTO_TLS | PROTO_SAVP | PROTO_AVPF;
 	if (line->is_keyed && (profile->srtp == PROFILE_SRTP_REQUIRED || (known && known->is_savp)))
 		return feedback | PROTO_SAVP;
@@ -271,6 +274,25 @@ static void rewrite_offer(struct call *call, const struct core_env *env, enum ca
 		add_offers(call->core, i, &line->for_answerer);
 }
 
+// The protocol that the offerer has said.
+static uint32_t proto_for_offerer(const struct offer_line *line)
+{
+	return (line->remote.is_tls ? PROTO_TLS : 0) | (line->remote.is_savp ? PROTO_SAVP : 0) |
+		(line->remote.is_avpf ? PROTO_AVPF : 0);
+}
+
+void secure_rewrite_off(
+	struct call *call, const struct core_env *env, enum call_side to, uint32_t i)
+{
+	struct sdp_media_rewrite *out = &call->core->rewrite.media[i];
+	const struct offer_line *line = &call->offer.lines[i];
+
+	if (line->kind == LINE_RTP)
+		set_proto(out, &call->core->sdp.media[i],
+			to == call->offer.from ? proto_for_offerer(line) :
+						 proto_for_answerer(call, env, to, i));
+}
+
 void secure_rewrite(struct call *call, const struct core_env *env, enum call_side to, uint32_t i)
 {
 	const struct offer_line *line = &call->offer.lines[i];
@@ -283,9 +305,7 @@ void secure_rewrite(struct call *call, const struct core_env *env, enum call_sid
 		rewrite_offer(call, env, to, i);
 		return;
 	}
-	set_proto(out, &call->core->sdp.media[i],
-		(line->remote.is_tls ? PROTO_TLS : 0) | (line->remote.is_savp ? PROTO_SAVP : 0) |
-			(line->remote.is_avpf ? PROTO_AVPF : 0));
+	set_proto(out, &call->core->sdp.media[i], proto_for_offerer(line));
 	if (line->offerer.suite != SRTP_NONE)
 		add_crypto(call->core, i, line->tag, &line->for_offerer);
 }

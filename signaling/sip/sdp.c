@@ -174,3 +174,20 @@ const char *sdp_direction_name(enum sdp_direction direction)
 	};
 	return names[direction];
 }
+
+uint8_t sdp_mid_extension(const struct sdp_attr *attr)
+{
+	struct span rest = attr->value, id, uri;
+	uint32_t number;
+
+	// "4 urn:..." or "4/recvonly urn:...".
+	if (!span_cut(&rest, ' ', &id))
+		return 0;
+	rest = span_trim(rest);
+	span_cut(&rest, ' ', &uri);
+	if (!span_eq(uri, SPAN_LIT(SDP_MID_EXTENSION)))
+		return 0;
+	rest = id;
+	span_cut(&rest, '/', &id);
+	return span_parse_u32(id, UINT8_MAX, &number) == 0 ? (uint8_t)number : 0;
+}

@@ -131,6 +131,10 @@ bool sdp_next_bundle(const struct sdp_session *sdp, const struct sdp_attr **attr
 // The next mid of such a list, as a line. False at its end; mids that no line has are left out.
 bool sdp_next_of_bundle(const struct sdp_session *sdp, struct span *mids, uint32_t *index);
 
+#define SDP_MID_EXTENSION "urn:ietf:params:rtp-hdrext:sdes:mid" // RFC 8843 15.2
+// The id of an a=extmap of that extension; 0: it is of another one.
+uint8_t sdp_mid_extension(const struct sdp_attr *attr);
+
 // The format in front of an attribute's value ("96" of rtpmap, fmtp and rtcp-fb) and what follows
 // it. False: the value is empty.
 bool sdp_attr_format(const struct sdp_attr *attr, struct span *format, struct span *rest);
@@ -182,6 +186,7 @@ struct sdp_rewrite {
 	uint64_t session_version;
 	struct ip ip;            // own address: o= and session-level c=
 	bool has_ice, is_ice_lite; // what the session says of ICE (RFC 8839 5.3, 5.6)
+	struct span groups;      // whole a=group lines of our own, with CR LF
 	uint32_t drop; // enum sdp_class bits; a=rtcp, rtcp-mux and replaced directions always go
 	// enum sdp_class bits dropped from lines that are passed
 	uint32_t drop_passed;

@@ -125,7 +125,8 @@ static bool attr_is_kept(const struct sdp_media *media, const struct sdp_media_r
 	const struct sdp_attr *attr, uint32_t drop)
 {
 	// The members of a bundle keep their names whatever else goes.
-	if (attr->id == SDP_ATTR_MID)
+	if (attr->id == SDP_ATTR_MID ||
+		(attr->id == SDP_ATTR_EXTMAP && sdp_mid_extension(attr) != 0))
 		return own->is_grouped;
 	if ((attr->id == SDP_ATTR_PTIME && own->ptime_ms) ||
 		(attr->id == SDP_ATTR_RTCP_FB && own->drops_feedback))
@@ -300,6 +301,7 @@ void sdp_put_rewritten(struct sip_writer *w, const struct sdp_session *sdp,
 	put_lines(w, sdp, "b", 0, sdp->line_count);
 	put_times(w, sdp);
 	put_bundles(w, sdp, rewrite);
+	sip_put(w, rewrite->groups);
 	if (rewrite->is_ice_lite)
 		sip_put_lit(w, "a=ice-lite\r\n");
 	if (rewrite->has_ice)

@@ -201,6 +201,25 @@ static void put_flow_keys(struct text *t, struct names *names, const struct fixt
 	}
 }
 
+// Lines that share the port: their mids, and the payload types that tell them apart.
+static void put_bundle(struct text *t, const struct flow_bundle *bundle)
+{
+	if (bundle->count == 0)
+		return;
+	put(t, " bundle=");
+	for (uint32_t i = 0; i < bundle->count; i++) {
+		const struct flow_member *m = &bundle->members[i];
+
+		put(t, "%s%.*s:", i ? "+" : "", m->mid_bytes, m->mid);
+		for (uint32_t n = 0, count = 0; n < 128; n++)
+			if (m->payload_types[n / 8] & 1u << n % 8)
+				put(t, "%s%u", count++ ? "," : "", n);
+		for (uint32_t n = 0; n < FLOW_MEMBER_SSRCS && m->ssrc[n]; n++)
+			put(t, "/%u", m->ssrc[n]);
+	}
+	put(t, " mid-extension=%u", bundle->mid_extension);
+}
+
 // What is agreed about ICE and DTLS: their ufrag, our word for ours.
 static void put_agreement(struct text *t, struct names *names, const struct fixture *f,
 	const struct flow_cfg *flow)
@@ -221,6 +240,7 @@ static void put_agreement(struct text *t, struct names *names, const struct fixt
 	put_word(t, names, own);
 	put(t, " theirs=%.*s candidates=%u%s", s->ufrag_bytes, s->ufrag, s->candidate_count,
 		s->is_controlling ? " controlling" : "");
+	put_bundle(t, &s->bundle);
 }
 
 static void put_flow(struct text *t, struct names *names, const struct fixture *f, uint32_t address,
@@ -243,6 +263,10 @@ static void put_flow(struct text *t, struct names *names, const struct fixture *
 		flow->flags & FLOW_DROP ? " drop" : "");
 	put_flow_keys(t, names, f, flow);
 	put_agreement(t, names, f, flow);
+	if (flow->bundle_port) {
+		put(t, " by=");
+		put_port(t, names, flow->bundle_port);
+	}
 	put(t, "\n");
 }
 

@@ -11,8 +11,9 @@
 #define PRINT_1	   HEX16 ":" HEX16
 #define PRINT_2	   HEX16 ":00" HEX15
 #define HEX15	   ":AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B"
-#define BROWSER(ufrag, print, direction)                                                           \
-	"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"                  \
+#define BROWSER(ufrag, print, direction) BROWSER_OF("0", ufrag, print, direction)
+#define BROWSER_OF(group, ufrag, print, direction)                                                 \
+	"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE " group "\r\n"          \
 	"m=audio 50000 UDP/TLS/RTP/SAVPF 111 8\r\nc=IN IP4 10.1.1.5\r\n"                           \
 	"a=candidate:1 1 udp 2122260223 10.1.1.5 50000 typ host\r\n"                               \
 	"a=ice-ufrag:" ufrag "\r\na=ice-pwd:asd88fgpdd777uzjYhagZgTT\r\n"                          \
@@ -391,6 +392,89 @@ static void a_record_brings_it_back(void **state)
 	assert_int_equal(f->ended_count, 0);
 }
 
+#define VIDEO                                                                                      \
+	"m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=bundle-only\r\na=mid:1\r\n"       \
+	"a=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"
+
+static uint32_t flows_dropping(const struct fixture *f)
+{
+	uint32_t count = 0;
+
+	for (uint32_t realm = 0; realm < 2; realm++)
+		for (uint32_t port = 20000; port <= 20255; port++) {
+			const struct flow_cfg *flow = flow_lookup(&f->view, realm, (uint16_t)port);
+			count += flow && flow->flags & FLOW_DROP;
+		}
+	return count;
+}
+
+// The records of the line that has no port of its own there.
+static uint32_t flows_by(const struct fixture *f, uint16_t owner)
+{
+	uint32_t count = 0;
+
+	for (uint32_t port = 20000; port <= 20255; port++) {
+		const struct flow_cfg *flow = flow_lookup(&f->view, REALM_ACCESS, (uint16_t)port);
+
+		if (!flow || flow->bundle_port == 0)
+			continue;
+		assert_int_equal(flow->bundle_port, owner);
+		assert_int_equal(flow->key_rx | flow->key_tx | flow->secure, 0);
+		count++;
+	}
+	return count;
+}
+
+static void one_handshake_opens_all_lines_of_a_group(void **state)
+{
+	static uint8_t record[CALL_RECORD_MAX];
+	struct fixture *f = *state;
+	struct record_out out = { .buf = record };
+	struct flow_secure_result r = result("10.1.1.5:50000", ICE_COMPLETED, DTLS_DONE);
+	struct fixture_request invite = { .method = "INVITE", .cseq = 1,
+		.body = BROWSER_OF("0 1", "8hhY", PRINT_1, "sendrecv") VIDEO };
+	uint64_t token;
+
+	f->profiles[1].sdp.bundle = PROFILE_BUNDLE_PASS;
+	fixture_phone(f, &invite);
+	fixture_carrier(f, "INVITE", 200,
+		PHONE_SDP "m=video 4002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n");
+	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
+	fixture_ack(f, tag);
+	assert_int_equal(flows_dropping(f), 8);
+	uint16_t owner = 0;
+	for (uint32_t port = 20000; port <= 20255 && !owner; port += 2) {
+		const struct flow_cfg *flow = flow_lookup(&f->view, REALM_ACCESS, (uint16_t)port);
+
+		if (flow && flow->secure) {
+			owner = (uint16_t)port;
+			flow_secure_publish(&shm_flow_secure_state(&f->media)[flow->secure - 1],
+				&f->view.secures[flow->secure - 1], &r);
+		}
+	}
+	assert_int_not_equal(owner, 0);
+	assert_int_equal(flows_by(f, owner), 2);
+	core_media_changed(f->core, &f->env, 0);
+	assert_int_equal(flows_dropping(f), 0);
+	assert_int_equal(flows_by(f, owner), 2);
+	const struct flow_cfg *flow = flow_lookup(&f->view, REALM_ACCESS, owner);
+	assert_true(flow->key_rx && flow->key_tx);
+	assert_int_equal(f->view.secures[flow->secure - 1].bundle.count, 2);
+	// And over a restart.
+	assert_int_equal(core_export(f->core, &f->env, flow->call_token, &out), 0);
+	restart(f);
+	assert_int_equal(core_import(f->core, &f->env,
+				 span_make((const char *)record, out.len), &token), 0);
+	fixture_wait(f, 2000);
+	r = result("10.1.1.5:50044", ICE_COMPLETED, DTLS_DONE);
+	flow_secure_publish(&shm_flow_secure_state(&f->media)[flow->secure - 1],
+		&f->view.secures[flow->secure - 1], &r);
+	core_media_changed(f->core, &f->env, token);
+	assert_int_equal(flow_lookup(&f->view, REALM_ACCESS, owner)->remote_port, 50044);
+	assert_int_equal(flows_by(f, owner), 2);
+	assert_int_equal(flows_dropping(f), 0);
+}
+
 static void no_certificate_no_line(void **state)
 {
 	struct fixture *f = *state;
@@ -418,6 +502,7 @@ int main(void)
 		TEST(another_certificate_is_another_association),
 		TEST(media_that_begins_anew_takes_nothing_away),
 		TEST(a_record_brings_it_back),
+		TEST(one_handshake_opens_all_lines_of_a_group),
 		TEST(no_certificate_no_line),
 	};
 
