@@ -139,7 +139,7 @@ lab_phone() {
 	module_app menu.so
 	$LAB_PHONE_CONFIG
 	END
-	echo "<sip:$name@$host$LAB_PHONE_PARAMS>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1$LAB_PHONE_ACCOUNT" >"$dir/accounts"
+	echo "<sip:$name@$host$LAB_PHONE_PARAMS>;regint=0;answermode=auto;audio_codecs=${LAB_PHONE_CODECS:-PCMA/8000/1}$LAB_PHONE_ACCOUNT" >"$dir/accounts"
 	: >"$dir/contacts"
 	lab_start "$name" "$ns" baresip -f "$dir" ${uri:+-e "/dial $uri"}
 }
