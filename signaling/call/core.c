@@ -51,8 +51,6 @@ static void on_failure(void *context, const struct sip_turn *turn, struct sip_tx
 		return;
 	if (call->invite.client == tx && !call->invite.is_final) {
 		if (call->answered_ms)
-			target_of_dialog_failed(call, call_other(call->invite.from));
-		if (call->answered_ms)
 			reinvite_failed(call, turn, failure);
 		else
 			answer_failed(call, turn, failure);

@@ -191,6 +191,10 @@ struct leg_request {
 // not fit.
 struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
 	const struct leg_request *request);
+// A request in the dialog did not get through: once more by the next target of the dialog's name
+// (RFC 3263 4.3), in a transaction of its own. NULL: there is none, or tables are full.
+struct sip_tx *leg_send_elsewhere(struct call *call, const struct sip_turn *turn,
+	enum call_side side, const struct sip_tx *failed);
 // The far end spoke, by a request of the dialog or a response to ours: what we send in the dialog
 // goes by the connection, and behind a NAT to the place, that it speaks from now.
 void leg_hear_request(struct call_leg *leg, const struct core_env *env, const struct sip_hop *hop);

@@ -68,6 +68,18 @@ static void make_branch(const struct call *call, const struct core_env *env,
 	sip_branch_make(&call->core->keys, &token, branch);
 }
 
+static struct sip_via_out via_of(const struct call_leg *leg, const struct core_env *env,
+	listener_id listener, const char branch[SIP_BRANCH_LEN])
+{
+	struct sip_local local = listener_local(env->config, listener);
+	const struct config_profile *profile = config_profile(env->config, leg->profile);
+
+	return (struct sip_via_out){ .transport = sip_transport_name(local.transport),
+		.sent_by = local.sent_by, .host = span_str(profile->headers.via_host),
+		.branch = span_make(branch, SIP_BRANCH_LEN),
+		.is_alias = reuse_is_offered(env->config, listener, leg->hop.tls_trunk, profile) };
+}
+
 // The whole request in core->built. False: it does not fit.
 static bool build_request(struct call *call, const struct sip_turn *turn,
 	const struct leg_request *request, const char branch[SIP_BRANCH_LEN],
@@ -76,18 +88,13 @@ static bool build_request(struct call *call, const struct sip_turn *turn,
 	struct core *core = call->core;
 	const struct core_env *env = core_env_of(turn);
 	const struct call_leg *leg = &call->legs[request->side];
-	struct sip_local local = listener_local(env->config, listener);
 	const struct config_profile *profile = config_profile(env->config, leg->profile);
 	struct sip_writer w;
 
 	struct sip_dialog_request head = {
 		.method = span_str(sip_method_name(request->method)),
 		.cseq = request->cseq,
-		.via = { .transport = sip_transport_name(local.transport),
-			.sent_by = local.sent_by, .host = span_str(profile->headers.via_host),
-			.branch = span_make(branch, SIP_BRANCH_LEN),
-			.is_alias = reuse_is_offered(env->config, listener, leg->hop.tls_trunk,
-				profile) },
+		.via = via_of(leg, env, listener, branch),
 		.max_forwards = request->side == CALL_LEG_B ? call->max_forwards : 70,
 	};
 	sip_writer_init(&w, core->message, sizeof(core->message));
@@ -133,6 +140,45 @@ struct sip_tx *leg_send(struct call *call, const struct sip_turn *turn,
 	if (!tx)
 		CORE_COUNT(core, requests_refused);
 	return tx;
+}
+
+// The same request under another Via: "METHOD URI SIP/2.0", our Via, and the rest.
+static struct span put_elsewhere(struct call *call, struct span text, const struct sip_via_out *via)
+{
+	struct core *core = call->core;
+	struct sip_writer w;
+	struct span line;
+
+	sip_writer_init(&w, core->message, sizeof(core->message));
+	if (!span_cut(&text, '\n', &line))
+		return SPAN_NONE;
+	sip_put(&w, line);
+	sip_put_char(&w, '\n');
+	sip_put_via(&w, via);
+	if (!span_cut(&text, '\n', &line))
+		return SPAN_NONE;
+	sip_put(&w, text);
+	return w.is_overflowed ? SPAN_NONE : sip_writer_text(&w);
+}
+
+struct sip_tx *leg_send_elsewhere(struct call *call, const struct sip_turn *turn,
+	enum call_side side, const struct sip_tx *failed)
+{
+	const struct core_env *env = core_env_of(turn);
+	struct span text = sip_client_request(failed);
+	char branch[SIP_BRANCH_LEN];
+	struct sip_client_params params = { .method = sip_tx_method(failed),
+		.branch = span_make(branch, SIP_BRANCH_LEN), .user = call_user(call) };
+
+	if (span_is_empty(text) || !target_of_dialog_failed(call, side))
+		return NULL;
+	find_target(call, env, side, &params.hop);
+	make_branch(call, env, branch);
+	struct sip_via_out via = via_of(&call->legs[side], env, params.hop.listener, branch);
+	params.method_text = span_str(sip_method_name(params.method));
+	params.data = put_elsewhere(call, text, &via);
+	return span_is_empty(params.data) ? NULL :
+		sip_client_start(call->core->txs, turn, &params);
 }
 
 // Repeated byte by byte: the same branch, the same body (RFC 3261 13.2.2.4).

@@ -150,14 +150,18 @@ static void take_refreshed(struct call *call, const struct sip_turn *turn,
 	call_hangup(call, turn, &hangup);
 }
 
-// The other side of a relayed INVITE wants a longer session: it gets it, nobody else hears of it.
+// The other side of a relayed INVITE wants a longer session, or another place of it has to be asked
+// (RFC 3263 4.3): it gets a new one, nobody else hears of it.
 static bool send_again(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
 	struct call_invite *invite = &call->invite;
 	enum call_side to = call_other(invite->from);
 	struct call_leg *leg = &call->legs[to];
 
-	if (msg->status != 422 || !session_raise(leg, msg))
+	bool is_to_repeat = (msg->status == 422 && session_raise(leg, msg)) ||
+		(msg->status == 503 && target_of_dialog_failed(call, to));
+
+	if (!is_to_repeat)
 		return false;
 	struct leg_request request = { .side = to, .method = SIP_METHOD_INVITE,
 		.cseq = sip_dialog_next_cseq(&leg->dialog),
@@ -280,7 +284,15 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 
 void reinvite_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure)
 {
-	call->invite.client = NULL;
+	enum call_side to = call_other(call->invite.from);
+	struct sip_tx *client = call->is_finished || failure == SIP_TX_CANCELLED ?
+		NULL : leg_send_elsewhere(call, turn, to, call->invite.client);
+
+	call->invite.client = client;
+	if (client) {
+		invite_watch(call, core_env_of(turn));
+		return;
+	}
 	call->invite.is_final = true;
 	timer_stop(call->core->wheel, &call->ring_timer);
 	if (!call->is_finished) {

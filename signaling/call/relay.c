@@ -232,13 +232,24 @@ bool relay_response(struct call *call, const struct sip_turn *turn, const struct
 	return true;
 }
 
+// A request that timed out is over for its sender, one that could not be sent is not.
+static bool send_elsewhere(struct call *call, const struct sip_turn *turn, struct relay *relay)
+{
+	struct sip_tx *client =
+		leg_send_elsewhere(call, turn, call_other(relay->from), relay->client);
+
+	if (client)
+		relay->client = client;
+	return client != NULL;
+}
+
 // The server transaction of a request that timed out is over as well (RFC 4320 4.1), so that only
 // other failures are heard of.
 bool relay_failed(struct call *call, const struct sip_turn *turn, const struct sip_tx *tx,
 	enum sip_tx_failure failure)
 {
 	struct relay *relay = find(call, tx);
-	struct leg_response out = { .status = failure == SIP_TX_TRANSPORT ? 500 : 408 };
+	struct leg_response out = { .status = failure == SIP_TX_TRANSPORT ? 503 : 408 };
 
 	if (!relay)
 		return false;
@@ -246,8 +257,10 @@ bool relay_failed(struct call *call, const struct sip_turn *turn, const struct s
 		relay_terminated(call, turn, tx);
 		return true;
 	}
-	CORE_COUNT(call->core, relays_failed);
 	return_to_fork(call, relay);
+	if (failure == SIP_TX_TRANSPORT && send_elsewhere(call, turn, relay))
+		return true;
+	CORE_COUNT(call->core, relays_failed);
 	unlink_relay(call, relay);
 	if (relay->ops->failed)
 		relay->ops->failed(call, turn, relay);

@@ -182,6 +182,8 @@ struct sip_client_params {
 // for ACK (of a 2xx: just send it) and not for CANCEL (sip_client_cancel()).
 struct sip_tx *sip_client_start(struct sip_transactions *txs, const struct sip_turn *turn,
 	const struct sip_client_params *params);
+// The request, as long as it may be sent again; in on_failure it is there. Borrowed until then.
+struct span sip_client_request(const struct sip_tx *tx);
 // RFC 3261 9.1: sends CANCEL once the INVITE has a provisional answer, or as soon as it gets one;
 // no-op after the final answer. `extra` are whole header lines to add (Reason), may be empty;
 // borrowed. If no final answer comes within 64*T1 of the CANCEL, on_failure(SIP_TX_CANCELLED).

@@ -181,6 +181,13 @@ void client_send_cancel(
 	tx_timer_end(txs, turn, tx, 64 * txs->params.t1_ms);
 }
 
+struct span sip_client_request(const struct sip_tx *tx)
+{
+	const struct sip_stored *out = tx->live ? tx->live->out : NULL;
+
+	return out ? span_make(out->data, out->len) : SPAN_NONE;
+}
+
 void sip_client_cancel(struct sip_transactions *txs, const struct sip_turn *turn, struct sip_tx *tx,
 	struct span extra)
 {

@@ -356,6 +356,76 @@ static void ack_waits_for_the_contact(void **state)
 	assert_true(is_found);
 }
 
+// A re-INVITE and other requests of the call go on along the list, the same request each time; when
+// it is at its end their sender is told.
+static void requests_along_the_list(void **state)
+{
+	static const struct { const char *method, *body, *told; } rows[] = {
+		{ "INVITE", FIXTURE_SDP("10.1.1.6"), "SIP/2.0 408" },
+		{ "INFO", "", "SIP/2.0 503" },
+		{ "UPDATE", "", "SIP/2.0 503" },
+	};
+
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture *f;
+		char tag[64], cseq[64], branch[128], start[64];
+
+		fixture_open((void **)&f);
+		fixture_phone(f, &invite);
+		answer_with_contact(f, "<sip:b@edge.carrier.test>\r\nAllow: UPDATE");
+		resolved(f, f->resolve.ticket, "10.2.1.77,10.2.1.78");
+		fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
+		fixture_ack(f, tag);
+		fixture_forget(f);
+		struct fixture_request r = { .method = rows[i].method, .cseq = 2, .to_tag = tag,
+			.branch = "again", .body = rows[i].body };
+		fixture_phone(f, &r);
+		snprintf(start, sizeof(start), "%s sip:b@edge.carrier.test ", rows[i].method);
+		expect_target(f, start, "10.2.1.77");
+		const struct fixture_message *m = fixture_last(f, start);
+		snprintf(cseq, sizeof(cseq), "%s", fixture_header(m->text, "CSeq"));
+		snprintf(branch, sizeof(branch), "%s", fixture_header(m->text, "Via"));
+		const char *rest = strchr(strchr(m->text, '\n') + 1, '\n');
+		core_send_failed(f->core, &f->env, m->ticket, CORE_SEND_CONNECT_FAILED);
+		fixture_take(f);
+		expect_target(f, start, "10.2.1.78");
+		m = fixture_last(f, start);
+		assert_string_not_equal(fixture_header(m->text, "Via"), branch);
+		assert_string_equal(strchr(strchr(m->text, '\n') + 1, '\n'), rest);
+		assert_null(fixture_last(f, "SIP/2.0 503"));
+		core_send_failed(f->core, &f->env, m->ticket, CORE_SEND_CONNECT_FAILED);
+		fixture_take(f);
+		assert_non_null(fixture_last(f, rows[i].told));
+		assert_int_equal(COUNTED(f, failovers), 1);
+		void *end = f;
+		fixture_close(&end);
+	}
+	(void)state;
+}
+
+// What the first place refuses for want of room the second one gets (RFC 3263 4.3).
+static void busy_place(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64];
+
+	fixture_phone(f, &invite);
+	answer_with_contact(f, "<sip:b@edge.carrier.test>");
+	resolved(f, f->resolve.ticket, "10.2.1.77,10.2.1.78");
+	fixture_to_tag(f, "SIP/2.0 200", tag, sizeof(tag));
+	fixture_ack(f, tag);
+	fixture_forget(f);
+	struct fixture_request r = { .method = "INVITE", .cseq = 2, .to_tag = tag,
+		.branch = "again", .body = FIXTURE_SDP("10.1.1.6") };
+	fixture_phone(f, &r);
+	fixture_carrier(f, "INVITE", 503, "");
+	expect_target(f, "INVITE", "10.2.1.78");
+	assert_null(fixture_last(f, "SIP/2.0 503"));
+	fixture_carrier(f, "INVITE", 200, FIXTURE_SDP("10.2.1.9"));
+	assert_non_null(fixture_last(f, "SIP/2.0 200"));
+	assert_int_equal(f->ended_count, 0);
+}
+
 // A BYE waits for the name of its target, and goes on along the list when a target fails.
 static void bye_along_the_list(void **state)
 {
@@ -548,6 +618,8 @@ int main(void)
 			fixture_close),
 		NAMED(hosts_of_the_file), PLAIN(ack_waits_for_the_contact),
 		PLAIN(bye_along_the_list),
+		PLAIN(busy_place),
+		cmocka_unit_test(requests_along_the_list),
 		PLAIN(contact_moves), PLAIN(name_of_the_caller), PLAIN(contact_leads_nowhere),
 		PLAIN(contact_is_a_number),
 	};
