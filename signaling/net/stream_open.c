@@ -126,6 +126,8 @@ static void tls_opened(struct connection *connection)
 		connection->hop.peer_trunk =
 			handler->peer_of(handler->user, &connection->hop, connection->tls);
 	metric_add(&connection->streams->params.metrics->tls_handshakes, 1);
+	if (tls_session_is_resumed(connection->tls))
+		metric_add(&connection->streams->params.metrics->tls_resumed, 1);
 	if (log_is_on(LOG_NET, LOG_LEVEL_DEBUG, 0) && stream_may_log(connection->streams)) {
 		addr_format(&connection->hop.addr, text);
 		tls_session_describe(connection->tls, what, sizeof(what));

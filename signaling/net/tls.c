@@ -13,6 +13,8 @@ struct tls_session {
 	BIO *in, *out;     // owned by ssl
 	enum tls_verify verify;
 	bool is_server;
+	struct tls_resume *resume; // NULL as a server
+	uint64_t resume_key;
 	struct ip ip;
 	char why[TLS_ERROR_MAX];
 	uint32_t name_len;
@@ -22,6 +24,43 @@ struct tls_session {
 SSL *tls_session_ssl(const struct tls_session *session)
 {
 	return session->ssl;
+}
+
+int tls_session_given(SSL *ssl, SSL_SESSION *given)
+{
+	const struct tls_session *session = SSL_get_app_data(ssl);
+
+	return session != NULL && tls_resume_keep(session->resume, session->resume_key, given);
+}
+
+bool tls_session_is_resumed(const struct tls_session *session)
+{
+	return SSL_session_reused(session->ssl) == 1;
+}
+
+// What it gave us last time; it need not take it.
+static void take_up(struct tls_session *session)
+{
+	SSL_SESSION *old = tls_resume_take(session->resume, session->resume_key);
+
+	SSL_set_app_data(session->ssl, session);
+	if (old == NULL)
+		return;
+	SSL_set_session(session->ssl, old);
+	SSL_SESSION_free(old);
+}
+
+// TLS 1.2 gives nothing new in return for what was taken up.
+static void keep_again(struct tls_session *session)
+{
+	SSL_SESSION *old;
+
+	if (session->is_server || !tls_session_is_resumed(session) ||
+		SSL_version(session->ssl) != TLS1_2_VERSION)
+		return;
+	old = SSL_get1_session(session->ssl);
+	if (old != NULL && !tls_resume_keep(session->resume, session->resume_key, old))
+		SSL_SESSION_free(old);
 }
 
 static bool set_peer(struct tls_session *session)
@@ -63,6 +102,9 @@ struct tls_session *tls_session_new(struct tls_context *context, struct span nam
 		tls_session_free(session);
 		return NULL;
 	}
+	session->resume = tls_resume_get(context->resume);
+	session->resume_key = tls_resume_key(name, ip);
+	take_up(session);
 	return session;
 }
 
@@ -70,7 +112,12 @@ void tls_session_free(struct tls_session *session)
 {
 	if (session == NULL)
 		return;
+	// A connection that only broke leaves its session as good as it was (RFC 4346 7.2.1);
+	// of one that failed nothing is taken up again.
+	if (session->why[0] == '\0')
+		SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(session->ssl);
+	tls_resume_put(session->resume);
 	free(session);
 }
 
@@ -130,7 +177,12 @@ enum tls_state tls_session_handshake(struct tls_session *session)
 {
 	ERR_clear_error();
 	int rc = SSL_do_handshake(session->ssl);
-	return rc == 1 ? session_opened(session) : session_state(session, rc, TLS_HANDSHAKE);
+	if (rc != 1)
+		return session_state(session, rc, TLS_HANDSHAKE);
+	enum tls_state state = session_opened(session);
+	if (state == TLS_OPEN)
+		keep_again(session);
+	return state;
 }
 
 enum tls_state tls_session_read(struct tls_session *session, char *buf, uint32_t cap,

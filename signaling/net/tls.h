@@ -81,5 +81,8 @@ bool tls_session_shows(const struct tls_session *session, struct span name, cons
 typedef bool (*tls_name_fn)(void *context, struct span name);
 void tls_session_each_name(const struct tls_session *session, tls_name_fn fn, void *context);
 
+// Whether it took up an earlier one, once open: no certificate was sent, that of the earlier one
+// holds.
+bool tls_session_is_resumed(const struct tls_session *session);
 // "TLSv1.3 TLS_AES_256_GCM_SHA384", for the log.
 void tls_session_describe(const struct tls_session *session, char *buf, uint32_t cap);

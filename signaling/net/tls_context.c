@@ -31,6 +31,11 @@ static bool set_rules(SSL_CTX *ssl, const struct tls_settings *settings)
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	// Sessions live in tickets, which the clients keep: a storm of returning ones is cheap.
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+	if (!settings->is_server) {
+		SSL_CTX_set_session_cache_mode(ssl,
+			SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+		SSL_CTX_sess_set_new_cb(ssl, tls_session_given);
+	}
 	SSL_CTX_set_num_tickets(ssl, 1);
 	SSL_CTX_set_verify(ssl, verify_mode(settings->verify), NULL);
 	return SSL_CTX_set_session_id_context(ssl, id, sizeof(id) - 1) == 1 &&
@@ -50,7 +55,9 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **ou
 		return -ENOMEM;
 	context->settings = *settings;
 	context->ssl = SSL_CTX_new(settings->is_server ? TLS_server_method() : TLS_client_method());
-	if (context->ssl != NULL && set_rules(context->ssl, settings))
+	context->resume = settings->is_server ? NULL : tls_resume_new();
+	bool is_made = context->ssl != NULL && (settings->is_server || context->resume != NULL);
+	if (is_made && set_rules(context->ssl, settings))
 		rc = tls_files_load(context->ssl, &files, error);
 	if (rc < 0) {
 		tls_context_free(context);
@@ -71,5 +78,6 @@ void tls_context_free(struct tls_context *context)
 	if (context == NULL)
 		return;
 	SSL_CTX_free(context->ssl);
+	tls_resume_put(context->resume);
 	free(context);
 }

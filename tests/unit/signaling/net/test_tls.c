@@ -321,9 +321,59 @@ static void test_resumed(void **state)
 	}
 }
 
+// As a client we take up what the same server gave us, and nobody else.
+static void test_taken_up(void **state)
+{
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	static const struct {
+		const char *name;
+		int is_resumed;
+	} rounds[] = {
+		{ "sip.example.com", 0 }, { "sip.example.com", 1 }, { "sip.example.com", 1 },
+		{ "", 0 }, { "", 1 }, { "sip.example.com", 1 },
+	};
+	(void)state;
+	for (int v = 0; v < 2; v++) {
+		struct tls_settings client =
+			settings_of(&certs, false, "client", TLS_VERIFY_NAME);
+		struct tls_settings server =
+			settings_of(&certs, true, "server", TLS_VERIFY_REQUIRE);
+		struct ip ip = ip_from_v4(0xc0000201);
+		struct tls_context *contexts[2];
+		char error[TLS_ERROR_MAX], buf[16];
+		uint32_t len;
+		client.ca = server.ca = certs_path(&certs, "ca.pem");
+		assert_int_equal(tls_context_new(&client, &contexts[0], error), 0);
+		assert_int_equal(tls_context_new(&server, &contexts[1], error), 0);
+		SSL_CTX_set_max_proto_version(contexts[0]->ssl, versions[v]);
+		for (size_t i = 0; i < sizeof(rounds) / sizeof(rounds[0]); i++) {
+			struct pair pair = { 0 };
+			struct span name = span_str(rounds[i].name);
+			pair.sessions[0] = tls_session_new(contexts[0], name, &ip);
+			pair.sessions[1] = tls_session_new(contexts[1], SPAN_NONE, NULL);
+			shake(&pair);
+			assert_int_equal(pair.states[0], TLS_OPEN);
+			assert_int_equal(pair.states[1], TLS_OPEN);
+			tls_session_read(pair.sessions[0], buf, sizeof(buf), &len); // tickets
+			for (int k = 0; k < 2; k++)
+				assert_int_equal(tls_session_is_resumed(pair.sessions[k]),
+					rounds[i].is_resumed);
+			assert_true(tls_session_shows(pair.sessions[0], name, &ip));
+			// Contexts go before their sessions when certificates are renewed.
+			if (i + 1 == sizeof(rounds) / sizeof(rounds[0])) {
+				tls_context_free(contexts[0]);
+				tls_context_free(contexts[1]);
+			}
+			tls_session_free(pair.sessions[0]);
+			tls_session_free(pair.sessions[1]);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_taken_up),
 		cmocka_unit_test(test_who_believes_whom),
 		cmocka_unit_test(test_resumed),
 		cmocka_unit_test(test_bytes_pass_both_ways),
