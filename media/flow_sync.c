@@ -17,7 +17,7 @@ bool flow_sync_copy(const struct lane *lane, uint32_t slot, uint16_t address, ui
 	memcpy(out, &lane->view.cfg[slot], sizeof(*out));
 	return out->checksum == flow_checksum(out) && out->media_address == address &&
 		out->port == port && out->incarnation != 0 && out->state_index < lane->view.flows &&
-		out->kind <= FLOW_OPAQUE && out->latch_mode <= FLOW_LATCH_LEARN &&
+		out->kind <= FLOW_OPAQUE && out->latch_mode <= FLOW_LATCH_PROOF &&
 		(out->kind != FLOW_OPAQUE || (out->key_rx | out->key_tx) == 0);
 }
 
@@ -57,6 +57,8 @@ static void reset_state(struct flow_state *state)
 	atomic_store_explicit(&state->remote_lost, 0, memory_order_relaxed);
 	atomic_store_explicit(&state->remote_fraction, 0, memory_order_relaxed);
 	atomic_store_explicit(&state->rate_tokens, UINT32_MAX, memory_order_relaxed); // full
+	state->anchor = (struct flow_anchor){ 0 };
+	state->police = (struct flow_police){ 0 };
 }
 
 struct flow_state *flow_sync_state(struct lane *lane, const struct flow_cfg *cfg)
@@ -77,6 +79,7 @@ struct flow_state *flow_sync_state(struct lane *lane, const struct flow_cfg *cfg
 		reset_state(state);
 	} else if (atomic_load_explicit(&state->remote_hash, memory_order_relaxed) != hash) {
 		flow_sync_set_latch(state, &none);
+		state->police = (struct flow_police){ 0 };
 	}
 	atomic_store_explicit(&state->remote_hash, hash, memory_order_relaxed);
 	atomic_store_explicit(&state->generation, cfg->generation, memory_order_relaxed);

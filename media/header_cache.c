@@ -1,6 +1,7 @@
 // header_cache.c - builds ready headers: the slow path between a flow record and its first packet.
 #include "header_cache.h"
 
+#include "anchor.h"
 #include "base/metric.h"
 #include "bundle.h"
 #include "flow_sync.h"
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define RATE_MAX    0xffffffu
 #define HOP_LIMIT   64u
 #define RETRY_EVERY 32u // packets: how often a failed egress part is looked at without being told
 
@@ -244,6 +246,9 @@ static enum drop_reason fill_egress(
 		ready_header_aim(lane, cfg->peer_address, exit.port, &to, header);
 	if (reason != DROP_NONE)
 		return reason;
+	header->is_anchored = anchor_is_wanted(lane, cfg, &peer);
+	if (header->is_anchored)
+		header->flags &= (uint16_t)~READY_PLAIN_OUT;
 	return fill_key_out(lane, &exit, header);
 }
 
@@ -293,7 +298,7 @@ bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint
 		.epoch = lane->header_epoch,
 		.state_index = cfg.state_index,
 		.flags = ingress_flags(&cfg),
-		.rate_pps_max = cfg.rate_pps_max,
+		.rate_pps_max = cfg.rate_pps_max < RATE_MAX ? cfg.rate_pps_max : RATE_MAX,
 		.retry_in = RETRY_EVERY,
 		.peer_slot = SHM_FLOW_NONE,
 	};

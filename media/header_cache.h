@@ -58,7 +58,8 @@ struct ready_header {
 	// line 1
 	alignas(64) struct ip source_v6;
 	struct ip egress_v6[2]; // source, destination
-	uint32_t rate_pps_max;
+	uint32_t rate_pps_max : 24; // more is as much as there is
+	uint32_t is_anchored : 1;   // one of the two legs hears a stream of ours: anchor.h
 	uint32_t peer_slot;    // index word of the peer's port when this was built
 	uint16_t bad_sequence; // RFC 3550 A.1 bad_seq, with READY_BAD_SEQUENCE
 	uint16_t own_sum; // address and port it comes to, part of the old pseudo header, folded

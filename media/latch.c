@@ -3,11 +3,13 @@
 // The hot path compares the source that stands in the ready header. Learning (RFC 4961 symmetric
 // RTP) is the slow path, and safe by default: the signaled source wins at once; any other one is
 // followed for `probation_packets` packets, which must be one SSRC with a continuing sequence;
-// then it is locked, and nothing but a new signaled remote opens the flow again.
+// then it is locked, and nothing but a new signaled remote opens the flow again; with
+// FLOW_LATCH_PROOF also who shows, once the locked source is silent, that he is the same sender.
 #include "latch.h"
 
 #include "flow_sync.h"
 #include "lane.h"
+#include "police.h"
 #include "proto/rtcp.h"
 #include "stream.h"
 #include "sum.h"
@@ -18,11 +20,8 @@
 
 #define CANDIDATE_SILENCE_NS 100000000u // then another source may become the candidate
 #define SEQUENCE_GAP_MAX     50u        // lost packets that still count as one stream in probation
-#define RATE_UNIT            1024u      // tokens of one packet
-#define RATE_PPS_LIMIT       4000000u   // keeps tokens in 32 bits
-#define RATE_BURST_DIVISOR   4u         // a bucket holds a quarter of a second ...
-#define RATE_BURST_MIN       16u        // ... at least so many packets
-#define NS_PER_SECOND        1000000000ull
+#define RTCP_SILENCE_NS      10000000000ull // two intervals (RFC 3550 6.2): its port has moved, too
+#define PROOF_SEQUENCE_MS    5u // of silence for each packet that proof may lack: 200 a second
 
 static void drop_counted(struct packet *packet, enum drop_reason reason, _Atomic uint64_t *counter)
 {
@@ -201,6 +200,71 @@ static bool learn_rtcp(struct lane *lane, struct packet *packet, const struct ad
 	return true;
 }
 
+// Proof ------------------------------------------------------------------------------------------
+
+static uint64_t silence_ns(const struct burst *burst, const struct packet *packet)
+{
+	uint64_t last_ns = metric_read(&packet->state->last_ns);
+
+	return burst->now_ns > last_ns ? burst->now_ns - last_ns : 0;
+}
+
+// The stream of the locked source goes on: its SSRC, and no more packets missing than it can have
+// sent since. Blindly that is one guess of 2^32 times 65536 / gap.
+static bool is_same_stream(const struct packet *packet, uint64_t silent_ns)
+{
+	const uint8_t *rtp = packet->udp + 8;
+	uint64_t gap = SEQUENCE_GAP_MAX + silent_ns / (PROOF_SEQUENCE_MS * 1000000ull);
+	uint16_t ahead = (uint16_t)(rtp_seq(rtp) - stream_get(&packet->state->sequence_max));
+
+	gap = gap < STREAM_DROPOUT_MAX ? gap : STREAM_DROPOUT_MAX;
+	return rtp_ssrc(rtp) == stream_get(&packet->state->ssrc) && ahead >= 1 && ahead <= gap;
+}
+
+// RTCP on its own port follows where RTP has gone.
+static bool is_rtp_there(struct lane *lane, const struct packet *packet,
+	const struct flow_latch *latch, const struct addr *source, uint64_t silent_ns)
+{
+	struct flow_state *rtp = flow_sync_neighbour(
+		lane, packet->address, packet->port ^ 1, packet->header->incarnation);
+
+	if (!rtp)
+		return false;
+	struct flow_latch now = flow_sync_latch(rtp);
+	return now.phase == FLOW_LATCH_LOCKED && ip_eq(&now.ip, &source->ip) &&
+		(!ip_eq(&latch->ip, &source->ip) || silent_ns > RTCP_SILENCE_NS);
+}
+
+// Whether who sends this is the locked source at another address. The tag of SRTP was verified
+// before the packet came here.
+static bool has_proof(struct lane *lane, const struct burst *burst, const struct packet *packet,
+	const struct flow_latch *latch, const struct addr *source)
+{
+	uint64_t silent_ns = silence_ns(burst, packet);
+
+	if (silent_ns <= CANDIDATE_SILENCE_NS)
+		return false;
+	if (packet->header->flags & READY_RTCP)
+		return is_rtp_there(lane, packet, latch, source, silent_ns);
+	if ((packet->flags & PACKET_RTCP) || !(packet->header->flags & READY_RTP))
+		return false;
+	return (packet->header->flags & READY_SRTP_IN) || is_same_stream(packet, silent_ns);
+}
+
+static bool relearn(struct lane *lane, const struct burst *burst, struct packet *packet,
+	const struct addr *source)
+{
+	struct flow_latch latch = flow_sync_latch(packet->state);
+
+	if (packet->cfg->latch_mode != FLOW_LATCH_PROOF ||
+		!has_proof(lane, burst, packet, &latch, source))
+		return false;
+	latch.ip = source->ip;
+	latch.port = source->port;
+	set_latch(lane, packet, &latch);
+	return true;
+}
+
 static bool learn(struct lane *lane, const struct burst *burst, struct packet *packet,
 	const struct addr *source)
 {
@@ -208,7 +272,7 @@ static bool learn(struct lane *lane, const struct burst *burst, struct packet *p
 	struct flow_latch latch = flow_sync_latch(packet->state);
 
 	if (latch.phase == FLOW_LATCH_LOCKED)
-		return is_latched(&latch, source);
+		return is_latched(&latch, source) || relearn(lane, burst, packet, source);
 	if (cfg->remote_port == source->port && ip_eq(&cfg->remote_ip, &source->ip)) {
 		latch = (struct flow_latch){ .ip = source->ip,
 			.port = source->port,
@@ -217,7 +281,7 @@ static bool learn(struct lane *lane, const struct burst *burst, struct packet *p
 		set_latch(lane, packet, &latch);
 		return true;
 	}
-	if (cfg->latch_mode != FLOW_LATCH_LEARN)
+	if (cfg->latch_mode == FLOW_LATCH_STRICT)
 		return false;
 	if (packet->header->flags & READY_RTCP)
 		return learn_rtcp(lane, packet, source);
@@ -251,6 +315,8 @@ static bool accept_source(struct lane *lane, const struct burst *burst, struct p
 		return accept_source_odd(lane, burst, packet);
 	if (likely(is_ready_source(packet)))
 		return true;
+	if (packet->cfg->latch_mode == FLOW_LATCH_PROOF)
+		return accept_source_odd(lane, burst, packet);
 	drop_counted(packet, DROP_WRONG_SOURCE, &packet->state->dropped_source);
 	return false;
 }
@@ -266,37 +332,14 @@ bool latch_is_locked_source(const struct packet *packet)
 	return (packet->header->flags & READY_SOURCE) && is_ready_source(packet);
 }
 
-bool latch_drop_foreign(struct packet *packet)
+bool latch_drop_foreign(const struct burst *burst, struct packet *packet)
 {
 	if (!(packet->header->flags & READY_SOURCE) || is_ready_source(packet))
 		return false;
-	drop_counted(packet, DROP_WRONG_SOURCE, &packet->state->dropped_source);
-	return true;
-}
-
-// Rate --------------------------------------------------------------------------------------------
-
-// Token bucket of the flow, filled by the time since its last accepted packet. What is refused
-// changes nothing, so the flow comes back as soon as it keeps to its rate, and nobody else notices.
-static bool accept_rate(const struct burst *burst, struct packet *packet)
-{
-	struct flow_state *state = packet->state;
-	uint64_t rate = packet->header->rate_pps_max;
-	uint64_t last_ns = metric_read(&state->last_ns);
-	uint64_t elapsed_ns = burst->now_ns > last_ns ? burst->now_ns - last_ns : 0;
-
-	rate = rate < RATE_PPS_LIMIT ? rate : RATE_PPS_LIMIT;
-	elapsed_ns = elapsed_ns < NS_PER_SECOND ? elapsed_ns : NS_PER_SECOND;
-	uint64_t packets = rate / RATE_BURST_DIVISOR;
-	uint64_t full = (packets > RATE_BURST_MIN ? packets : RATE_BURST_MIN) * RATE_UNIT;
-	uint64_t tokens = stream_get(&state->rate_tokens) +
-		elapsed_ns * rate / (NS_PER_SECOND / RATE_UNIT);
-	tokens = tokens < full ? tokens : full;
-	if (tokens < RATE_UNIT) {
-		drop_counted(packet, DROP_RATE, &state->dropped_rate);
+	if (packet->cfg->latch_mode == FLOW_LATCH_PROOF &&
+		silence_ns(burst, packet) > CANDIDATE_SILENCE_NS)
 		return false;
-	}
-	stream_set(&state->rate_tokens, (uint32_t)(tokens - RATE_UNIT));
+	drop_counted(packet, DROP_WRONG_SOURCE, &packet->state->dropped_source);
 	return true;
 }
 
@@ -337,7 +380,7 @@ static __attribute__((noinline)) void latch_odd(
 	}
 	if (!accept_source(lane, burst, packet))
 		return;
-	if (unlikely(flags & READY_RATE) && !accept_rate(burst, packet))
+	if (unlikely(flags & READY_RATE) && !police_accept(burst, packet))
 		return;
 	if (likely(flags & READY_RTP) && likely(!(packet->flags & PACKET_RTCP)))
 		stream_receive(burst, packet);

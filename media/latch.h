@@ -21,6 +21,7 @@ bool latch_follow(struct lane *lane, const struct burst *burst, struct packet *p
 // Whether it comes from the source that its flow has locked.
 bool latch_is_locked_source(const struct packet *packet);
 
-// Drops the packet, counted, when its flow has a locked source and this is another one. Changes
-// nothing else, so that bytes which nobody vouches for yet may be asked about. True: dropped.
-bool latch_drop_foreign(struct packet *packet);
+// Drops the packet, counted, when its flow has a locked source and this is another one, unless that
+// one is silent and could be shown to have moved here. Changes nothing else, so that bytes which
+// nobody vouches for yet may be asked about. True: dropped.
+bool latch_drop_foreign(const struct burst *burst, struct packet *packet);

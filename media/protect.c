@@ -4,6 +4,7 @@
 // rewrite has made room and written the headers for the length that comes out (protect_reserve()).
 // An index is marked as used before anything is encrypted under it, and one that was used, or may
 // have been, is refused: two packets under one key stream would give both away (RFC 3711 9.1).
+#include "anchor.h"
 #include "base/metric.h"
 #include "lane.h"
 #include "proto/rtp.h"
@@ -25,6 +26,7 @@ struct job {
 	const struct crypto_op *op;
 	struct srtp_parts parts;
 	uint64_t index;
+	uint64_t behind; // the highest one, if index was refused
 	uint32_t ssrc;
 	bool is_rtcp;
 	uint8_t link_byte; // of the frame's first byte, lent to the cipher
@@ -85,9 +87,13 @@ static bool take_rtp_index(struct job *job, const uint8_t *data, uint32_t now_s)
 		if (!stream)
 			return false;
 	} else {
-		job->index = srtp_index_guess(flow_stream_index(stream), rtp_seq(data));
-		if (job->index >= SRTP_INDEX_LIMIT || !srtp_window_has_room(stream, job->index))
+		uint64_t highest = flow_stream_index(stream);
+
+		job->index = srtp_index_guess(highest, rtp_seq(data));
+		if (job->index >= SRTP_INDEX_LIMIT || !srtp_window_has_room(stream, job->index)) {
+			job->behind = highest - job->index;
 			return false;
+		}
 		srtp_window_take(stream, job->index);
 	}
 	atomic_store_explicit(&stream->used_s, now_s, memory_order_relaxed);
@@ -155,9 +161,20 @@ static void fill_chain(struct job *job, struct crypto_op *op, uint8_t *data)
 		data + parts->tag_at);
 }
 
-static enum srtp_step prepare(
-	struct srtp_lane *srtp, struct burst *burst, struct packet *packet, struct job *job)
+// An index was used, or may have been. A source that begins anew far behind gets other sequence
+// numbers from its third packet on; what is only late or doubled does not.
+static void refuse_index(struct lane *lane, struct burst *burst, struct job *job)
 {
+	metric_add(&job->state->replayed, 1);
+	if (!job->is_rtcp && job->behind >= SRTP_WINDOW && job->behind <= UINT16_MAX)
+		anchor_restart(lane, burst, job->packet, (uint16_t)(job->index + job->behind));
+	fail(burst, job->packet, DROP_SRTP_INDEX_USED);
+}
+
+static enum srtp_step prepare(
+	struct lane *lane, struct burst *burst, struct packet *packet, struct job *job)
+{
+	struct srtp_lane *srtp = lane->srtp;
 	const struct srtp_exit *exit = &srtp->exits[packet - burst->packets];
 	bool is_rtcp = packet->flags & PACKET_RTCP;
 	struct srtp_context *context = srtp_context_of(srtp, exit->key, exit->serial);
@@ -182,8 +199,7 @@ static enum srtp_step prepare(
 		return SRTP_FULL;
 	if (!(is_rtcp ? take_rtcp_index(job, data) :
 			take_rtp_index(job, data, srtp_now_s(burst)))) {
-		metric_add(&job->state->replayed, 1);
-		fail(burst, packet, DROP_SRTP_INDEX_USED);
+		refuse_index(lane, burst, job);
 		return SRTP_DECIDED;
 	}
 	struct crypto_op *op = crypto_batch_add(&srtp->batch, session, packet->mbuf);
@@ -230,11 +246,11 @@ void protect_burst(struct lane *lane, struct burst *burst)
 		packet++) {
 		if (packet->verdict != VERDICT_FORWARD || !(packet->flags & PACKET_PROTECT))
 			continue;
-		enum srtp_step step = prepare(lane->srtp, burst, packet, &jobs[count]);
+		enum srtp_step step = prepare(lane, burst, packet, &jobs[count]);
 		if (unlikely(step == SRTP_FULL)) {
 			run(lane->srtp, burst, jobs, count);
 			count = 0;
-			step = prepare(lane->srtp, burst, packet, &jobs[0]);
+			step = prepare(lane, burst, packet, &jobs[0]);
 			if (step == SRTP_FULL)
 				fail(burst, packet, DROP_SRTP_NO_SESSION);
 		}

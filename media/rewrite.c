@@ -5,6 +5,7 @@
 // touched: what leaves under a key gets room behind it, and protect does the rest.
 #include "rewrite.h"
 
+#include "anchor.h"
 #include "base/metric.h"
 #include "lane.h"
 #include "sum.h"
@@ -265,6 +266,10 @@ static __attribute__((noinline)) bool rewrite_any(
 	}
 	if (header->egress_reason != DROP_NONE && !retry_egress(lane, packet, header)) {
 		drop_counted(packet, header->egress_reason);
+		return false;
+	}
+	if (header->is_anchored && !anchor_packet(lane, burst, packet)) {
+		drop_counted(packet, packet->reason);
 		return false;
 	}
 	if (header->flags & READY_SRTP_OUT && !protect_reserve(lane, burst, packet, header)) {

@@ -229,7 +229,7 @@ void unprotect_burst(struct lane *lane, struct burst *burst)
 			drop(packet, DROP_SRTP_NO_KEY);
 			continue;
 		}
-		if (latch_drop_foreign(packet))
+		if (latch_drop_foreign(burst, packet))
 			continue;
 		enum srtp_step step = prepare(lane->srtp, packet, &jobs[count]);
 		if (unlikely(step == SRTP_FULL)) {

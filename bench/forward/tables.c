@@ -82,7 +82,7 @@ static void publish(struct tables *tables, uint32_t f, uint32_t slot, uint64_t i
 		.media_address = (uint16_t)(f % TABLES_ADDRESSES),
 		.port = tables_port(f),
 		.kind = FLOW_RTP,
-		.latch_mode = FLOW_LATCH_LEARN,
+		.latch_mode = FLOW_LATCH_ONCE,
 		.dscp = 46,
 		.probation_packets = 5,
 		.peer_incarnation = incarnation,

@@ -34,7 +34,7 @@
 
 // In the order of enum sip_transport (signaling/sip/transport.h).
 enum config_transport { CONFIG_UDP, CONFIG_TCP, CONFIG_TLS, CONFIG_WS, CONFIG_WSS };
-enum config_latching { CONFIG_LATCH_STRICT, CONFIG_LATCH_LEARN };
+enum config_latching { CONFIG_LATCH_STRICT, CONFIG_LATCH_ONCE, CONFIG_LATCH_PROOF };
 enum config_port_kind { CONFIG_PORT_XDP, CONFIG_PORT_PACKET, CONFIG_PORT_MEMIF, CONFIG_PORT_RING,
 	CONFIG_PORT_NULL };
 enum config_checksum { CONFIG_CHECKSUM_TRUSTED, CONFIG_CHECKSUM_RECOMPUTE };

@@ -97,11 +97,37 @@ struct profile_sdp {
 	uint32_t body_count;
 };
 
+enum profile_latching {
+	PROFILE_LATCHING_REALM, // as the realm says
+	PROFILE_LATCHING_STRICT,
+	PROFILE_LATCHING_ONCE,
+	PROFILE_LATCHING_PROOF
+};
+// What a far end behind a NAT is sent when nothing else is (RFC 6263).
+enum profile_keepalive {
+	PROFILE_KEEPALIVE_OFF,
+	PROFILE_KEEPALIVE_RTP,  // 4.6: RTP without payload, of a payload type that nobody knows
+	PROFILE_KEEPALIVE_RTCP, // 4.3: where it shares the port with RTP
+	PROFILE_KEEPALIVE_STUN  // 4.4: Binding indication
+};
+
+// Keys `media` (profile_media.c): what muga-media does with the packets of this side.
+struct profile_media {
+	uint32_t latching;     // enum profile_latching, of what comes from the peer
+	uint32_t keepalive;    // enum profile_keepalive
+	uint32_t keepalive_ms; // silence after which one is sent
+	uint32_t rate_max;     // packets a second and port that we take from the peer, 0 = any
+	bool has_dscp;         // else as the realm says
+	uint8_t dscp;          // of what we send to it, 0..63
+	bool anchor;           // SSRC, sequence and time of what it hears go on over a new far end
+};
+
 struct config_profile {
 	const char *name;
 	struct profile_flow flow;
 	struct profile_headers headers; // keys `headers`: fields, identity, codes
 	struct profile_sdp sdp;
+	struct profile_media media;
 };
 
 struct config;

@@ -10,7 +10,7 @@
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const device_kinds[] = { "xdp", "packet", "memif", "ring", "null", NULL };
 static const char *const checksums[] = { "trusted", "recompute", NULL };
-static const char *const latchings[] = { "strict", "learn", NULL };
+static const char *const latchings[] = { "strict", "once", "proof", NULL };
 
 // A choice is stored as an unsigned integer, the enumerations of config.h are of that size.
 _Static_assert(sizeof(enum config_latching) == sizeof(uint32_t), "choices are 32 bits");
@@ -92,6 +92,8 @@ const struct config_item config_profile_items[] = {
 	  .help = "header fields, identity, codes" },
 	{ .key = "sdp", .type = CONFIG_TYPE_MAP, .items = config_profile_sdp_items,
 	  .help = "session descriptions" },
+	{ .key = "media", .type = CONFIG_TYPE_MAP, .items = config_profile_media_items,
+	  .help = "packets of media: who may send, how fast, how they leave" },
 	{ .key = NULL },
 };
 
@@ -132,11 +134,11 @@ static const struct config_item media_items[] = {
 		.type = CONFIG_TYPE_CHOICE,
 		AT(config_realm, latching),
 		.choices = latchings,
-		.fallback = "learn",
+		.fallback = "once",
 		.is_live = true,
-		.help = "learn: the source may differ from the SDP (NAT) and is learned once, "
-			"during probation; "
-			"strict: it must be the address of the SDP" },
+		.help = "strict: packets must come from the address of the SDP; once: the source "
+			"may differ (NAT) and is learned once, during probation; proof: learned "
+			"anew from who goes on with the stream or holds its SRTP key" },
 	{ .key = NULL },
 };
 

@@ -113,7 +113,7 @@ config_finish_fn config_finish_device;
 // loader->profile.
 extern const struct config_item config_profile_items[], config_profile_flow_items[],
 	config_profile_headers_items[], config_profile_sdp_items[], config_profile_rules_items[],
-	config_profile_tests_items[];
+	config_profile_media_items[], config_profile_tests_items[];
 config_begin_fn config_begin_header_test; // profile_rules.c
 config_finish_fn config_finish_header_test;
 bool config_make_default_profile(struct config_loader *loader);

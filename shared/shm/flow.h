@@ -22,15 +22,27 @@ enum flow_kind {
 
 enum flow_latch_mode {
 	FLOW_LATCH_STRICT, // only the signaled remote address and port are accepted
-	FLOW_LATCH_LEARN,  // the signaled remote wins at once; else the first source is learned
+	FLOW_LATCH_ONCE,   // the signaled remote wins at once; else the first source is learned
 			   // while probation lasts (RFC 4961 symmetric RTP behind a NAT), strict
 			   // afterwards
+	FLOW_LATCH_PROOF,  // likewise, and when that source falls silent another one is taken that
+			   // goes on with its stream, or has its SRTP key
+};
+
+// What a far end is sent when nothing else is (RFC 6263), so that its NAT stays open.
+enum flow_keepalive {
+	FLOW_KEEPALIVE_NONE,
+	FLOW_KEEPALIVE_RTP,
+	FLOW_KEEPALIVE_RTCP, // without FLOW_RTCP_MUX as FLOW_KEEPALIVE_RTP
+	FLOW_KEEPALIVE_STUN,
 };
 
 enum flow_flags {
 	FLOW_RTCP_MUX = 1 << 0,	      // this port receives RTP and RTCP
 	FLOW_RTCP_COMPANION = 1 << 1, // RTCP received here leaves by the record at port ^ 1
 	FLOW_DROP = 1 << 2, // hold (a=inactive / c=0.0.0.0): receive, count, forward nothing
+	// Our stream to this port's far end goes on over a change of its source (flow_anchor).
+	FLOW_ANCHOR = 1 << 3,
 };
 
 // writer: the signaling worker that owns the port's block, before flow_publish(). Readers: lanes.
@@ -68,7 +80,8 @@ struct flow_cfg {
 	// This port receives nothing: its packets come and leave by that port of the same media
 	// address and call, under its keys (RFC 8843; flow_secure.h). 0 = it has its own.
 	uint16_t bundle_port;
-	uint16_t spare0;
+	uint8_t keepalive;   // enum flow_keepalive, to this port's far end
+	uint8_t keepalive_s; // seconds of silence before one, >= 1 with a method
 	uint32_t spare1[3];
 	uint32_t checksum; // flow_checksum(), verified whenever line 1 is read
 };
@@ -90,6 +103,38 @@ struct flow_latch {
 	uint32_t ssrc; // of the RTP last accepted, host order
 };
 _Static_assert(sizeof(struct flow_latch) == 24, "two copies must fit line 0");
+
+enum flow_anchor_flags {
+	FLOW_ANCHOR_USED = 1 << 0, // a stream has begun
+	FLOW_ANCHOR_JUMP = 1 << 1, // `jump` is set
+	FLOW_ANCHOR_FRESH = 1 << 2, // the source changed a moment ago, with `first`
+};
+
+// The stream that leaves by a port where its SSRC, sequence and time are not its source's: out = in
+// + shift. All zero: it is as it came.
+struct flow_anchor {
+	uint32_t ssrc_in, ssrc_out;
+	uint32_t timestamp; // sent last
+	uint32_t timestamp_shift;
+	uint32_t packets, octets; // sent, as an SR tells them: octets without headers
+	uint32_t sent_ms;	  // when the last one was, modulo 2^32
+	uint32_t base_ms;	  // when the source's clock began to be watched
+	uint32_t base_timestamp;  // of the source, then
+	uint16_t sequence;	  // highest sent
+	uint16_t sequence_shift;
+	uint16_t jump;	 // sequence that would confirm that the source restarted
+	uint16_t origin; // names the far end that sends
+	uint16_t flags;	 // enum flow_anchor_flags
+	uint16_t first;	 // sequence sent first since the source changed
+};
+
+// Whose packets come first when a flow sends more than it may.
+struct flow_police {
+	uint32_t owner_ssrc, other_ssrc; // the stream that was first, and one that would follow it
+	uint16_t owner_sequence, other_sequence; // last seen
+	uint16_t owner_s; // second of the owner's last packet + 1, modulo 2^16; 0 = no owner
+	uint16_t spare;
+};
 
 // writer: the lane of the port's media shard. Readers: signaling, tools (relaxed; each word is
 // whole).
@@ -126,8 +171,12 @@ struct flow_state {
 	_Atomic uint32_t remote_fraction; // 0..255
 	_Atomic uint32_t clock_rate;	  // Hz assumed for jitter
 	_Atomic uint32_t remote_hash;	  // of the signaled remote that the latch belongs to
+
+	// line 3: the lane's alone
+	alignas(64) struct flow_anchor anchor;
+	struct flow_police police;
 };
-_Static_assert(sizeof(struct flow_state) == 192, "three lines; a change bumps SHM_ABI");
+_Static_assert(sizeof(struct flow_state) == 256, "four lines; a change bumps SHM_ABI");
 
 // CRC-32C over the record with `checksum` taken as 0.
 uint32_t flow_checksum(const struct flow_cfg *cfg);

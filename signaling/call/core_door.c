@@ -63,7 +63,8 @@ static bool is_bound(const struct core_env *env, const struct core_message *mess
 
 	return message->connection && !message->is_dialled &&
 		(transport == SIP_TRANSPORT_WS || transport == SIP_TRANSPORT_WSS ||
-			env->config->realms[message->listener >> 8].latching == CONFIG_LATCH_LEARN);
+			env->config->realms[message->listener >> 8].latching !=
+				CONFIG_LATCH_STRICT);
 }
 
 static uint64_t refused_print(const struct core *core, const struct sip_msg *msg)

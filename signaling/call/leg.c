@@ -24,7 +24,7 @@ void leg_hear_request(struct call_leg *leg, const struct core_env *env, const st
 	struct sip_hop before = leg->hop;
 
 	if (hop->listener != leg->hop.listener ||
-		(!hop->connection && realm->latching != CONFIG_LATCH_LEARN))
+		(!hop->connection && realm->latching == CONFIG_LATCH_STRICT))
 		return;
 	leg->hop = *hop;
 	leg->hop.tls_name = before.tls_name;

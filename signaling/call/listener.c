@@ -41,7 +41,7 @@ bool listener_find_stream(const struct config *config, const struct sip_hop *hop
 	uint32_t index = hop->listener >> 8;
 
 	// Behind a NAT nobody can be dialled.
-	if (index >= config->realm_count || config->realms[index].latching == CONFIG_LATCH_LEARN)
+	if (index >= config->realm_count || config->realms[index].latching != CONFIG_LATCH_STRICT)
 		return false;
 	int at = listener_find(&config->realms[index], SIP_TRANSPORT_TCP, &hop->addr.ip);
 	if (at < 0)

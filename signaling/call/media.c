@@ -2,11 +2,10 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "call/media_policy.h"
 
 #include <errno.h>
 #include <stddef.h>
-
-#define PROBATION_PACKETS 5u // packets of one source until it is locked
 
 void media_init(struct media *media, struct arena *arena, uint32_t realm_a, uint32_t realm_b)
 {
@@ -247,17 +246,12 @@ void media_release(struct media *media, const struct core_env *env, uint32_t ind
 	stream->bundle = owner;
 }
 
-static void fill_common(const struct media *media, const struct core_env *env,
+static void fill_common(const struct media *media,
 	const struct media_stream *stream, enum call_side side, struct flow_cfg *cfg)
 {
-	const struct config_realm *realm = &env->config->realms[media->realm[side]];
 	enum call_side other = side == CALL_LEG_A ? CALL_LEG_B : CALL_LEG_A;
 
 	*cfg = (struct flow_cfg){
-		.latch_mode = realm->latching == CONFIG_LATCH_LEARN ? FLOW_LATCH_LEARN :
-								      FLOW_LATCH_STRICT,
-		.probation_packets = PROBATION_PACKETS,
-		.dscp = env->config->realms[media->realm[other]].dscp,
 		.peer_incarnation = stream->pair[other].incarnation,
 		.peer_address = stream->pair[other].media_address,
 		.call_leg = side,
@@ -269,10 +263,15 @@ static void fill_common(const struct media *media, const struct core_env *env,
 	const struct media_stream *carrier = media_transport(media, stream, side);
 	if (carrier != stream)
 		cfg->bundle_port = carrier->pair[side].port;
-	// ICE has asked who sends, and before there are keys nobody can show who he is.
-	if (carrier->secure[side] && (carrier->secure[side]->has_ice ||
-					     media_is_leg_unkeyed(media, stream, side)))
-		cfg->latch_mode = FLOW_LATCH_STRICT;
+}
+
+// ICE has asked who sends, and before there are keys nobody can show who he is.
+static bool is_source_known(
+	const struct media *media, const struct media_stream *stream, enum call_side side)
+{
+	const struct media_secure *secure = media_transport(media, stream, side)->secure[side];
+
+	return secure && (secure->has_ice || media_is_leg_unkeyed(media, stream, side));
 }
 
 // Packets of `side` are dropped when the other far end must not get any.
@@ -287,13 +286,13 @@ static uint8_t drop_flag(
 		0;
 }
 
-static void fill_rtp(const struct media *media, const struct core_env *env,
+static void fill_rtp(const struct media *media,
 	const struct media_stream *stream, enum call_side side, struct flow_cfg *cfg)
 {
 	const struct media_remote *own = &stream->remote[side];
 	const struct media_remote *peer = &stream->remote[!side];
 
-	fill_common(media, env, stream, side, cfg);
+	fill_common(media, stream, side, cfg);
 	cfg->kind = stream->kind;
 	cfg->flags = drop_flag(media, stream, side);
 	if (own->is_mux)
@@ -307,23 +306,19 @@ static void fill_rtp(const struct media *media, const struct core_env *env,
 	cfg->peer_port = stream->pair[!side].port;
 }
 
-static void fill_rtcp(const struct media *media, const struct core_env *env,
+static void fill_rtcp(const struct media *media,
 	const struct media_stream *stream, enum call_side side, struct flow_cfg *cfg)
 {
 	const struct media_remote *own = &stream->remote[side];
 	const struct media_remote *peer = &stream->remote[!side];
 
-	fill_common(media, env, stream, side, cfg);
+	fill_common(media, stream, side, cfg);
 	cfg->kind = stream->kind == FLOW_RTP ? FLOW_RTCP : FLOW_OPAQUE;
 	// RTCP goes on while media is inactive (RFC 3264 5.1), not to c=0.0.0.0.
 	cfg->flags = peer->is_blackhole || media_is_unkeyed(media, stream) ? FLOW_DROP : 0;
 	struct addr far = media_far(media_transport(media, stream, side), side, 1);
 	cfg->remote_ip = far.ip;
 	cfg->remote_port = far.port;
-	// A far end that muxes uses its RTP port; this one takes nothing but still is the way out
-	// for the companion.
-	if (own->is_mux || stream->kind == FLOW_OPAQUE)
-		cfg->latch_mode = FLOW_LATCH_STRICT;
 	cfg->peer_port = (uint16_t)(stream->pair[!side].port + (peer->is_mux ? 0 : 1));
 }
 
@@ -362,9 +357,14 @@ static uint32_t fill_stream(const struct media *media, const struct core_env *en
 
 		*r = (struct record){ .stream = stream, .side = i >> 1, .which = i & 1 };
 		if (r->which == 0)
-			fill_rtp(media, env, stream, r->side, &r->cfg);
+			fill_rtp(media, stream, r->side, &r->cfg);
 		else
-			fill_rtcp(media, env, stream, r->side, &r->cfg);
+			fill_rtcp(media, stream, r->side, &r->cfg);
+		struct media_place place = { .stream = (uint32_t)(stream - media->streams),
+			.side = r->side, .which = r->which };
+		media_policy_fill(media, env->config, owner, &place, &r->cfg);
+		if (is_source_known(media, stream, r->side))
+			r->cfg.latch_mode = FLOW_LATCH_STRICT;
 		r->cfg.call_token = owner->call_token;
 		r->cfg.owner = owner->worker;
 		r->print = record_print(&r->cfg);

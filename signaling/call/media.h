@@ -44,6 +44,7 @@ struct media_secure {
 struct media_stream {
 	bool is_open;         // pairs are reserved
 	uint8_t kind;         // enum flow_kind: FLOW_RTP or FLOW_OPAQUE
+	bool is_audio;        // m=audio
 	// Its packets run in stream `bundle` (RFC 8843); own pairs, if open, wait for the end of
 	// the exchange.
 	bool is_bundled;
@@ -71,6 +72,7 @@ struct media {
 struct media_owner {
 	uint64_t call_token;
 	uint32_t worker;
+	uint32_t profile[CALL_LEGS]; // index
 };
 
 // `arena` is borrowed for the life of the call.

@@ -63,13 +63,19 @@ static void clear_rewrite(struct core *core)
 	core->is_attrs_full = false;
 }
 
+static struct media_owner owner_of(const struct call *call)
+{
+	return (struct media_owner){ .call_token = call->token,
+		.worker = call->core->params.worker,
+		.profile = { call->legs[CALL_LEG_A].profile, call->legs[CALL_LEG_B].profile } };
+}
+
 // Streams that were not there before may flow before the answer (early media): the offerer is
 // known.
 static int publish_new(struct call *call, const struct core_env *env)
 {
 	struct offer *offer = &call->offer;
-	struct media_owner owner = { .call_token = call->token,
-		.worker = call->core->params.worker };
+	struct media_owner owner = owner_of(call);
 	bool has_new = false;
 
 	for (uint32_t i = 0; i < call->media.count; i++) {
@@ -283,8 +289,7 @@ enum offer_result offer_renew(struct call *call, const struct core_env *env, enu
 
 static enum offer_result commit_answer(struct call *call, const struct core_env *env, bool is_final)
 {
-	struct media_owner owner = { .call_token = call->token,
-		.worker = call->core->params.worker };
+	struct media_owner owner = owner_of(call);
 
 	clear_rewrite(call->core);
 	bool is_usable = apply_answer(call, env, is_final);

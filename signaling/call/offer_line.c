@@ -205,6 +205,7 @@ static enum offer_result open_line(struct call *call, const struct core_env *env
 		media_stream(&call->media, i)->kind =
 			offer->lines[i].kind == LINE_RTP ? FLOW_RTP : FLOW_OPAQUE;
 	}
+	media_stream(&call->media, i)->is_audio = span_ieq(m->type, SPAN_LIT("audio"));
 	offer->lines[i].fate = OFFER_LINE_RELAYED;
 	return OFFER_OK;
 }

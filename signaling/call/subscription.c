@@ -159,7 +159,7 @@ static struct sip_hop hop_of(const struct core_env *env, const struct subscripti
 	struct sip_hop hop = side->hop;
 	struct sip_uri uri;
 
-	if (hop.connection || realm->latching == CONFIG_LATCH_LEARN ||
+	if (hop.connection || realm->latching != CONFIG_LATCH_STRICT ||
 		side->dialog.remote_tag.text.len == 0 ||
 		sip_dialog_next_hop(&side->dialog, &uri) < 0 || ip_is_unset(&uri.ip) ||
 		ip_is_v4(&uri.ip) != ip_is_v4(&local.sent_by.ip))

@@ -414,7 +414,7 @@ bool target_of_dialog(struct call *call, const struct core_env *env, enum call_s
 	// Behind a NAT its Contact is not the far end's: everything goes back to where its messages
 	// come from (RFC 3581 in spirit). A browser cannot be dialled at all, and a WebSocket is
 	// called by what the configuration says, not by a Contact (RFC 7118 5).
-	if (realm->latching == CONFIG_LATCH_LEARN || leg->hop.is_bound || is_websocket(env, leg) ||
+	if (realm->latching != CONFIG_LATCH_STRICT || leg->hop.is_bound || is_websocket(env, leg) ||
 		sip_dialog_next_hop(&leg->dialog, &uri) < 0 || sip_place_of_uri(&uri, &place) < 0)
 		return true;
 	// A dialog keeps its transport unless it is told otherwise.

@@ -26,7 +26,7 @@ static void publish(uint16_t address, uint16_t port, uint8_t kind, uint8_t flags
 		.port = port,
 		.kind = kind,
 		.flags = flags,
-		.latch_mode = FLOW_LATCH_LEARN,
+		.latch_mode = FLOW_LATCH_ONCE,
 		.probation_packets = 3,
 		.rate_pps_max = 1000,
 		.remote_ip = ip_from_v4(address ? 0xc0000209 : 0x0a000005),

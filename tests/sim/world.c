@@ -30,7 +30,7 @@ static void make_realm(struct sim *sim, uint32_t i)
 
 	*realm = (struct config_realm){ .name = places[i].realm, .listener_count = 1,
 		.media_count = 1, .port_min = 20000, .port_max = 24095, .device = -1,
-		.latching = i == SIM_ACCESS ? CONFIG_LATCH_LEARN : CONFIG_LATCH_STRICT,
+		.latching = i == SIM_ACCESS ? CONFIG_LATCH_ONCE : CONFIG_LATCH_STRICT,
 		.is_trusted = true };
 	realm->listeners[0].addr = to_addr(places[i].listener);
 	realm->emergency[0] = "112";

@@ -20,7 +20,7 @@ lab_config "$LAB_DIR/good.yaml"
 "$(muga_program muga)" check "$LAB_DIR/good.yaml" >"$LAB_DIR/good.log" 2>&1 ||
 	fail "the laboratory's own configuration is refused"
 check_mistake ports 's/ports: .*/ports: abc/' 'ports: abc' realms.access.media.ports 'port range'
-check_mistake unknown 's/latching: learn/latchin: learn/' latchin: latchin 'did you mean'
+check_mistake unknown 's/latching: once/latchin: once/' latchin: latchin 'did you mean'
 check_mistake later 's/^limits:/registrar: {}\nlimits:/' registrar: registrar 'not'
 check_mistake realm 's/core4: { realm: core,/core4: { realm: cor,/' 'realm: cor,' trunks.core4.realm 'realm'
 check_mistake kind "s/kind: $LAB_KIND/kind: magic/" 'kind: magic' kind xdp

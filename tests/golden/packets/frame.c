@@ -17,8 +17,8 @@ struct frame {
 
 static const char *const known_keys[] = { "src", "dst", "smac", "dmac", "vlan", "ttl", "tos", "id",
 	"proto", "ipck", "udpck", "udplen", "options", "ext", "seq", "ssrc", "ts", "pt", "mark",
-	"n", "rtcp", "about", "lost", "fraction", "jitter", "payload", "patch", "cut", "pad", "hex",
-	"port", "at", "count", "gap_us", "reason", "srtp", "mid" };
+	"n", "fill", "rtcp", "about", "lost", "fraction", "jitter", "payload", "patch", "cut",
+	"pad", "hex", "port", "at", "count", "gap_us", "reason", "srtp", "mid" };
 
 void golden_fail(const char *what, struct span where)
 {
@@ -182,6 +182,7 @@ static uint32_t put_mid(struct span words, uint8_t *rtp)
 static void put_rtp(struct frame *frame, struct span words)
 {
 	uint64_t seq = words_number(words, "seq", 1);
+	uint64_t fill = words_number(words, "fill", seq);
 	uint32_t n = (uint32_t)words_number(words, "n", 20);
 	uint8_t *at = frame->out + frame->len;
 	struct rtp_header header = {
@@ -194,7 +195,7 @@ static void put_rtp(struct frame *frame, struct span words)
 	rtp_build(&header, at);
 	uint32_t head = RTP_HEADER_BYTES + put_mid(words, at);
 	for (uint32_t i = 0; i < n; i++)
-		at[head + i] = (uint8_t)(seq + i * 7);
+		at[head + i] = (uint8_t)(fill + i * 7);
 	frame->len += head + n;
 }
 

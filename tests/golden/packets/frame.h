@@ -10,11 +10,11 @@
 
 // key=value words separated by blanks. Frame: src= dst= (addr:port), smac= dmac= vlan= ttl= tos=
 // id= proto= ipck=bad udpck=none|bad|<hex> udplen= options=<hex> (IPv4) ext=<next:hex> (IPv6).
-// Payload: rtp: seq= ssrc= ts= pt= mark= n=; rtcp=rr|sr (ssrc=, about=, lost=, fraction=,
-// jitter=); payload=<hex>. mid=<id:text> adds a header extension to RTP, srtp=<slot> encrypts.
-// Afterwards: patch=<offset:hex> cut=<bytes> pad=<bytes>. hex=<frame>
-// gives the whole frame instead. Returns its length; a word that is not understood ends the
-// program with a message.
+// Payload: rtp: seq= ssrc= ts= pt= mark= n= fill=<the sequence that its bytes follow from>;
+// rtcp=rr|sr (ssrc=, about=, lost=, fraction=, jitter=); payload=<hex>. mid=<id:text> adds a header
+// extension to RTP, srtp=<slot> encrypts. Afterwards: patch=<offset:hex> cut=<bytes> pad=<bytes>.
+// hex=<frame> gives the whole frame instead. Returns its length; a word that is not understood ends
+// the program with a message.
 uint32_t frame_build(struct span words, uint8_t *out);
 
 // The value of key in words, or an empty span.

@@ -75,6 +75,17 @@ static bool has_word(struct span list, const char *word)
 	return false;
 }
 
+static uint8_t latch_mode(struct span mode)
+{
+	if (span_is_empty(mode))
+		return FLOW_LATCH_ONCE;
+	if (span_eq(mode, SPAN_LIT("strict")))
+		return FLOW_LATCH_STRICT;
+	if (!span_eq(mode, SPAN_LIT("proof")))
+		golden_fail("no such mode", mode);
+	return FLOW_LATCH_PROOF;
+}
+
 static void put_flow(struct span words)
 {
 	struct span flags = words_get(words, "flags"), remote = words_get(words, "remote");
@@ -91,8 +102,7 @@ static void put_flow(struct span words)
 		.dscp = (uint8_t)words_number(words, "dscp", 0),
 		.probation_packets = (uint16_t)words_number(words, "probation", 3),
 		.rate_pps_max = (uint32_t)words_number(words, "rate", 0),
-		.latch_mode = has_word(words_get(words, "latch"), "strict") ? FLOW_LATCH_STRICT :
-									      FLOW_LATCH_LEARN,
+		.latch_mode = latch_mode(words_get(words, "latch")),
 		.kind = FLOW_RTP,
 	};
 	if (span_eq(kind, SPAN_LIT("rtcp")))
@@ -102,6 +112,7 @@ static void put_flow(struct span words)
 	cfg.flags |= has_word(flags, "mux") ? FLOW_RTCP_MUX : 0;
 	cfg.flags |= has_word(flags, "companion") ? FLOW_RTCP_COMPANION : 0;
 	cfg.flags |= has_word(flags, "drop") ? FLOW_DROP : 0;
+	cfg.flags |= has_word(flags, "anchor") ? FLOW_ANCHOR : 0;
 	if (!span_is_empty(remote) && addr_parse(remote, 0, &far) != 0)
 		golden_fail("not an address", remote);
 	cfg.remote_ip = far.ip;

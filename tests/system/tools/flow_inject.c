@@ -68,7 +68,7 @@ static int publish_leg(
 			.remote_ip = leg->remote.ip,
 			.remote_port = (uint16_t)(leg->remote.port + which),
 			.kind = which ? FLOW_RTCP : FLOW_RTP,
-			.latch_mode = FLOW_LATCH_LEARN,
+			.latch_mode = FLOW_LATCH_ONCE,
 			.dscp = 46,
 			.probation_packets = 8,
 			.peer_incarnation = peer->pair.incarnation,

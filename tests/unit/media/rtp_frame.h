@@ -49,7 +49,7 @@ static inline struct flow_cfg leg(uint16_t address, uint16_t port)
 	return (struct flow_cfg){ .media_address = address,
 		.port = port,
 		.kind = FLOW_RTP,
-		.latch_mode = FLOW_LATCH_LEARN,
+		.latch_mode = FLOW_LATCH_ONCE,
 		.probation_packets = 3,
 		.remote_ip = ip_from_v4(address ? FAR_B : FAR_A),
 		.remote_port = address ? RTP_B : RTP_A,

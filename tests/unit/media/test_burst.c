@@ -48,7 +48,7 @@ static struct flow_cfg flow(uint16_t address, uint16_t port)
 	return (struct flow_cfg){ .media_address = address,
 		.port = port,
 		.kind = FLOW_RTP,
-		.latch_mode = FLOW_LATCH_LEARN,
+		.latch_mode = FLOW_LATCH_ONCE,
 		.probation_packets = 3,
 		.owner = 5,
 		.remote_ip = ip_from_v4(address ? 0xc0000209 : 0xcb007105),

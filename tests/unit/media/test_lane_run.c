@@ -114,7 +114,7 @@ static void test_unread_events(void **state)
 	PLANE_AWAIT(is_known(&call.a));
 	for (uint16_t i = 0; i < 160; i++) { // each new remote is a first packet and a latch
 		cfg = (struct flow_cfg){ .kind = FLOW_RTP,
-			.latch_mode = FLOW_LATCH_LEARN,
+			.latch_mode = FLOW_LATCH_ONCE,
 			.probation_packets = 1,
 			.remote_ip = ip_from_v4(PLANE_FAR_A),
 			.remote_port = (uint16_t)(6000 + i),

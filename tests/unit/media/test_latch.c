@@ -149,6 +149,91 @@ static void test_new_remote_opens_the_flow(void **state)
 	assert_int_equal(run(from(FAR_A, RTP_A, 4)), DROP_WRONG_SOURCE);
 }
 
+static void proof_up(void)
+{
+	struct flow_cfg a = leg(0, PORT), b = leg(1, PORT);
+
+	a.latch_mode = FLOW_LATCH_PROOF;
+	bed_flow(&a);
+	bed_flow(&b);
+}
+
+static enum drop_reason moved(uint16_t sequence, uint32_t ssrc, uint64_t at_ns)
+{
+	struct rtp_frame frame = from(NAT_A, 6000, sequence);
+
+	frame.ssrc = ssrc;
+	frame.at_ns = at_ns;
+	return frame_run(&frame);
+}
+
+// The gap that proof may have grows with the silence, 200 packets a second, up to 3000.
+static void test_proof_by_sequence(void **state)
+{
+	static const struct {
+		uint64_t silent_ms;
+		uint16_t ahead;
+		bool is_believed;
+	} rows[] = { { 100, 1, false }, { 101, 1, true }, { 101, 0, false }, { 101, 70, true },
+		{ 101, 71, false }, { 1000, 250, true }, { 1000, 251, false },
+		{ 60000, 3000, true }, { 60000, 3001, false }, { 600000, 0xffff, false } };
+	(void)state;
+
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t last_ns = START + 65000 * 20 * MS;
+
+		frame_bed(state);
+		proof_up();
+		assert_int_equal(run(from(FAR_A, RTP_A, 65000)), DROP_NONE);
+		enum drop_reason reason = moved((uint16_t)(65000 + rows[i].ahead), FAR_A,
+			last_ns + rows[i].silent_ms * MS);
+
+		assert_int_equal(reason, rows[i].is_believed ? DROP_NONE : DROP_WRONG_SOURCE);
+		assert_int_equal(latch_now().port, rows[i].is_believed ? 6000 : RTP_A);
+	}
+}
+
+static void test_proof_wants_the_ssrc(void **state)
+{
+	(void)state;
+	proof_up();
+	run(from(FAR_A, RTP_A, 1));
+	assert_int_equal(moved(2, 99, START + 1000 * MS), DROP_WRONG_SOURCE);
+	assert_int_equal(bed.lane.counters.latched, 1);
+	assert_int_equal(moved(2, FAR_A, START + 1000 * MS), DROP_NONE);
+	assert_int_equal(bed.lane.counters.latched, 2);
+	// The header holds the new source: the path of plain packets serves it from now on.
+	assert_int_equal(moved(3, FAR_A, START + 1020 * MS), DROP_NONE);
+	assert_int_equal(run(from(FAR_A, RTP_A, 4)), DROP_WRONG_SOURCE);
+}
+
+// Until the first lock it is the same as learning once.
+static void test_proof_begins_like_once(void **state)
+{
+	(void)state;
+	proof_up();
+	for (uint16_t i = 1; i <= 3; i++)
+		assert_int_equal(run(from(NAT_A, 6000, i)), DROP_NONE);
+	assert_int_equal(latch_now().phase, FLOW_LATCH_LOCKED);
+	assert_int_equal(run(from(FAR_A, RTP_A, 4)), DROP_WRONG_SOURCE);
+}
+
+// What no RTP is proves nothing.
+static void test_opaque_is_never_moved(void **state)
+{
+	struct flow_cfg a = leg(0, PORT), b = leg(1, PORT);
+	struct rtp_frame other = from(EVIL, 6000, 2);
+	(void)state;
+
+	a.latch_mode = FLOW_LATCH_PROOF;
+	a.kind = b.kind = FLOW_OPAQUE;
+	bed_flow(&a);
+	bed_flow(&b);
+	assert_int_equal(run(from(FAR_A, RTP_A, 1)), DROP_NONE);
+	other.at_ns = START + 60000 * MS;
+	assert_int_equal(run(other), DROP_WRONG_SOURCE);
+}
+
 // 50 a second: a bucket of 16, then one packet each 20 ms.
 static void test_rate(void **state)
 {
@@ -182,6 +267,10 @@ int main(void)
 		BED_TEST(test_strict_learns_nobody),
 		BED_TEST(test_sources_nobody_may_have),
 		BED_TEST(test_new_remote_opens_the_flow),
+		BED_TEST(test_proof_by_sequence),
+		BED_TEST(test_proof_wants_the_ssrc),
+		BED_TEST(test_proof_begins_like_once),
+		BED_TEST(test_opaque_is_never_moved),
 		BED_TEST(test_rate),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

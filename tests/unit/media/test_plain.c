@@ -42,7 +42,7 @@ static int setup(void **state)
 		struct flow_cfg cfg = { .media_address = 0,
 			.port = (uint16_t)(20000 + 2 * i),
 			.kind = FLOW_RTP,
-			.latch_mode = FLOW_LATCH_LEARN,
+			.latch_mode = FLOW_LATCH_ONCE,
 			.probation_packets = 3,
 			.dscp = (uint8_t)(i * 3),
 			.remote_ip = ip_from_v4(remote_ip(i)),

@@ -105,6 +105,108 @@ static void test_forged(void **state)
 	}
 }
 
+// The frame's source is another one.
+static enum drop_reason feed_from(uint32_t source, const struct wire *wire, uint64_t at_ns)
+{
+	srtp_bed_put(0, 1, wire->bytes, wire->len);
+	uint8_t *frame = rte_pktmbuf_mtod(&bed.mbufs[0].mbuf, uint8_t *);
+
+	rtp_store32(frame + 26, source);
+	memset(frame + 24, 0, 2);
+	uint16_t sum = (uint16_t)~sum_fold(sum_header(frame + 14, 20));
+	memcpy(frame + 24, &sum, sizeof(sum));
+	struct burst *burst = srtp_bed_run(1, 1, at_ns);
+	enum drop_reason reason = burst->packets[0].reason;
+	burst_finish(&bed.lane, burst);
+	return reason;
+}
+
+// Who holds the key is the source, wherever he is; who has only seen its packets is not.
+static void test_source_moves_with_its_key(void **state)
+{
+	struct flow_cfg b = leg(1, PORT);
+	(void)state;
+
+	start(SUITE, 0);
+	b.latch_mode = FLOW_LATCH_PROOF;
+	b.key_rx = 1;
+	b.key_tx = 2;
+	bed_flow(&b);
+	lane_flow_changed(&bed.lane, 1, PORT);
+	struct wire first = rtp_wire(5), second = rtp_wire(9000), forged = second;
+	struct wire third = rtp_wire(9001);
+	assert_int_equal(feed(&first), DROP_NONE);
+	uint64_t last_ns = metric_read(&bed_state(1, PORT)->last_ns);
+	assert_int_equal(feed_from(FAR_B + 1, &second, last_ns + 50 * MS), DROP_WRONG_SOURCE);
+	forged.bytes[forged.len - 1] ^= 1;
+	assert_int_equal(feed_from(FAR_B + 1, &forged, last_ns + 200 * MS), DROP_SRTP_AUTH);
+	assert_int_equal(feed_from(FAR_B + 1, &first, last_ns + 200 * MS), DROP_SRTP_REPLAYED);
+	assert_int_equal(feed_from(FAR_B + 1, &second, last_ns + 200 * MS), DROP_NONE);
+	assert_int_equal(feed_from(FAR_B, &third, last_ns + 220 * MS), DROP_WRONG_SOURCE);
+	assert_int_equal(feed_from(FAR_B + 1, &third, last_ns + 220 * MS), DROP_NONE);
+	srtp_bed_stop();
+}
+
+// A source that begins anew far behind is heard again after two packets, a source that is doubled
+// or late is not taken for one. The far end decrypts all of it, over several wraps.
+static void test_restarted_source_is_heard(void **state)
+{
+	static const uint16_t starts[] = { 5000, 4000, 3000, 60000, 100, 65000, 1 };
+	uint8_t plain[256];
+	uint32_t passed = 0, lost = 0;
+	(void)state;
+
+	start(SUITE, 0);
+	for (uint32_t i = 0; i < COUNT_OF(starts); i++) {
+		uint32_t count = i == 2 ? 70000 : 1000;
+
+		for (uint32_t k = 0; k < count; k++) {
+			uint32_t len = srtp_bed_rtp(
+				plain, 77, (uint16_t)(starts[i] + k), 160), out;
+			if (srtp_bed_one(0, plain, len) != DROP_NONE) {
+				assert_true(i > 0 && k < 3);
+				lost++;
+				continue;
+			}
+			struct wire wire = { .len = 0 };
+			const uint8_t *sent = srtp_bed_sent(1, 0, &wire.len);
+			memcpy(wire.bytes, sent, wire.len);
+			assert_int_equal(feed(&wire), DROP_NONE);
+			const uint8_t *back = srtp_bed_sent(0, 0, &out);
+			assert_int_equal(out, len);
+			assert_memory_equal(back + RTP_HEADER_BYTES, plain + RTP_HEADER_BYTES,
+				len - RTP_HEADER_BYTES);
+			passed++;
+		}
+	}
+	assert_true(lost <= 2 * (COUNT_OF(starts) - 1));
+	assert_int_equal(passed + lost, 76000);
+	srtp_bed_stop();
+}
+
+// B's reports and NACKs are about the numbers that A has given.
+static void test_reports_of_a_restarted_source(void **state)
+{
+	uint8_t plain[256], rtcp[] = { 0x81, 205, 0, 3, 0, 0, 0, 9, 0, 0, 0, 77, 0, 0, 0, 0 };
+	uint32_t len;
+	(void)state;
+
+	start(SUITE, 0);
+	for (uint16_t i = 0; i < 300; i++)
+		srtp_bed_one(0, plain, srtp_bed_rtp(plain, 77, (uint16_t)(5000 + i), 20));
+	for (uint16_t i = 0; i < 3; i++)
+		srtp_bed_one(0, plain, srtp_bed_rtp(plain, 77, (uint16_t)(100 + i), 20));
+	assert_int_equal(rtp_seq(srtp_bed_sent(1, 0, &len)), 5300); // 102, the third
+	// What leaves for A is what B might send: through A, B's own key, back.
+	rtp_store16(rtcp + 12, 5300);
+	struct wire wire = protect(rtcp, sizeof(rtcp));
+	assert_int_equal(feed(&wire), DROP_NONE);
+	const uint8_t *back = srtp_bed_sent(0, 0, &len);
+	assert_int_equal(rtp_load16(back + 12), 102);
+	assert_int_equal(rtp_load32(back + 8), 77);
+	srtp_bed_stop();
+}
+
 static void test_replayed(void **state)
 {
 	struct wire wires[200];
@@ -296,6 +398,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_source_moves_with_its_key),
+		cmocka_unit_test(test_restarted_source_is_heard),
+		cmocka_unit_test(test_reports_of_a_restarted_source),
 		cmocka_unit_test(test_replayed),
 		cmocka_unit_test(test_replayed_within_a_burst),
 		cmocka_unit_test(test_short_and_strange),

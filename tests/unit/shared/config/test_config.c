@@ -54,7 +54,7 @@ static void test_example(void **state)
 	assert_int_equal(realm->port_min, 20000);
 	assert_int_equal(realm->port_max, 59999);
 	assert_int_equal(realm->dscp, 46);
-	assert_int_equal(realm->latching, CONFIG_LATCH_LEARN);
+	assert_int_equal(realm->latching, CONFIG_LATCH_ONCE);
 	assert_int_equal(realm->device, 0);
 	assert_int_equal(config->realms[1].device, 1);
 	assert_int_equal(config->realms[1].latching, CONFIG_LATCH_STRICT);

@@ -75,7 +75,7 @@ static inline void fixture_config(struct fixture *f)
 		f->profiles[i].sdp.bundle = PROFILE_BUNDLE_PASS;
 		f->config.realms[i] = (struct config_realm){ .name = i ? "core" : "access",
 			.listener_count = 1, .media_count = 1, .port_min = 20000,
-			.port_max = 20255, .latching = i ? CONFIG_LATCH_STRICT : CONFIG_LATCH_LEARN,
+			.port_max = 20255, .latching = i ? CONFIG_LATCH_STRICT : CONFIG_LATCH_ONCE,
 			.dscp = i ? 46 : 0, .is_trusted = true };
 		f->config.realms[i].listeners[0].addr = fixture_addr(own[i]);
 		f->config.realms[i].media[0] = fixture_addr(media[i]).ip;

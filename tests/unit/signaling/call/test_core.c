@@ -102,7 +102,7 @@ static void published_flows(void **state)
 		assert_int_equal(b->peer_incarnation, a->incarnation);
 		assert_int_equal(a->kind, FLOW_RTP);
 		assert_int_equal(a->flags, 0);
-		assert_int_equal(a->latch_mode, FLOW_LATCH_LEARN);
+		assert_int_equal(a->latch_mode, FLOW_LATCH_ONCE);
 		assert_int_equal(b->latch_mode, FLOW_LATCH_STRICT);
 		assert_int_equal(a->dscp, 46);
 		assert_true(ip_eq(&a->remote_ip, &remote.ip));

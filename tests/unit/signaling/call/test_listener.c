@@ -33,7 +33,7 @@ static void make_config(struct config *config)
 
 	config->realm_count = 2;
 	config->realms[0].latching = CONFIG_LATCH_STRICT;
-	config->realms[1].latching = CONFIG_LATCH_LEARN;
+	config->realms[1].latching = CONFIG_LATCH_ONCE;
 	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct config_realm *realm = &config->realms[rows[i].realm];
 

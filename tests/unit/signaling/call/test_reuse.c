@@ -61,7 +61,7 @@ static void test_heard(void **state)
 		message.data = span_str(text);
 		f->profiles[0].flow.reuse = cases[i].reuse;
 		f->config.realms[REALM_ACCESS].latching =
-			cases[i].is_learning ? CONFIG_LATCH_LEARN : CONFIG_LATCH_STRICT;
+			cases[i].is_learning ? CONFIG_LATCH_ONCE : CONFIG_LATCH_STRICT;
 		f->alias_count = 0;
 		core_receive(f->core, &f->env, &message);
 		fixture_take(f);
