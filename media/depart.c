@@ -1,5 +1,7 @@
 // depart.c - what the slow thread wants sent leaves by the lane that owns the flow, with headers of
 // its own: STUN answers go where the question came from, whoever is latched.
+#include "depart.h"
+
 #include "base/metric.h"
 #include "header_cache.h"
 #include "lane.h"
@@ -25,29 +27,40 @@ static const struct flow_cfg *flow_of(
 
 // False: the mbuf is still the caller's.
 static bool send_from(
-	struct lane *lane, const struct slow_departure *departure, struct rte_mbuf *mbuf)
+	struct lane *lane, const struct depart_datagram *datagram, struct rte_mbuf *mbuf)
 {
 	struct ready_header header = { 0 };
 	struct packet packet = { .mbuf = mbuf,
 		.udp = rte_pktmbuf_mtod(mbuf, uint8_t *),
-		.udp_len = (uint16_t)(UDP_HEADER + departure->len) };
+		.udp_len = (uint16_t)(UDP_HEADER + datagram->len) };
 	struct lane_port *port;
 
 	if (rte_pktmbuf_tailroom(mbuf) < packet.udp_len ||
-		ready_header_aim(lane, departure->address, departure->port, &departure->to,
+		ready_header_aim(lane, datagram->address, datagram->port, &datagram->to,
 			&header) != DROP_NONE)
 		return false;
-	memcpy(packet.udp + UDP_HEADER, departure->data, departure->len);
+	memcpy(packet.udp + UDP_HEADER, datagram->data, datagram->len);
 	if (!rewrite_own(lane, &packet, &header))
 		return false;
 	port = &lane->ports[header.tx_port];
 	return port->send(port->context, &mbuf, 1) == 1;
 }
 
+bool depart_send(struct lane *lane, const struct depart_datagram *datagram)
+{
+	struct rte_mbuf *mbuf = lane->mbuf_new ? lane->mbuf_new(lane->mbuf_context) : NULL;
+
+	if (mbuf == NULL)
+		return false;
+	if (send_from(lane, datagram, mbuf))
+		return true;
+	rte_pktmbuf_free(mbuf);
+	return false;
+}
+
 static bool depart(struct lane *lane, const struct slow_departure *departure)
 {
 	const struct flow_cfg *cfg = flow_of(lane, departure);
-	struct rte_mbuf *mbuf;
 
 	if (cfg == NULL)
 		return false;
@@ -55,13 +68,12 @@ static bool depart(struct lane *lane, const struct slow_departure *departure)
 		lane_post(lane, HINT_SECURE, cfg);
 		return true;
 	}
-	mbuf = lane->mbuf_new ? lane->mbuf_new(lane->mbuf_context) : NULL;
-	if (mbuf == NULL)
-		return false;
-	if (send_from(lane, departure, mbuf))
-		return true;
-	rte_pktmbuf_free(mbuf);
-	return false;
+	struct depart_datagram datagram = { .address = departure->address,
+		.port = departure->port,
+		.to = departure->to,
+		.data = departure->data,
+		.len = departure->len };
+	return depart_send(lane, &datagram);
 }
 
 uint32_t depart_run(struct lane *lane)

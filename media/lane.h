@@ -35,6 +35,7 @@ struct lane_counters {
 	_Atomic uint64_t events_lost;   // lane->events was full
 	_Atomic uint64_t departed;      // records of the slow thread that were done
 	_Atomic uint64_t departures_lost; // that could not be: no route, no memory, port full
+	_Atomic uint64_t keepalives;      // sent to silent far ends (keepalive.h)
 	_Atomic uint64_t dropped[DROP_REASON_COUNT];
 };
 

@@ -1,5 +1,7 @@
 // lane_flows.c - what the loop calls between bursts to keep ready headers in step with the tables.
+#include "base/clock.h"
 #include "base/metric.h"
+#include "keepalive.h"
 #include "lane.h"
 #include "slow_link.h"
 
@@ -93,6 +95,8 @@ static void sweep_slot(struct lane *lane, uint32_t slot)
 		lane->shard_lane[shm_media_shard(port)] != lane->id ||
 		flow_lookup(&lane->view, address, port) != cfg)
 		return;
+	if (cfg->keepalive != FLOW_KEEPALIVE_NONE)
+		keepalive_run(lane, cfg, clock_mono_ns());
 	if (ready_header_is_fresh(lane, cfg, header)) {
 		if (header->egress_reason == DROP_HELD ||
 			(header->egress_reason == DROP_NONE && is_peer_current(lane, slot)))

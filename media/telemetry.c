@@ -6,7 +6,7 @@
 
 #define LANE_COUNTERS(X)                                                                           \
 	X(received) X(forwarded) X(forwarded_octets) X(exceptions) X(handovers) X(headers_built)   \
-	X(latched) X(events_lost) X(departed) X(departures_lost)
+	X(latched) X(events_lost) X(departed) X(departures_lost) X(keepalives)
 
 #define DROP_PREFIX "dropped_"
 

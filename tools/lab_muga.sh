@@ -45,7 +45,7 @@ lab_config() {
 	      device: access0
 	      addresses: [ $LAB_MUGA_A4, "$LAB_MUGA_A6" ]
 	      ports: $LAB_PORT_MIN-$LAB_PORT_MAX
-	      latching: once
+	      latching: ${LAB_LATCHING:-once}
 	  core:
 	    sip: [ { udp: "$LAB_MUGA_B4:5060" }, { udp: "[$LAB_MUGA_B6]:5060" } ]
 	    trusted: true

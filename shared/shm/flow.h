@@ -133,7 +133,7 @@ struct flow_police {
 	uint32_t owner_ssrc, other_ssrc; // the stream that was first, and one that would follow it
 	uint16_t owner_sequence, other_sequence; // last seen
 	uint16_t owner_s; // second of the owner's last packet + 1, modulo 2^16; 0 = no owner
-	uint16_t spare;
+	uint16_t kept_s;  // second of the last keep-alive to the port's far end, modulo 2^16
 };
 
 // writer: the lane of the port's media shard. Readers: signaling, tools (relaxed; each word is

@@ -1,8 +1,9 @@
-# rtp_spray.sh - a stranger sprays RTP over the whole port range during calls: it gets nothing, it injects
-# nothing, and the calls lose nothing.
+# rtp_spray.sh - a stranger sprays RTP and RTCP over all ports of the range during calls, in each latching mode:
+# it gets nothing, it injects nothing, counted by itself and by the victims, and the calls lose nothing.
 . "$(dirname "$0")/lib.sh"
 need jq tcpdump
 LAB_PORT_MAX=20999
+LAB_LATCHING=proof
 open_muga
 
 # The callers send from the first moment; an attacker that is faster than the caller's first packet is
@@ -25,3 +26,12 @@ spray() { # NAME FROM BORDER TO STRANGER-TARGET [PREFIX]
 
 spray v4 $LAB_PEER_A4 $LAB_MUGA_A4 $LAB_PHONE_B4 $LAB_MUGA_A4
 spray v6 $LAB_PEER_A6 $LAB_MUGA_A6 $LAB_PHONE_B6 $LAB_MUGA_A6 6
+
+# What was learned once stays, and what must be as signaled is.
+for mode in once strict; do
+	lab_stop muga-signaling
+	lab_stop muga-media
+	sed -i "s/latching: [a-z]*/latching: $mode/" "$LAB_DIR/muga.yaml"
+	lab_start_muga >/dev/null || fail "$mode: Muga did not start"
+	spray $mode $LAB_PEER_A4 $LAB_MUGA_A4 $LAB_PHONE_B4 $LAB_MUGA_A4
+done

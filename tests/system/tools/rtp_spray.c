@@ -2,11 +2,12 @@
 //
 //   rtp-spray TARGET-IP PORT-MIN PORT-MAX SECONDS [PAYLOAD-TYPE]
 //
-// Each round sends one G.711 packet with a random SSRC to every even port, as fast as the socket
-// takes them with a pause after each 64. Prints {"sent": N, "answers": N}: an answer is any
-// datagram received.
+// Each round sends one packet with a random SSRC to every port, G.711 to the even ones, a receiver
+// report to the odd ones, as fast as the socket takes them with a pause after each 64. Prints
+// {"sent": N, "answers": N}: an answer is any datagram received.
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PACKET_BYTES = 172, BURST = 64 };
+enum { PACKET_BYTES = 172, REPORT_BYTES = 8, TYPE_RR = 201, BURST = 64 };
 
 struct target {
 	struct sockaddr_storage addr;
@@ -60,10 +61,14 @@ static void send_packet(int fd, struct target *target, uint16_t port, uint8_t ty
 
 	(void)!getrandom(packet, 16, 0);
 	memset(packet + 16, 0x2a, sizeof(packet) - 16);
+	bool is_report = port % 2 != 0;
+	size_t bytes = is_report ? REPORT_BYTES : sizeof(packet);
 	packet[0] = 0x80;
-	packet[1] = type;
+	packet[1] = is_report ? TYPE_RR : type;
+	if (is_report)
+		memcpy(packet + 2, (const uint8_t[]){ 0, 1 }, 2);
 	*target->port = htons(port);
-	(void)!sendto(fd, packet, sizeof(packet), 0, (struct sockaddr *)&target->addr, target->len);
+	(void)!sendto(fd, packet, bytes, 0, (struct sockaddr *)&target->addr, target->len);
 }
 
 int main(int argc, char **argv)
@@ -82,7 +87,7 @@ int main(int argc, char **argv)
 	if (fd < 0 || port_min > port_max || port_max > 65535)
 		return 2;
 	while (time(NULL) <= end) {
-		for (uint32_t port = port_min; port <= port_max; port += 2) {
+		for (uint32_t port = port_min; port <= port_max; port++) {
 			send_packet(fd, &target, (uint16_t)port, type);
 			if (++sent % BURST)
 				continue;
