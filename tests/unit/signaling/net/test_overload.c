@@ -15,11 +15,11 @@
 #define CALL_US    (MESSAGES * MESSAGE_US)
 #define REFUSAL_US 21u   // with its ACK
 #define READ_US    2u    // of a new call that is dropped after reading
-#define ECHO_US    1000u // until the next message of a call comes
+#define ECHO_US    1000u // until the next message of a call comes, unless told otherwise
 #define TURN_US    5u
 #define NAP_US     1000u
 #define SLICE_US   1000u // how long the server runs before the core is taken away
-#define LIVING_MAX 65536u
+#define LIVING_MAX 262144u
 #define LINE_MAX   1024u
 
 struct living {
@@ -31,6 +31,7 @@ struct server {
 	struct overload overload;
 	uint64_t now_us, read_us, slice_us; // slice_us: of it used
 	uint32_t pause_us;                  // between two slices
+	uint32_t echo_us;
 	struct living living[LIVING_MAX];   // in the order in which they come
 	uint32_t living_head, living_count;
 	uint64_t line[LINE_MAX];            // since when
@@ -60,7 +61,7 @@ static void go_on(struct server *s, uint32_t left)
 	}
 	assert_true(s->living_count < LIVING_MAX);
 	s->living[(s->living_head + s->living_count++) % LIVING_MAX] =
-		(struct living){ s->now_us + ECHO_US, left - 1 };
+		(struct living){ s->now_us + s->echo_us, left - 1 };
 }
 
 static bool serve_living(struct server *s, uint64_t until_us)
@@ -147,6 +148,7 @@ static void begin(struct server *s, uint32_t pause_us)
 {
 	memset(s, 0, sizeof(*s));
 	s->pause_us = pause_us;
+	s->echo_us = ECHO_US;
 	overload_init(&s->overload, 0);
 }
 
@@ -193,6 +195,28 @@ static void goodput_holds(void **state)
 	for (uint32_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++) {
 		goodput_under(factors[i], 0);
 		goodput_under(factors[i], 7000);
+	}
+}
+
+// Telephones ring and people talk: what an INVITE brings about comes seconds later, when there may
+// be too many already. Still nobody who was taken waits, and the core is always of use.
+static void slow_calls_are_not_overtaken(void **state)
+{
+	static const double before[] = { 0.3, 0.9 };
+	static struct server s;
+	double peak = 60000 * 1000.0 / CALL_US;
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		begin(&s, 0);
+		s.echo_us = 2000000;
+		run(&s, before[i], 20000);
+		run(&s, 10, 12000); // until the first of them end
+		assert_true(s.living_wait_us < 20000);
+		run(&s, 10, 60000);
+		assert_true(s.living_wait_us < 20000);
+		if (s.taken < 0.85 * peak)
+			fail_msg("from %.1f of the peak: %.2f of it", before[i], s.taken / peak);
 	}
 }
 
@@ -306,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_limited_below_the_peak),
 		cmocka_unit_test(goodput_holds),
+		cmocka_unit_test(slow_calls_are_not_overtaken),
 		cmocka_unit_test(the_limit_goes_when_the_load_goes),
 		cmocka_unit_test(a_single_late_datagram_is_no_overload),
 		cmocka_unit_test(no_socket_hides_another),
