@@ -78,17 +78,19 @@ bool worker_line_take(struct worker *worker, const struct dispatch_message *mess
 	struct span call_id)
 {
 	struct worker_line *line = &worker->line;
-	bool is_free = line->count == 0 && line->taken < OVERLOAD_CALLS_PER_TURN;
-
 	if (!span_starts(message->data, SPAN_LIT("INVITE ")))
 		return false;
-	if (!is_free && newcomer_is(worker->env.config, &message->hop, message->data)) {
-		if (!line_add(worker, message, call_id))
-			turn_away(worker, message, call_id);
-		return true;
+	// While nobody waits one that is no new call may count as one. Later it must not, or the
+	// requests of living calls would keep the line standing for ever.
+	if (line->count == 0 && line->taken < OVERLOAD_CALLS_PER_TURN) {
+		line->taken++;
+		return false;
 	}
-	line->taken++;
-	return false;
+	if (!newcomer_is(worker->env.config, &message->hop, message->data))
+		return false;
+	if (!line_add(worker, message, call_id))
+		turn_away(worker, message, call_id);
+	return true;
 }
 
 static void serve(struct worker *worker, const struct waiting *waiting)

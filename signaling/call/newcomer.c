@@ -26,28 +26,30 @@ static bool is_number(struct span user, struct span number)
 	return at == number.len;
 }
 
-// The user part of the Request-URI behind "sip:" or "sips:"; empty when it has none.
-static struct span user_of(struct span uri)
+// The user part, or the number of a "tel:"; empty when there is none. False: no URI for people.
+static bool user_of(struct span uri, struct span *out)
 {
-	int32_t at = span_find(uri, '@', 0);
+	bool is_phone = span_istarts(uri, SPAN_LIT("tel:"));
+	uint32_t scheme = is_phone || span_istarts(uri, SPAN_LIT("sip:")) ? 4 :
+		span_istarts(uri, SPAN_LIT("sips:")) ? 5 : 0;
+	struct span rest = span_from(uri, scheme);
+	int32_t at = is_phone ? (int32_t)rest.len : span_find(rest, '@', 0);
 	uint32_t len = at > 0 ? (uint32_t)at : 0;
 
 	for (uint32_t i = 0; i < len; i++)
-		if (uri.ptr[i] == ';' || uri.ptr[i] == ':')
+		if (rest.ptr[i] == ';' || rest.ptr[i] == ':')
 			len = i;
-	return span_sub(uri, 0, len);
+	*out = span_sub(rest, 0, len);
+	return scheme > 0;
 }
 
 static bool is_plain_target(const struct config_realm *realm, struct span line)
 {
 	int32_t space = span_find(line, ' ', 0);
-	struct span uri = span_sub(line, 0, space > 0 ? (uint32_t)space : 0);
-	uint32_t scheme = span_istarts(uri, SPAN_LIT("sip:")) ? 4 :
-		span_istarts(uri, SPAN_LIT("sips:")) ? 5 : 0;
+	struct span user;
 
-	if (!scheme)
+	if (!user_of(span_sub(line, 0, space > 0 ? (uint32_t)space : 0), &user))
 		return false;
-	struct span user = user_of(span_from(uri, scheme));
 	if (realm->emergency_count && span_find(user, '%', 0) >= 0)
 		return false; // an escape may hide any character
 	for (uint32_t i = 0; i < realm->emergency_count; i++)

@@ -14,6 +14,6 @@
 
 #include <stdbool.h>
 
-// An INVITE without a To tag, of a trunk that we know, to a SIP URI that is no emergency number of
-// its realm, and without a Resource-Priority where that is believed (RFC 7135).
+// An INVITE without a To tag, of a trunk that we know, to a SIP or tel URI that is no emergency
+// number of its realm, and without a Resource-Priority where that is believed (RFC 7135).
 bool newcomer_is(const struct config *config, const struct sip_hop *from, struct span message);

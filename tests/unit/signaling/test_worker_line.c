@@ -144,6 +144,16 @@ static void living_calls_pass(void **state)
 	assert_false(worker_line_take(worker, &bye, SPAN_NONE));
 	assert_false(ask(112));
 	assert_true(ask(113));
+	// However many they are, they leave the line its turn.
+	for (uint32_t i = 0; i < 100; i++)
+		assert_false(ask(112));
+	given_count = 0;
+	worker->line.taken = OVERLOAD_CALLS_PER_TURN - 1;
+	for (uint32_t i = 0; i < 100; i++)
+		assert_false(ask(112));
+	worker_line_run(worker);
+	assert_int_equal(worker->line.count, 0);
+	assert_string_equal(given[100].text, "16");
 	assert_int_equal(worker->env.calls_dropped, 1);
 	assert_int_equal(metric_read(&worker->metrics.dropped_overload), 1);
 }

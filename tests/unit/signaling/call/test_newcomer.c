@@ -44,7 +44,9 @@ static void told_from_the_bytes(void **state)
 		{ "INVITE sip:b@x SIP/2.0\r\n" LINES REST TO, false },             // in the body
 		{ "INVITE sip:b@x SIP/2.0\r\n" LINES "Together: 1\r\n" REST, false },
 		{ "INVITE SIP:b@x SIP/2.0\r\n" LINES TO REST, true },
-		{ "INVITE tel:100 SIP/2.0\r\n" LINES TO REST, false },
+		{ "INVITE tel:100 SIP/2.0\r\n" LINES TO REST, true },
+		{ "INVITE tel:1-1-2;phone-context=+49 SIP/2.0\r\n" LINES TO REST, false },
+		{ "INVITE im:b@x SIP/2.0\r\n" LINES TO REST, false },
 		{ "INVITE urn:service:sos SIP/2.0\r\n" LINES TO REST, false },
 		{ "INVITE sip:112@x SIP/2.0\r\n" LINES TO REST, false },
 		{ "INVITE sip:1%312@x SIP/2.0\r\n" LINES TO REST, false },
@@ -103,9 +105,11 @@ static void no_disguise_hides_a_number(void **state)
 	uint32_t seen = 0;
 
 	set_numbers(f);
-	for (uint32_t i = 0; i < 7 * 7 * 6; i++) {
-		snprintf(text, sizeof(text), "INVITE sip:%s1%s12%s SIP/2.0", shapes[i % 7],
-			shapes[i / 7 % 7], ends[i / 49]);
+	for (uint32_t i = 0; i < 7 * 7 * 6 * 2; i++) {
+		bool is_tel = i >= 7 * 7 * 6;
+		snprintf(text, sizeof(text), "INVITE %s:%s1%s12%s SIP/2.0", is_tel ? "tel" : "sip",
+			shapes[i % (is_tel ? 5 : 7)], shapes[i / 7 % (is_tel ? 5 : 7)], // no escapes
+			is_tel ? ";phone-context=+49" : ends[i / 49]);
 		params_parse(text, "<sip:a@x>;tag=1", "");
 		bool is_emergency = emergency_is(&f->env, REALM_ACCESS, &params_msg);
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "\r\n" LINES TO REST);
