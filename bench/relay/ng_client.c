@@ -1,10 +1,15 @@
 // ng-client - sets calls up in rtpengine by its ng protocol and writes their streams for rtp-blast.
 //
 //   ng-client --ng IP,PORT --from IP --to IP --calls N --rtp-ports FROM,TO --flows FILE
+//             [--srtp SUITE]
 //
-// One offer and one answer per call over UDP, interfaces "access" and "core". IPv4 only.
+// One offer and one answer per call over UDP, interfaces "access" and "core". --srtp: the caller's
+// side under keys (RFC 4568).
+#include "system/tools/sip_text.h"
+
 #include <arpa/inet.h>
 #include <getopt.h>
+#include <netdb.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,12 +26,8 @@ struct params {
 	uint16_t port[2];
 	uint32_t calls;
 	const char *flows;
+	const char *srtp; // suite of the caller's side, NULL: plain RTP
 	struct sockaddr_in ng;
-};
-
-struct endpoint {
-	char ip[64];
-	uint32_t port;
 };
 
 // Appends "<length>:<text>" pairs of one dictionary entry.
@@ -36,21 +37,27 @@ static size_t put(char *out, size_t at, const char *key, const char *value)
 		strlen(value), value);
 }
 
-static void make_sdp(const struct params *p, int side, uint32_t call, char *out, size_t size)
+static void make_sdp(
+	const struct params *p, int side, uint32_t call, const char *key, char out[512])
 {
-	snprintf(out, size, "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n"
-		"m=audio %u RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n",
-		p->own[side], p->own[side], p->port[side] + 2 * call);
+	char crypto[160];
+
+	snprintf(crypto, sizeof(crypto), "1 %s inline:%s", p->srtp ? p->srtp : "", key);
+	sip_text_sdp(p->own[side], (uint16_t)(p->port[side] + 2 * call),
+		p->srtp && side == 0 ? crypto : NULL, out, 512);
 }
 
-static void make_request(const struct params *p, bool is_answer, uint32_t call, char *out)
+static void make_request(
+	const struct params *p, bool is_answer, uint32_t call, const char *key, char *out)
 {
 	char call_id[32], sdp[512];
 	size_t at = (size_t)snprintf(out, TEXT_MAX, "%u_%d d", call, is_answer);
 
 	snprintf(call_id, sizeof(call_id), "blast%u", call);
-	make_sdp(p, is_answer, call, sdp, sizeof(sdp));
+	make_sdp(p, is_answer, call, key, sdp);
 	at = put(out, at, "ICE", "remove");
+	if (!is_answer && strchr(p->own[1], ':'))
+		at = put(out, at, "address-family", "IP6");
 	at = put(out, at, "call-id", call_id);
 	at = put(out, at, "command", is_answer ? "answer" : "offer");
 	if (!is_answer)
@@ -59,31 +66,22 @@ static void make_request(const struct params *p, bool is_answer, uint32_t call, 
 	at = put(out, at, "sdp", sdp);
 	if (is_answer)
 		at = put(out, at, "to-tag", "b");
+	else
+		at = put(out, at, "transport-protocol", "RTP/AVP");
 	snprintf(out + at, TEXT_MAX - at, "e");
 }
 
-// The address and port that rtpengine put into the session description.
-static bool parse_reply(const char *reply, struct endpoint *out)
+// Takes the message of rtpengine that answers `request`, a string.
+static bool ask(int fd, const struct params *p, const char *request, char reply[TEXT_MAX])
 {
-	const char *c = strstr(reply, "c=IN IP4 "), *m = strstr(reply, "m=audio ");
-	return strstr(reply, "6:result2:ok") && c && m &&
-		sscanf(c, "c=IN IP4 %63s", out->ip) == 1 &&
-		sscanf(m, "m=audio %u", &out->port) == 1;
-}
-
-static bool ask(int fd, const struct params *p, bool is_answer, uint32_t call, struct endpoint *out)
-{
-	char request[TEXT_MAX], reply[TEXT_MAX];
-
-	make_request(p, is_answer, call, request);
 	for (int i = 0; i < TRIES_MAX; i++) {
 		(void)!sendto(fd, request, strlen(request), 0, (const struct sockaddr *)&p->ng,
 			sizeof(p->ng));
-		ssize_t len = recv(fd, reply, sizeof(reply) - 1, 0);
+		ssize_t len = recv(fd, reply, TEXT_MAX - 1, 0);
 		if (len <= 0)
 			continue;
 		reply[len] = '\0';
-		if (parse_reply(reply, out))
+		if (strstr(reply, "6:result2:ok"))
 			return true;
 		fprintf(stderr, "ng-client: %s\n", reply);
 		return false;
@@ -92,18 +90,43 @@ static bool ask(int fd, const struct params *p, bool is_answer, uint32_t call, s
 	return false;
 }
 
-static bool set_up_calls(int fd, const struct params *p, FILE *file)
+// One end of a call, as rtp-blast reads it.
+static bool print_end(
+	FILE *file, const struct params *p, int side, uint32_t call, const char *reply)
 {
-	for (uint32_t call = 0; call < p->calls; call++) {
-		struct endpoint core, access;
-		if (!ask(fd, p, false, call, &core) || !ask(fd, p, true, call, &access))
-			return false;
-		fprintf(file, "0 %s %u %s %u\n", p->own[0], p->port[0] + 2 * call, access.ip,
-			access.port);
-		fprintf(file, "1 %s %u %s %u\n", p->own[1], p->port[1] + 2 * call, core.ip,
-			core.port);
-	}
+	struct sockaddr_storage border;
+	char ip[64];
+
+	if (!sip_text_media(reply, &border) ||
+		getnameinfo((struct sockaddr *)&border, sip_text_address_len(&border), ip,
+			sizeof(ip), NULL, 0, NI_NUMERICHOST))
+		return false;
+	fprintf(file, "%d %s %u %s %u", side, p->own[side], p->port[side] + 2 * call, ip,
+		ntohs(((struct sockaddr_in *)&border)->sin_port));
 	return true;
+}
+
+static bool set_up_call(int fd, const struct params *p, uint32_t call, FILE *file)
+{
+	char request[TEXT_MAX], offered[TEXT_MAX], answered[TEXT_MAX], key[96], border_key[96];
+	char suite[32];
+
+	if (p->srtp)
+		sip_text_make_key(p->srtp, key);
+	make_request(p, false, call, key, request);
+	if (!ask(fd, p, request, offered))
+		return false;
+	make_request(p, true, call, key, request);
+	if (!ask(fd, p, request, answered) || !print_end(file, p, 0, call, answered))
+		return false;
+	if (p->srtp && !sip_text_crypto(answered, suite, border_key))
+		return false;
+	if (p->srtp)
+		fprintf(file, " %s %s %s", suite, key, border_key);
+	fputc('\n', file);
+	bool is_good = print_end(file, p, 1, call, offered);
+	fputc('\n', file);
+	return is_good;
 }
 
 static bool parse_option(struct params *p, int opt, char *value)
@@ -122,6 +145,7 @@ static bool parse_option(struct params *p, int opt, char *value)
 		p->port[1] = value ? (uint16_t)atoi(value) : 0;
 		return value;
 	case 'w': p->flows = first; return true;
+	case 's': p->srtp = first; return true;
 	default: return false;
 	}
 }
@@ -135,6 +159,7 @@ int main(int argc, char **argv)
 		{ "calls", required_argument, NULL, 'n' },
 		{ "rtp-ports", required_argument, NULL, 'p' },
 		{ "flows", required_argument, NULL, 'w' },
+		{ "srtp", required_argument, NULL, 's' },
 		{ 0 },
 	};
 	struct params p = { .calls = 1, .port = { 20000, 30000 } };
@@ -146,7 +171,7 @@ int main(int argc, char **argv)
 		is_valid = parse_option(&p, opt, optarg);
 	if (!is_valid || !p.own[0] || !p.own[1] || !p.flows || !p.ng.sin_family) {
 		fprintf(stderr, "usage: ng-client --ng IP,PORT --from IP --to IP --calls N "
-			"--rtp-ports FROM,TO --flows FILE\n");
+			"--rtp-ports FROM,TO --flows FILE [--srtp SUITE]\n");
 		return 2;
 	}
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -156,7 +181,9 @@ int main(int argc, char **argv)
 		perror(p.flows);
 		return 2;
 	}
-	bool is_good = set_up_calls(fd, &p, file);
+	bool is_good = true;
+	for (uint32_t call = 0; call < p.calls && is_good; call++)
+		is_good = set_up_call(fd, &p, call, file);
 	is_good = !fclose(file) && is_good;
 	close(fd);
 	return is_good ? 0 : 1;

@@ -2,11 +2,13 @@
 // at the other end of each call.
 //
 //   rtp-blast --flows FILE --end NETNS,INTERFACE,BORDER-MAC --end NETNS,INTERFACE,BORDER-MAC
-//             --rate PPS --seconds S [--drain MS] [--no-checksum] [--cpu N]
+//             --rate PPS --seconds S [--flood PPS] [--drain MS] [--no-checksum] [--cpu N]
 //
 // The first --end is side 0 of the flows file. Streams are spread uniformly over the packet time:
-// packet k of the whole blast is due at k / rate. Prints one JSON object; "is_generator_limited"
-// means that the asked rate was not reached, so that the trial says nothing about the relay.
+// packet k of the whole blast is due at k / rate. With --flood the first stream has a rate of its
+// own, apart from that of all others, and is accounted for apart ("flood_"). Prints one JSON
+// object; "is_generator_limited" means that the asked rate was not reached, so that the trial says
+// nothing about the relay.
 #include "port.h"
 
 #include <getopt.h>
@@ -19,16 +21,26 @@
 struct options {
 	const char *flows, *netns[BLAST_SIDES], *interface[BLAST_SIDES];
 	struct blast_macs macs[BLAST_SIDES];
-	uint32_t ends, rate_pps, drain_ms;
+	uint32_t ends, rate_pps, flood_pps, drain_ms;
 	double seconds;
 	int cpu;
 	bool has_checksum;
 };
 
+// Streams that share a rate.
+struct share {
+	const uint32_t *order; // of sending
+	uint32_t streams, rate_pps;
+	uint64_t done, total;  // packets
+};
+
+enum { SHARE_ALL, SHARE_FLOOD, SHARES };
+
 struct blast {
 	struct blast_port port[BLAST_SIDES];
 	struct blast_flows flows;
-	uint32_t *order;        // of sending
+	uint32_t *order;        // the flooded stream first
+	struct share shares[SHARES];
 	uint64_t sent, refused; // refused: the kernel did not take the frame
 	uint64_t behind_max_ns;
 };
@@ -50,14 +62,15 @@ static void send_side(struct blast *blast, uint32_t side, struct blast_flow **fl
 		flows[i]->sent--; // the number goes out with the next frame
 }
 
-// Packets [from, from + count) of the blast, count <= BLAST_BURST.
-static void send_burst(struct blast *blast, uint64_t from, uint32_t count)
+// The next `count` <= BLAST_BURST packets of the share.
+static void send_burst(struct blast *blast, struct share *share, uint32_t count)
 {
 	struct blast_flow *flows[BLAST_SIDES][BLAST_BURST];
 	uint32_t counts[BLAST_SIDES] = { 0 };
 
-	for (uint64_t k = from; k < from + count; k++) {
-		struct blast_flow *flow = &blast->flows.flows[blast->order[k % blast->flows.count]];
+	for (uint32_t i = 0; i < count; i++, share->done++) {
+		struct blast_flow *flow =
+			&blast->flows.flows[share->order[share->done % share->streams]];
 		blast_flow_advance(flow);
 		flows[flow->side][counts[flow->side]++] = flow;
 	}
@@ -71,25 +84,35 @@ static void receive_both(struct blast *blast)
 		blast_port_receive(&blast->port[side], side, &blast->flows);
 }
 
+// Sends what is due after `ns`, a burst at most.
+static void send_due(struct blast *blast, struct share *share, uint64_t ns)
+{
+	uint64_t due = (uint64_t)((double)ns * 1e-9 * share->rate_pps);
+
+	due = due < share->total ? due : share->total;
+	if (due <= share->done)
+		return;
+	uint64_t waiting = due - share->done, behind_ns = waiting * 1000000000u / share->rate_pps;
+	if (behind_ns > blast->behind_max_ns)
+		blast->behind_max_ns = behind_ns;
+	send_burst(blast, share, waiting < BLAST_BURST ? (uint32_t)waiting : BLAST_BURST);
+}
+
+static bool is_done(const struct blast *blast)
+{
+	return blast->shares[SHARE_ALL].done == blast->shares[SHARE_ALL].total &&
+		blast->shares[SHARE_FLOOD].done == blast->shares[SHARE_FLOOD].total;
+}
+
 // Returns the time the sending took, ns.
 static uint64_t run(struct blast *blast, const struct options *o)
 {
-	uint64_t total = (uint64_t)(o->rate_pps * o->seconds);
 	uint64_t begin_ns = now(), end_ns = begin_ns + (uint64_t)(o->seconds * 1e9);
-	uint64_t done = 0, now_ns = begin_ns;
+	uint64_t now_ns = begin_ns;
 
-	while (done < total && now_ns < end_ns + 20000000) {
-		uint64_t due = (uint64_t)((double)(now_ns - begin_ns) * 1e-9 * o->rate_pps);
-		due = due < total ? due : total;
-		if (due > done) {
-			uint64_t behind_ns = (due - done) * 1000000000u / o->rate_pps;
-			if (behind_ns > blast->behind_max_ns)
-				blast->behind_max_ns = behind_ns;
-			uint32_t count = due - done < BLAST_BURST ?
-				(uint32_t)(due - done) : BLAST_BURST;
-			send_burst(blast, done, count);
-			done += count;
-		}
+	while (!is_done(blast) && now_ns < end_ns + 20000000) {
+		for (uint32_t i = 0; i < SHARES; i++)
+			send_due(blast, &blast->shares[i], now_ns - begin_ns);
 		receive_both(blast);
 		now_ns = now();
 	}
@@ -100,15 +123,32 @@ static uint64_t run(struct blast *blast, const struct options *o)
 	return took_ns;
 }
 
+struct tally {
+	uint64_t sent, received, late, forged;
+};
+
+static struct tally tally_of(const struct blast *blast, uint32_t from, uint32_t to)
+{
+	struct tally tally = { 0 };
+
+	for (uint32_t i = from; i < to; i++) {
+		const struct blast_flow *flow = &blast->flows.flows[i];
+		tally.sent += flow->sent - flow->first;
+		tally.received += flow->received;
+		tally.late += flow->late;
+		tally.forged += flow->forged;
+	}
+	return tally;
+}
+
 static void report(struct blast *blast, const struct options *o, uint64_t took_ns)
 {
-	uint64_t received = 0, late = 0, drops = 0;
+	uint32_t flooded = o->flood_pps ? 1 : 0;
+	struct tally all = tally_of(blast, flooded, blast->flows.count);
+	struct tally flood = tally_of(blast, 0, flooded);
+	uint64_t drops = 0;
 	double pps = (double)blast->sent * 1e9 / (double)took_ns;
 
-	for (uint32_t i = 0; i < blast->flows.count; i++) {
-		received += blast->flows.flows[i].received;
-		late += blast->flows.flows[i].late;
-	}
 	for (uint32_t side = 0; side < BLAST_SIDES; side++) {
 		blast_port_count_drops(&blast->port[side]);
 		drops += blast->port[side].drops;
@@ -116,25 +156,36 @@ static void report(struct blast *blast, const struct options *o, uint64_t took_n
 	struct timespec cpu;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	printf("{\"streams\": %u, \"asked_pps\": %u, \"sent_pps\": %.0f, \"sent\": %lu, "
-		"\"received\": %lu, \"lost\": %ld, \"late\": %lu, \"sink_drops\": %lu, "
+		"\"received\": %lu, \"lost\": %ld, \"late\": %lu, \"forged\": %lu, "
+		"\"flood_sent\": %lu, \"flood_received\": %lu, \"sink_drops\": %lu, "
 		"\"refused\": %lu, \"behind_max_us\": %lu, \"cpu_ns\": %lu, "
 		"\"is_generator_limited\": %s}\n",
-		blast->flows.count, o->rate_pps, pps, blast->sent, received,
-		(long)(blast->sent - received), late, drops, blast->refused,
-		blast->behind_max_ns / 1000,
+		blast->flows.count, o->rate_pps, pps, all.sent, all.received,
+		(long)(all.sent - all.received), all.late, all.forged, flood.sent, flood.received,
+		drops, blast->refused, blast->behind_max_ns / 1000,
 		(uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec,
-		pps < 0.99 * o->rate_pps || blast->refused || drops ? "true" : "false");
+		pps < 0.99 * (o->rate_pps + o->flood_pps) || blast->refused || drops ? "true" :
+		"false");
 }
 
-// The two ends of a call send half a period apart, and neighbours in the file are spread.
-static void make_order(struct blast *blast)
+// The two ends of a call send half a period apart, and neighbours in the file are spread. The
+// flooded stream is sent by its own share only.
+static void make_shares(struct blast *blast, const struct options *o)
 {
-	uint32_t calls = blast->flows.count / 2;
+	uint32_t calls = blast->flows.count / 2, flooded = o->flood_pps ? 1 : 0;
 
 	for (uint32_t i = 0; i < calls; i++) {
 		blast->order[2 * i] = 2 * i;
 		blast->order[2 * i + 1] = 2 * ((i + calls / 2) % calls) + 1;
 	}
+	blast->shares[SHARE_ALL] = (struct share){
+		.order = blast->order + flooded, .streams = blast->flows.count - flooded,
+		.rate_pps = o->rate_pps, .total = (uint64_t)(o->rate_pps * o->seconds)
+	};
+	blast->shares[SHARE_FLOOD] = (struct share){
+		.order = blast->order, .streams = 1,
+		.rate_pps = o->flood_pps, .total = (uint64_t)(o->flood_pps * o->seconds)
+	};
 }
 
 static bool parse_mac(const char *text, uint8_t mac[6])
@@ -162,6 +213,7 @@ static bool parse_option(struct options *o, int opt, char *value)
 	case 'f': o->flows = value; return true;
 	case 'e': return parse_end(o, value);
 	case 'r': o->rate_pps = (uint32_t)strtoul(value, NULL, 10); return o->rate_pps > 0;
+	case 'x': o->flood_pps = (uint32_t)strtoul(value, NULL, 10); return true;
 	case 's': o->seconds = strtod(value, NULL); return o->seconds > 0;
 	case 'd': o->drain_ms = (uint32_t)strtoul(value, NULL, 10); return true;
 	case 'n': o->has_checksum = false; return true;
@@ -176,6 +228,7 @@ static bool parse(struct options *o, int argc, char **argv)
 		{ "flows", required_argument, NULL, 'f' },
 		{ "end", required_argument, NULL, 'e' },
 		{ "rate", required_argument, NULL, 'r' },
+		{ "flood", required_argument, NULL, 'x' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ "drain", required_argument, NULL, 'd' },
 		{ "no-checksum", no_argument, NULL, 'n' },
@@ -197,7 +250,8 @@ int main(int argc, char **argv)
 
 	if (!parse(&o, argc, argv)) {
 		fprintf(stderr, "usage: rtp-blast --flows FILE --end NETNS,INTERFACE,MAC (twice) "
-			"--rate PPS --seconds S [--drain MS] [--no-checksum] [--cpu N]\n");
+			"--rate PPS --seconds S [--flood PPS] [--drain MS] [--no-checksum] "
+			"[--cpu N]\n");
 		return 2;
 	}
 	cpu_set_t cpus;
@@ -217,10 +271,10 @@ int main(int argc, char **argv)
 	blast.order = calloc(blast.flows.count, sizeof(*blast.order));
 	if (!blast.order)
 		return 2;
-	make_order(&blast);
+	make_shares(&blast, &o);
 	report(&blast, &o, run(&blast, &o));
 	free(blast.order);
-	blast_flows_fini(&blast.flows);
+	blast_flows_fini(&blast.flows, o.flows);
 	for (uint32_t side = 0; side < BLAST_SIDES; side++)
 		blast_port_close(&blast.port[side]);
 	return 0;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <strings.h>
 
 static const char *next_line(const char *line)
@@ -77,12 +78,40 @@ void sip_text_uri(const char *header, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)strcspn(from, open ? ">" : ";"), from);
 }
 
-void sip_text_sdp(const char *ip, uint16_t port, char *out, size_t size)
+void sip_text_sdp(const char *ip, uint16_t port, const char *crypto, char *out, size_t size)
 {
 	const char *family = strchr(ip, ':') ? "IP6" : "IP4";
 	snprintf(out, size, "v=0\r\no=- 1 1 IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n"
-		"m=audio %u RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=ptime:20\r\na=sendrecv\r\n",
-		family, ip, family, ip, port);
+		"m=audio %u RTP/%s 8\r\n%s%s%sa=rtpmap:8 PCMA/8000\r\na=ptime:20\r\n"
+		"a=sendrecv\r\n",
+		family, ip, family, ip, port, crypto ? "SAVP" : "AVP",
+		crypto ? "a=crypto:" : "", crypto ? crypto : "", crypto ? "\r\n" : "");
+}
+
+void sip_text_make_key(const char *suite, char out[96])
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t bytes = (strstr(suite, "256") ? 32u : 16u) + (strstr(suite, "GCM") ? 12u : 14u);
+	uint8_t raw[48] = { 0 };
+	size_t at = 0;
+
+	if (getrandom(raw, bytes, 0) != (ssize_t)bytes)
+		abort();
+	for (size_t i = 0; i < bytes; i += 3) {
+		uint32_t word = (uint32_t)raw[i] << 16 | (uint32_t)raw[i + 1] << 8 | raw[i + 2];
+		for (uint32_t k = 0; k < 4; k++)
+			out[at++] = i + k > bytes ? '=' : digits[word >> (18 - 6 * k) & 63];
+	}
+	out[at] = '\0';
+}
+
+bool sip_text_crypto(const char *msg, char suite[32], char key[96])
+{
+	const char *crypto = strstr(msg, "\na=crypto:");
+
+	return crypto &&
+		sscanf(crypto, "\na=crypto:%*u %31[^ ] inline:%95[A-Za-z0-9+/=]", suite, key) == 2;
 }
 
 void sip_text_host(const char *ip, char *out, size_t size)

@@ -23,8 +23,14 @@ bool sip_text_media(const char *msg, struct sockaddr_storage *out);
 // The URI between < and >, or the value up to a parameter.
 void sip_text_uri(const char *header, char *out, size_t size);
 
-// A minimal G.711 session description.
-void sip_text_sdp(const char *ip, uint16_t port, char *out, size_t size);
+// A minimal G.711 session description. With `crypto`, the value of an a=crypto (RFC 4568), it is
+// one of SRTP; NULL: plain RTP.
+void sip_text_sdp(
+	const char *ip, uint16_t port, const char *crypto, char *out, size_t size);
+// Key and salt of the suite (RFC 4568 6.2, RFC 7714 12), random, in base64.
+void sip_text_make_key(const char *suite, char out[96]);
+// Suite and key of the first a=crypto, without lifetime and MKI; false: there is none.
+bool sip_text_crypto(const char *msg, char suite[32], char key[96]);
 // "1.2.3.4" stays, "::1" becomes "[::1]".
 void sip_text_host(const char *ip, char *out, size_t size);
 // Numeric address and port into a socket address; false: not an address.

@@ -56,12 +56,18 @@ static void send_caller_request(const struct driver *driver, const struct call *
 
 void dialog_invite(struct driver *driver, struct call *call, uint64_t now_ns)
 {
-	char sdp[512];
+	char sdp[512], crypto[160];
 
-	if (!call->tries)
+	if (!call->tries) {
 		snprintf(call->to, sizeof(call->to), "<sip:%sc%u@%s>", driver->params.prefix,
 			call->number, driver->params.border_host);
-	sip_text_sdp(driver->params.ip[CALLER], call->stream[CALLER].port, sdp, sizeof(sdp));
+		if (driver->params.srtp)
+			sip_text_make_key(driver->params.srtp, call->key);
+	}
+	snprintf(crypto, sizeof(crypto), "1 %s inline:%s",
+		driver->params.srtp ? driver->params.srtp : "", call->key);
+	sip_text_sdp(driver->params.ip[CALLER], call->stream[CALLER].port,
+		driver->params.srtp ? crypto : NULL, sdp, sizeof(sdp));
 	send_caller_request(driver, call, "INVITE", sdp);
 	call->state = CALL_INVITED;
 	call->tries++;
@@ -111,7 +117,7 @@ static void answer_request(const struct driver *driver, struct call *call, const
 	sip_text_header(request, "Call-ID", call_id, sizeof(call_id));
 	sip_text_header(request, "CSeq", cseq, sizeof(cseq));
 	if (is_invite && status == 200)
-		sip_text_sdp(driver->params.ip[CALLEE], call->stream[CALLEE].port, sdp,
+		sip_text_sdp(driver->params.ip[CALLEE], call->stream[CALLEE].port, NULL, sdp,
 			sizeof(sdp));
 	snprintf(call->answer, sizeof(call->answer),
 		"SIP/2.0 %d %s\r\n%sFrom: %s\r\nTo: %s%s%s\r\nCall-ID: %s\r\nCSeq: %s\r\n"
@@ -183,6 +189,18 @@ static void receive_at_callee(struct driver *driver, const char *msg, uint64_t n
 	}
 }
 
+// Whether the answer has a place for our media, and a key where we offered one.
+static bool take_answer(const struct driver *driver, struct call *call, const char *msg)
+{
+	char suite[32];
+
+	if (driver->params.srtp &&
+		(!sip_text_crypto(msg, suite, call->remote_key) ||
+			strcmp(suite, driver->params.srtp) != 0))
+		return false;
+	return sip_text_media(msg, &call->stream[CALLER].remote);
+}
+
 static void receive_final(struct driver *driver, struct call *call, const char *msg,
 	uint64_t now_ns)
 {
@@ -192,7 +210,7 @@ static void receive_final(struct driver *driver, struct call *call, const char *
 	sip_text_header(msg, "To", call->to, sizeof(call->to));
 	if (sip_text_header(msg, "Contact", contact, sizeof(contact)))
 		sip_text_uri(contact, call->target, sizeof(call->target));
-	if (status >= 300 || !sip_text_media(msg, &call->stream[CALLER].remote)) {
+	if (status >= 300 || !take_answer(driver, call, msg)) {
 		snprintf(call->target, sizeof(call->target), "sip:%sc%u@%s", driver->params.prefix,
 		call->number, driver->params.border_host);
 		send_caller_request(driver, call, "ACK", "");

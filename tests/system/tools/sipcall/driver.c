@@ -193,7 +193,7 @@ static void print_remote(FILE *file, const struct sockaddr_storage *addr)
 		(const void *)&((const struct sockaddr_in *)addr)->sin_addr :
 		(const void *)&((const struct sockaddr_in6 *)addr)->sin6_addr;
 	inet_ntop(addr->ss_family, at, ip, sizeof(ip));
-	fprintf(file, " %s %u\n", ip, ntohs(((const struct sockaddr_in *)addr)->sin_port));
+	fprintf(file, " %s %u", ip, ntohs(((const struct sockaddr_in *)addr)->sin_port));
 }
 
 // One line a stream: side, own address and port, the border's address and port. Appears whole, by
@@ -214,6 +214,10 @@ static void write_flows(const struct driver *driver)
 			const struct stream *stream = &driver->calls[i].stream[side];
 			fprintf(file, "%d %s %u", side, driver->params.ip[side], stream->port);
 			print_remote(file, &stream->remote);
+			if (side == CALLER && driver->params.srtp)
+				fprintf(file, " %s %s %s", driver->params.srtp,
+					driver->calls[i].key, driver->calls[i].remote_key);
+			fputc('\n', file);
 		}
 	}
 	fclose(file);

@@ -24,6 +24,7 @@ struct driver_params {
 	uint32_t rate_per_s;               // new calls per second
 	uint32_t hold_ms;                  // of each call, from its answer
 	uint16_t rtp_port[SIDES];          // of call 0; call i has + 2 i
+	const char *srtp;                  // suite that the caller offers, NULL: plain RTP
 	bool has_media;                    // false: signaling only
 	bool is_callee_silent;             // one-way media
 };
@@ -37,6 +38,7 @@ struct call {
 	int failure;                       // SIP status, 0 = no answer
 	int bye_status;                    // 0 = BYE not answered
 	struct stream stream[SIDES];
+	char key[96], remote_key[96];      // base64, what the caller sends and hears under
 	char target[256];                  // remote target of the caller: the border's Contact
 	char to[256];                      // To with the border's tag
 	char callee_from[256], callee_to[256], callee_call_id[256];

@@ -5,8 +5,10 @@
 //     --rtp-ports FROM,TO                     first port of either side (20000,30000)
 //     --prefix TEXT     before the called user "c<number>"
 //     --no-media        signaling only
+//     --srtp SUITE      the caller's side under keys (RFC 4568); needs --no-media
 //     --one-way         only the caller sends
-//     --flows FILE      write "side ip port border-ip border-port" lines once all calls stand
+//     --flows FILE      write "side ip port border-ip border-port [suite key border-key]"
+//                       lines once all calls stand
 //     --until-eof       calls stand until standard input ends
 //
 // Prints one JSON object. Exit status 0: every call answered and ended by 200, no packet lost,
@@ -55,6 +57,7 @@ static const struct option options[] = {
 	{ "rtp-ports", required_argument, NULL, 'p' },
 	{ "prefix", required_argument, NULL, 'x' },
 	{ "no-media", no_argument, NULL, 'm' },
+	{ "srtp", required_argument, NULL, 's' },
 	{ "one-way", no_argument, NULL, 'o' },
 	{ "flows", required_argument, NULL, 'w' },
 	{ "until-eof", no_argument, NULL, 'e' },
@@ -76,6 +79,7 @@ static bool parse_option(struct driver_params *params, int opt, char *value)
 		return value;
 	case 'x': params->prefix = value; return true;
 	case 'm': params->has_media = false; return true;
+	case 's': params->srtp = value; return true;
 	case 'o': params->is_callee_silent = true; return true;
 	case 'w': params->flows_path = value; return true;
 	default: return false;
@@ -96,11 +100,12 @@ int main(int argc, char **argv)
 		else
 			is_valid = parse_option(&params, opt, optarg);
 	}
+	is_valid = is_valid && !(params.srtp && params.has_media);
 	if (!is_valid || !params.ip[CALLER] || !params.ip[CALLEE] || !params.border_host) {
 		fprintf(stderr, "usage: sipcall --from [NETNS,]IP[,PORT] --to [NETNS,]IP[,PORT] "
 			"--border IP[,PORT] [--calls N] [--rate PER_SECOND] [--hold MS] "
-			"[--rtp-ports FROM,TO] [--prefix TEXT] [--no-media] [--one-way] "
-			"[--flows FILE] [--until-eof]\n");
+			"[--rtp-ports FROM,TO] [--prefix TEXT] [--no-media] [--srtp SUITE] "
+			"[--one-way] [--flows FILE] [--until-eof]\n");
 		return 2;
 	}
 	if (until_eof)
