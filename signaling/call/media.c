@@ -309,7 +309,6 @@ static void fill_rtp(const struct media *media,
 static void fill_rtcp(const struct media *media,
 	const struct media_stream *stream, enum call_side side, struct flow_cfg *cfg)
 {
-	const struct media_remote *own = &stream->remote[side];
 	const struct media_remote *peer = &stream->remote[!side];
 
 	fill_common(media, stream, side, cfg);
