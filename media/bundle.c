@@ -176,7 +176,8 @@ uint32_t bundle_rtcp_member(const struct bundle *bundle, const uint8_t *rtcp, ui
 // Slot of the record's agreement; the record may be in the other process's hands.
 static uint32_t slot_of(const struct lane *lane, const struct flow_cfg *cfg)
 {
-	uint32_t slot = __atomic_load_n(&cfg->secure, __ATOMIC_RELAXED) - 1; // 0 becomes the largest
+	// 0 becomes the largest number
+	uint32_t slot = __atomic_load_n(&cfg->secure, __ATOMIC_RELAXED) - 1;
 
 	return lane->bundles && slot < lane->view.key_count ? slot : UINT32_MAX;
 }

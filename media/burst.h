@@ -118,8 +118,8 @@ void burst_init(
 	struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t count, uint64_t now_ns);
 
 // The life of a packet, in order: classify, lookup, divert, unprotect, unbundle, latch, rewrite,
-// protect, transmit. Afterwards packets are VERDICT_SENT, DROP, EXCEPTION or HANDOVER; the lane takes care
-// of the last two, then calls burst_finish().
+// protect, transmit. Afterwards packets are VERDICT_SENT, DROP, EXCEPTION or HANDOVER; the lane
+// takes care of the last two, then calls burst_finish().
 void forward_burst(struct lane *lane, struct burst *burst);
 
 // Counts and frees what was dropped. What is still EXCEPTION or HANDOVER is dropped for its reason.

@@ -1,5 +1,5 @@
-// unbundle.c - stage before latch, for ports that several m= lines share (RFC 8843 9.2): each packet
-// goes to the record of its line.
+// unbundle.c - stage before latch, for ports that several m= lines share (RFC 8843 9.2): each
+// packet goes to the record of its line.
 //
 // Only bursts with such a port come here, after unprotect. The source is checked by the port's own
 // record first; nothing is remembered of packets whose source is in doubt.

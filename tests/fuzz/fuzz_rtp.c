@@ -44,10 +44,11 @@ static void share(void)
 		.port = 20040, .components = 1, .mtu = 1200 };
 	agreement.bundle.count = 2;
 	agreement.bundle.mid_extension = 4;
-	agreement.bundle.members[0] = (struct flow_member){ .port = 20040, .mid_bytes = 1, .mid = "0" };
-	agreement.bundle.members[1] = (struct flow_member){ .port = 20042, .mid_bytes = 1, .mid = "1" };
-	agreement.bundle.members[0].payload_types[0] = 0xff;
-	agreement.bundle.members[1].payload_types[12] = 0xff;
+	struct flow_member *members = agreement.bundle.members;
+	members[0] = (struct flow_member){ .port = 20040, .mid_bytes = 1, .mid = "0" };
+	members[1] = (struct flow_member){ .port = 20042, .mid_bytes = 1, .mid = "1" };
+	members[0].payload_types[0] = 0xff;
+	members[1].payload_types[12] = 0xff;
 	agreement.checksum = flow_secure_checksum(&agreement);
 	bed.lane.view.secures = &agreement;
 	bed.lane.view.key_count = 1;

@@ -1,5 +1,5 @@
 # calls_chromium.sh - headless Chromium calls plain RTP telephones by secure WebSocket: ICE, DTLS-SRTP, PCMA, then
-# Opus with VP8 and its feedback. What either side said is heard by the other; pictures arrive both ways.
+# Opus with VP8 and its feedback on one port. What either side said is heard by the other; pictures arrive both ways.
 # run: alone
 # A browser, its codecs and a telephone's keep all processors busy; what stutters is no longer what was said.
 . "$(dirname "$0")/lib.sh"
@@ -93,6 +93,8 @@ talked plain audio
 start_bob opus/48000/2 vp8
 page full '["audio", "video"]'
 talked full audio video
+# The browser has one port for both lines (RFC 8843), the telephone has one for each.
+expect "transports of the browser" "$(figure full 'transports | length')" -eq 1
 expect "pictures seen by the browser" "$(figure full inbound.video.framesDecoded)" -ge 10
 grep -q 'video: receiving with resolution 320 x 240' "$LAB_DIR/bob.log" || fail "bob saw no picture"
 expect "key frames asked for and seen" "$(figure full inbound.video.keyFramesDecoded)" -ge 1

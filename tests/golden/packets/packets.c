@@ -15,7 +15,8 @@
 //     drop reason=R | except reason=R | handover
 //   flood port=P at=<ms> count=N gap_us=G FRAME  sequence numbers run on; followed by
 //     counts sent=N drop=R:N
-//   key | bundle | member ...         SRTP and BUNDLE, see secure.h; flow takes rx= tx= secure= bundle=
+//   key | bundle | member ...         SRTP and BUNDLE, see secure.h; flow takes rx= tx= secure=
+//                                     bundle=
 //   crypto slot=N key=value           what was counted under an SRTP key
 //   state address=N port=P key=value  packets octets forwarded lost jitter rtcp phase latch source
 //                                     rate other remote_lost remote_fraction

@@ -16,10 +16,13 @@ struct extension_case {
 
 static const struct extension_case cases[] = {
 	{ "one byte form", 0, { 0xbe, 0xde, 0, 1, 0x42, 'a', 'b', 'c' }, 8, 4, "abc" },
-	{ "behind contributing sources", 3, { 0xbe, 0xde, 0, 1, 0x42, 'a', 'b', 'c' }, 8, 4, "abc" },
-	{ "the second element", 0, { 0xbe, 0xde, 0, 2, 0x10, 9, 0x41, 'x', 'y', 0, 0, 0 }, 12, 4, "xy" },
+	{ "behind contributing sources", 3,
+		{ 0xbe, 0xde, 0, 1, 0x42, 'a', 'b', 'c' }, 8, 4, "abc" },
+	{ "the second element", 0,
+		{ 0xbe, 0xde, 0, 2, 0x10, 9, 0x41, 'x', 'y', 0, 0, 0 }, 12, 4, "xy" },
 	{ "behind padding", 0, { 0xbe, 0xde, 0, 2, 0, 0, 0, 0x10, 9, 0, 0x40, 'z' }, 12, 4, "z" },
-	{ "nothing behind 15", 0, { 0xbe, 0xde, 0, 2, 0xf0, 0, 0x40, 'z', 0, 0, 0, 0 }, 12, 4, NULL },
+	{ "nothing behind 15", 0,
+		{ 0xbe, 0xde, 0, 2, 0xf0, 0, 0x40, 'z', 0, 0, 0, 0 }, 12, 4, NULL },
 	{ "another one", 0, { 0xbe, 0xde, 0, 1, 0x52, 'a', 'b', 'c' }, 8, 4, NULL },
 	{ "0 is padding", 0, { 0xbe, 0xde, 0, 1, 0x02, 'a', 'b', 'c' }, 8, 0, NULL },
 	{ "longer than the extension", 0, { 0xbe, 0xde, 0, 1, 0x43, 'a', 'b', 'c' }, 8, 4, NULL },
