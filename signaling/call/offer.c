@@ -204,7 +204,8 @@ static uint32_t apply_lines(struct call *call, const struct core_env *env)
 	uint32_t refused = share_read_answer(call), accepted = 0;
 
 	for (uint32_t i = 0; i < call->core->sdp.media_count; i++)
-		if (!(refused & 1u << i) && line_apply(call, env, i))
+		if (!(refused & 1u << i) && line_apply(call, env, i) &&
+			secure_is_agreed(call, env, i))
 			accepted |= 1u << i;
 	share_settle(call, &accepted);
 	for (uint32_t i = 0; i < call->core->sdp.media_count; i++) {

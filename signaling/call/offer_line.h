@@ -37,6 +37,9 @@ bool secure_take_offer(struct call *call, const struct core_env *env, uint32_t i
 bool secure_take_answer(struct call *call, const struct core_env *env, uint32_t i);
 // Our key for the offerer is a new one: packets under the old one were counted elsewhere.
 void secure_renew(struct offer_line *line);
+// Whether the answered line has keys, its own or those of a shared port, on each leg that must have
+// them by DTLS.
+bool secure_is_agreed(struct call *call, const struct core_env *env, uint32_t i);
 // Early media: what the offerer may send and hear before the answer. 0 or -ENOMEM.
 int secure_publish_early(struct call *call, const struct core_env *env, uint32_t i);
 // Both legs' keys of an answered line. 0 or -ENOMEM.

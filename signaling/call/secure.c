@@ -127,6 +127,18 @@ bool secure_take_answer(struct call *call, const struct core_env *env, uint32_t 
 	return false;
 }
 
+bool secure_is_agreed(struct call *call, const struct core_env *env, uint32_t i)
+{
+	struct offer_line *line = &call->offer.lines[i];
+
+	for (uint32_t side = 0; side < CALL_LEGS; side++)
+		if (line->kind == LINE_RTP && line->fate == OFFER_LINE_RELAYED &&
+			wish_of(call, env, side) == PROFILE_SRTP_DTLS && !line->owner[side] &&
+			!agreement_of(line, call->offer.from, side)->has_dtls)
+			return false;
+	return true;
+}
+
 void secure_renew(struct offer_line *line)
 {
 	enum srtp_suite suite = (enum srtp_suite)line->for_offerer.suite;

@@ -106,9 +106,10 @@ static void read_groups(struct call *call, enum call_side from)
 	const struct sdp_session *sdp = &call->core->sdp;
 	const struct sdp_attr *attr = NULL;
 	struct span mids;
-	uint8_t group = 1;
+	uint8_t group = 0;
 
-	for (; sdp_next_bundle(sdp, &attr, &mids); group++) {
+	while (sdp_next_bundle(sdp, &attr, &mids)) {
+		bool is_new = true; // a group without lines has no number: there are more of them
 		uint32_t i;
 
 		while (sdp_next_of_bundle(sdp, &mids, &i)) {
@@ -118,6 +119,8 @@ static void read_groups(struct call *call, enum call_side from)
 			if (line->own_group[from] || line_kind_of(m) != LINE_RTP ||
 				m->mid.len > FLOW_MID_MAX || is_off(m))
 				continue;
+			group += is_new;
+			is_new = false;
 			line->own_group[from] = group;
 			line->is_bundle_only = m->port == 0;
 			share_read_marks(sdp, i, &line->marks);
