@@ -92,3 +92,13 @@ cpu_cap_close() {
 	[ -n "${cpu_cap_dir:-}" ] && [ -d "$cpu_cap_dir" ] || return 0
 	lab_wait_for 5 rmdir "$cpu_cap_dir"
 }
+
+# Where the scheduler groups tasks by session, "nice" counts among those of one session only: ours as a
+# whole is put before all others until cpu_priority_close.
+cpu_priority_open() {
+	cpu_session_nice=$(sed -n 's/.* nice //p' "/proc/$$/autogroup" 2>/dev/null)
+	[ -z "$cpu_session_nice" ] || echo -20 >"/proc/$$/autogroup"
+}
+cpu_priority_close() {
+	[ -z "${cpu_session_nice:-}" ] || echo "$cpu_session_nice" >"/proc/$$/autogroup"
+}
