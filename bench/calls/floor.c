@@ -2,7 +2,7 @@
 // and the nap of muga-signaling. What that costs is what the kernel takes of a call's 14 datagrams:
 // no server that speaks SIP by these sockets can cost less.
 //
-//   calls-floor CALLER-SIDE CALLER CALLEE-SIDE CALLEE      each IP:PORT, the first and third our own
+//   calls-floor CALLER-SIDE CALLER CALLEE-SIDE CALLEE    each IP:PORT, first and third our own
 //
 // One thread; ends by a signal.
 #include "net/udp.h"

@@ -66,7 +66,8 @@ static void test_ranges(void **state)
 	s.fingerprint_count = FLOW_FINGERPRINTS;
 	s.bundle.count = FLOW_MEMBERS_MAX;
 	for (uint32_t i = 0; i < FLOW_MEMBERS_MAX; i++)
-		s.bundle.members[i] = (struct flow_member){ .port = 20000, .mid_bytes = FLOW_MID_MAX };
+		s.bundle.members[i] =
+			(struct flow_member){ .port = 20000, .mid_bytes = FLOW_MID_MAX };
 	assert_true(is_valid_again(&s));
 	s.bundle.members[FLOW_MEMBERS_MAX - 1].mid_bytes++;
 	assert_false(is_valid_again(&s));

@@ -108,7 +108,8 @@ static void no_disguise_hides_a_number(void **state)
 	for (uint32_t i = 0; i < 7 * 7 * 6 * 2; i++) {
 		bool is_tel = i >= 7 * 7 * 6;
 		snprintf(text, sizeof(text), "INVITE %s:%s1%s12%s SIP/2.0", is_tel ? "tel" : "sip",
-			shapes[i % (is_tel ? 5 : 7)], shapes[i / 7 % (is_tel ? 5 : 7)], // no escapes
+			// A tel URI has no escapes.
+			shapes[i % (is_tel ? 5 : 7)], shapes[i / 7 % (is_tel ? 5 : 7)],
 			is_tel ? ";phone-context=+49" : ends[i / 49]);
 		params_parse(text, "<sip:a@x>;tag=1", "");
 		bool is_emergency = emergency_is(&f->env, REALM_ACCESS, &params_msg);

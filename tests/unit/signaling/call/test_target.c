@@ -571,45 +571,9 @@ static void contact_is_a_number(void **state)
 #define NAMED(name) cmocka_unit_test_setup_teardown(name, open_named, fixture_close)
 #define PLAIN(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
 
-// A PBX that has one contact for all of its numbers (RFC 6140 5.3): requests go to its hosts and
-// are addressed by that.
-static void bulk(void **state)
-{
-	struct fixture *f = *state;
-	struct fixture_request request = { .method = "INVITE", .cseq = 1,
-		.body = FIXTURE_SDP("10.1.1.5") };
-	struct fixture_request message = { .method = "MESSAGE", .cseq = 1, .body = "hello",
-		.extra = "Content-Type: text/plain\r\n", .branch = "m", .call_id = "m" };
-
-	f->trunks[1].bulk_contact = SPAN_LIT("sip:pbx.example.com:5070;transport=tcp;bnc;x=1");
-	f->trunks[1].numbers[0] = SPAN_LIT("+4910*");
-	f->trunks[1].number_count = 1;
-	f->profiles[0].headers.requests = PROFILE_REQUEST_ALL;
-	fixture_phone(f, &request);
-	const struct fixture_message *m = fixture_last(f,
-		"INVITE sip:+49100@pbx.example.com:5070;transport=tcp;x=1 SIP/2.0\r\n");
-	assert_non_null(m);
-	struct addr host = fixture_addr("10.2.1.1");
-	assert_true(addr_eq(&m->target, &host));
-	// The next host is another way to the same contact.
-	fixture_carrier(f, "INVITE", 503, "");
-	m = fixture_last(f, "INVITE sip:+49100@pbx.example.com:5070;transport=tcp;x=1 ");
-	host = fixture_addr("10.2.1.2");
-	assert_true(addr_eq(&m->target, &host));
-	fixture_phone(f, &message);
-	assert_non_null(fixture_last(f,
-		"MESSAGE sip:+49100@pbx.example.com:5070;transport=tcp;x=1 SIP/2.0\r\n"));
-	// Not one of its numbers.
-	request = (struct fixture_request){ .method = "INVITE", .cseq = 1, .uri = "sip:120@x",
-		.branch = "n", .call_id = "n", .body = FIXTURE_SDP("10.1.1.5") };
-	fixture_phone(f, &request);
-	assert_non_null(fixture_last(f, "SIP/2.0 404"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(bulk, fixture_open, fixture_close),
 		NAMED(waits_for_its_name), NAMED(all_targets_then_the_next_host),
 		NAMED(name_after_an_address), NAMED(name_leads_nowhere), NAMED(answer_too_late),
 		NAMED(cancelled_while_waiting), NAMED(hung_up_while_waiting),
