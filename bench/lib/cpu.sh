@@ -10,10 +10,6 @@ cpu_core=$(($(nproc) - 1))
 cpu_softirq_pid=$(pgrep -x "ksoftirqd/$cpu_core")
 cpu_subjects=
 
-# Where the scheduler shares the machine between sessions before it looks at anybody's nice value
-# (autogroups), this session comes first.
-{ echo -20 >/proc/$$/autogroup; } 2>/dev/null || true
-
 # sum of the ns on a core of the tasks whose schedstat files are given on standard input
 cpu_sum() { xargs cat 2>/dev/null | awk '{ s += $1 } END { printf "%.0f", s }'; }
 
