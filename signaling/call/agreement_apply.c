@@ -166,7 +166,6 @@ void agreement_rewrite(struct call *call, const struct core_env *env, enum call_
 	}
 	if (with->has_dtls)
 		put_dtls(&w, call, env, to, i);
-	share_put(&w, call, to, i);
 	out->own = sip_writer_text(&w);
 	core->attrs_used += out->own.len;
 	core->is_attrs_full |= w.is_overflowed;

@@ -36,7 +36,6 @@ struct line_agreement {
 // How packets of the offerer's line are known on a shared port (RFC 8843 9.2).
 struct share_marks {
 	uint32_t ssrc[FLOW_MEMBER_SSRCS]; // signaled, 0 = none
-	uint8_t mid_extension;            // 0 = none
 };
 
 struct offer_line {

@@ -31,8 +31,6 @@ void share_read_marks(const struct sdp_session *sdp, uint32_t i, struct share_ma
 	for (uint32_t k = m->attr_first; k < m->attr_first + m->attr_count; k++) {
 		const struct sdp_attr *attr = &sdp->attr[k];
 
-		if (attr->id == SDP_ATTR_EXTMAP && out->mid_extension == 0)
-			out->mid_extension = sdp_mid_extension(attr);
 		if (attr->id != SDP_ATTR_SSRC || count == FLOW_MEMBER_SSRCS)
 			continue;
 		rest = attr->value;

@@ -3,7 +3,9 @@
 //
 // Private to the offer/answer files; the description at hand is core->sdp. Only legs with keys by
 // DTLS share so; other groups hold on both legs or on none (bundle.c). Media takes the lines apart
-// by flow_secure.bundle of the owner's agreement.
+// by flow_secure.bundle of the owner's agreement: by SSRC and payload type.
+// The extension that carries mids is not agreed: what the phone sends has none, and a browser that
+// expects them would not know its lines.
 #pragma once
 
 #include "call/offer_line.h"
@@ -21,8 +23,6 @@ void share_read_marks(const struct sdp_session *sdp, uint32_t i, struct share_ma
 void share_settle(struct call *call, uint32_t *accepted);
 // Groups and mids for leg `to`, into core->rewrite. After line_rewrite().
 void share_rewrite(struct call *call, enum call_side to);
-// The attributes of line i for leg `to`.
-void share_put(struct sip_writer *w, const struct call *call, enum call_side to, uint32_t i);
 // The line has no ICE and no DTLS of its own on that leg: another one's are its.
 bool share_has_no_transport(
 	const struct offer_line *line, enum call_side from, enum call_side side);

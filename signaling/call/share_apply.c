@@ -32,8 +32,6 @@ static void put_member(const struct call *call, enum call_side side, uint32_t i,
 		if (span_parse_u32(m->format[kept->format_count ? kept->format[k] : k], 127,
 			    &number) == 0)
 			member->payload_types[number / 8] |= (uint8_t)(1u << number % 8);
-	if (bundle->mid_extension == 0)
-		bundle->mid_extension = marks.mid_extension;
 }
 
 static void fill_bundle(
@@ -158,16 +156,4 @@ void share_rewrite(struct call *call, enum call_side to)
 	core->rewrite.groups = sip_writer_text(&w);
 	core->attrs_used += core->rewrite.groups.len;
 	core->is_attrs_full |= w.is_overflowed;
-}
-
-void share_put(struct sip_writer *w, const struct call *call, enum call_side to, uint32_t i)
-{
-	const struct offer_line *line = &call->offer.lines[i];
-
-	// The other leg has no mids, so the answer says nothing of it.
-	if (to != call->offer.from || !line->own_group[to] || !line->marks.mid_extension)
-		return;
-	sip_put_lit(w, "a=extmap:");
-	sip_put_u64(w, line->marks.mid_extension);
-	sip_put_lit(w, " " SDP_MID_EXTENSION "\r\n");
 }
