@@ -113,21 +113,24 @@ static void relay_error(struct call *call, const struct sip_turn *turn, const st
 	call_finish(call, core_env_of(turn), CALL_CAUSE_REJECTED);
 }
 
-void answer_elsewhere(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+void answer_elsewhere(struct call *call, const struct sip_turn *turn,
+	const struct sip_received *in)
 {
 	struct core *core = call->core;
 	struct sip_token token;
 	enum call_side side;
 
-	if (!core_is_own_tag(core, msg->from.tag, &token))
+	if (!core_is_own_tag(core, in->msg->from.tag, &token))
 		return;
 	struct call *other = call_lookup(core, token.value, &side);
 	if (other && other != call)
-		answer_again(other, turn, side, msg);
+		answer_again(other, turn, side, in);
 }
 
-void answer_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+void answer_response(struct call *call, const struct sip_turn *turn,
+	const struct sip_received *in)
 {
+	const struct sip_msg *msg = in->msg;
 	struct call_invite *invite = &call->invite;
 
 	if (msg->status < 200) {
@@ -140,8 +143,8 @@ void answer_response(struct call *call, const struct sip_turn *turn, const struc
 	if (call->is_finished) {
 		// CANCEL and 200 crossed (RFC 3261 9.1).
 		if (msg->status < 300) {
-			leg_shed_answer(call, turn, CALL_LEG_B, msg);
-			answer_elsewhere(call, turn, msg);
+			leg_shed_answer(call, turn, CALL_LEG_B, in);
+			answer_elsewhere(call, turn, in);
 			// Forks may follow, until the transaction is over.
 			call_give_up(call, call->invite.client);
 			call->invite.client = NULL;
@@ -215,8 +218,9 @@ static void acknowledge_lost(struct call *call, const struct sip_turn *turn, enu
 }
 
 void answer_again(struct call *call, const struct sip_turn *turn, enum call_side side,
-	const struct sip_msg *msg)
+	const struct sip_received *in)
 {
+	const struct sip_msg *msg = in->msg;
 	struct call_leg *leg = &call->legs[side];
 
 	if (!leg->has_dialog || msg->status >= 300 || msg->status < 200)
@@ -228,10 +232,10 @@ void answer_again(struct call *call, const struct sip_turn *turn, enum call_side
 		if (leg->acked_cseq == msg->cseq.number)
 			leg_repeat_ack(call, turn, side);
 		else if (call->is_finished)
-			leg_shed_answer(call, turn, side, msg);
+			leg_shed_answer(call, turn, side, in);
 		else if (!call->invite.is_active && call->invite.client_cseq == msg->cseq.number)
 			acknowledge_lost(call, turn, side);
 		return;
 	}
-	leg_shed_answer(call, turn, side, msg);
+	leg_shed_answer(call, turn, side, in);
 }

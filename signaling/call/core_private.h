@@ -208,9 +208,10 @@ void leg_repeat_ack(struct call *call, const struct sip_turn *turn, enum call_si
 // dialog.
 void leg_send_bye(struct call *call, const struct sip_turn *turn, enum call_side side,
 	struct span headers);
-// A 2xx of another fork, or of an INVITE given up: ACK, then BYE.
+// A 2xx of another fork, or of an INVITE given up: ACK, then BYE, to where it came from unless its
+// Contact or route set says otherwise.
 void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_side side,
-	const struct sip_msg *response);
+	const struct sip_received *response);
 
 // Of a call that came as a record: a 2xx that comes again is acknowledged again.
 void leg_restore_ack(struct call *call, enum call_side side, const struct core_env *env,
@@ -245,7 +246,8 @@ void invite_resolved(struct call *call, const struct sip_turn *turn);
 // reinvite.c
 void reinvite_receive(struct call *call, const struct sip_turn *turn, struct sip_tx *tx,
 	enum call_side side, const struct sip_received *in);
-void reinvite_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
+void reinvite_response(struct call *call, const struct sip_turn *turn,
+	const struct sip_received *in);
 // Goes on as an INVITE where the far end knows no UPDATE; the offer is open. False: it could not be
 // sent, nothing has changed.
 bool reinvite_for_update(struct call *call, const struct sip_turn *turn, struct relay *update);
@@ -274,17 +276,19 @@ int early_take_final(struct call *call, const struct sip_msg *msg);
 enum offer_result early_take_answer(struct call *call, const struct core_env *env,
 	struct span sdp);
 // answer.c: responses to the first INVITE.
-void answer_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
+void answer_response(struct call *call, const struct sip_turn *turn,
+	const struct sip_received *in);
 void answer_failed(struct call *call, const struct sip_turn *turn, enum sip_tx_failure failure);
 // The 2xx to the caller, now that nothing holds it back.
 void answer_caller(struct call *call, const struct sip_turn *turn, uint16_t status,
 	struct span parts);
 // A 2xx to INVITE that is not the first: repeated, or of another fork.
 void answer_again(struct call *call, const struct sip_turn *turn, enum call_side side,
-	const struct sip_msg *msg);
+	const struct sip_received *in);
 // A 2xx to an INVITE of a call that is over: its leg may be back in the call that it came from, and
 // is acknowledged there.
-void answer_elsewhere(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg);
+void answer_elsewhere(struct call *call, const struct sip_turn *turn,
+	const struct sip_received *in);
 // The offer or answer in the 2xx of an INVITE being relayed; empty = it has none.
 enum offer_result answer_take_body(struct call *call, const struct core_env *env,
 	struct span sdp);

@@ -2,13 +2,15 @@
 #include "call/core_private.h"
 #include "call/exchange.h"
 
-static void receive_again(struct core *core, const struct sip_turn *turn, const struct sip_msg *msg)
+static void receive_again(struct core *core, const struct sip_turn *turn,
+	const struct sip_received *in)
 {
+	const struct sip_msg *msg = in->msg;
 	enum call_side side;
 	struct call *call = core_find_call(core, msg->from.tag, msg, &side);
 
 	if (call && msg->cseq.method == SIP_METHOD_INVITE)
-		answer_again(call, turn, side, msg);
+		answer_again(call, turn, side, in);
 	else
 		CORE_COUNT(core, responses_stray);
 }
@@ -47,8 +49,10 @@ static const struct sip_msg *hear_response(struct call *call, const struct sip_t
 		return msg;
 	struct call_leg *leg = &call->legs[side];
 	struct span tag = msg->to.tag;
-	// A fork that lost, or a target that was given up, is another far end than the leg's.
-	bool is_foreign = is_past(call, tx) &&
+	// A fork that lost, or a target that was given up, is another far end than the leg's, also
+	// where it answers the BYE that it got. Only the INVITE being relayed may bring a new tag.
+	bool is_new = sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT && !is_past(call, tx);
+	bool is_foreign = !is_new &&
 		(span_is_empty(tag) || !span_eq(tag, leg->dialog.remote_tag.text));
 	if (in->hop.connection && !is_foreign)
 		leg_hear_response(leg, &in->hop);
@@ -69,7 +73,7 @@ static void receive_late(struct core *core, const struct sip_turn *turn, struct 
 	enum call_side side;
 
 	if (core_find_call(core, in->msg->from.tag, in->msg, &side))
-		receive_again(core, turn, in->msg);
+		receive_again(core, turn, in);
 	else
 		stray_answer(core, turn, tx, in);
 }
@@ -79,23 +83,24 @@ void core_on_response(void *context, const struct sip_turn *turn, struct sip_tx 
 {
 	struct core *core = context;
 	struct call *call = call_of_tx(core, tx);
-	const struct sip_msg *msg = in->msg;
+	struct sip_received heard = *in;
 
 	if (!call) {
 		if (sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT)
 			receive_late(core, turn, tx, in);
-		else if (!exchange_response(core, turn, tx, msg))
+		else if (!exchange_response(core, turn, tx, in->msg))
 			CORE_COUNT(core, responses_stray);
 		return;
 	}
-	msg = hear_response(call, turn, tx, in);
+	const struct sip_msg *msg = hear_response(call, turn, tx, in);
+	heard.msg = msg;
 	if (sip_tx_kind(tx) == SIP_TX_INVITE_CLIENT) {
 		if (is_past(call, tx))
-			receive_again(core, turn, msg);
+			receive_again(core, turn, &heard);
 		else if (call->answered_ms)
-			reinvite_response(call, turn, msg);
+			reinvite_response(call, turn, &heard);
 		else
-			answer_response(call, turn, msg);
+			answer_response(call, turn, &heard);
 		return;
 	}
 	if (relay_response(call, turn, tx, msg))
@@ -108,5 +113,5 @@ void core_on_response(void *context, const struct sip_turn *turn, struct sip_tx 
 void core_on_stray_response(void *context, const struct sip_turn *turn,
 	const struct sip_received *in)
 {
-	receive_again(context, turn, in->msg);
+	receive_again(context, turn, in);
 }

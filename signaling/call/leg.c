@@ -2,6 +2,7 @@
 #include "call/contact.h"
 #include "call/core_private.h"
 #include "call/pickup.h"
+#include "call/resolve.h"
 
 #include "base/check.h"
 
@@ -279,44 +280,59 @@ static bool is_shed_before(struct call *call, const struct sip_msg *response)
 	return false;
 }
 
-// The dialog of a fork differs from the leg's in tag, target and route only, and lives for two
-// messages.
-void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_side side,
-	const struct sip_msg *response)
+// ACK, and BYE unless it went out before, in the leg's dialog of the moment.
+static void shed(struct call *call, const struct sip_turn *turn, enum call_side side,
+	const struct sip_msg *response, uint32_t cseq)
 {
 	struct call_leg *leg = &call->legs[side];
-	struct sip_dialog own = leg->dialog;
+	struct leg_request bye = { .side = side, .method = SIP_METHOD_BYE,
+		.cseq = cseq ? cseq + 1 : response->cseq.number + CORE_CSEQ_GAP };
+
+	leg->acked_cseq = response->cseq.number;
+	make_branch(call, core_env_of(turn), leg->ack_branch);
+	send_ack(call, turn, side, SPAN_NONE);
+	if (!is_shed_before(call, response))
+		leg_send(call, turn, &bye);
+}
+
+// The dialog of a fork differs from the leg's in tag, target and route, and lives for two messages.
+// It may be another host's, by another transport.
+void leg_shed_answer(struct call *call, const struct sip_turn *turn, enum call_side side,
+	const struct sip_received *in)
+{
+	const struct sip_msg *response = in->msg;
+	struct call_leg *leg = &call->legs[side];
+	struct call_leg own = *leg;
+
 	if (!leg->has_dialog)
 		return;
-	char branch[SIP_BRANCH_LEN];
-	uint32_t acked = leg->acked_cseq;
 	uint32_t cseq = side == CALL_LEG_B ? fork_cseq(call, response->to.tag) : 0;
 	struct arena arena;
 
-	memcpy(branch, leg->ack_branch, sizeof(branch));
 	arena_init(&arena, CALL_ARENA_MAX);
 	struct sip_dialog_uac params = {
-		.call_id = own.call_id.text,
-		.local_tag = own.local_tag.text,
-		.local = own.local.text,
-		.remote = own.remote.text,
-		.target = own.remote_target.text,
+		.call_id = own.dialog.call_id.text,
+		.local_tag = own.dialog.local_tag.text,
+		.local = own.dialog.local.text,
+		.remote = own.dialog.remote.text,
+		.target = own.dialog.remote_target.text,
 		.cseq_first = response->cseq.number,
 	};
+	leg->hop = in->hop;
+	leg->hop.tls_name = own.hop.tls_name;
+	leg->hop.tls_trunk = own.hop.tls_trunk;
+	leg->next_hop = (struct leg_next){ 0 };
 	CORE_COUNT(call->core, answers_shed);
 	if (sip_dialog_init_uac(&leg->dialog, &arena, &params) == 0 &&
-		sip_dialog_receive_response(&leg->dialog, response) == 0) {
-		leg->acked_cseq = response->cseq.number;
-		make_branch(call, core_env_of(turn), leg->ack_branch);
-		send_ack(call, turn, side, SPAN_NONE);
-		struct leg_request bye = { .side = side, .method = SIP_METHOD_BYE,
-			.cseq = cseq ? cseq + 1 : response->cseq.number + CORE_CSEQ_GAP };
-		if (!is_shed_before(call, response))
-			leg_send(call, turn, &bye);
-	}
-	leg->dialog = own;
-	memcpy(leg->ack_branch, branch, sizeof(branch));
-	leg->acked_cseq = acked;
+		sip_dialog_receive_response(&leg->dialog, response) == 0)
+		shed(call, turn, side, response, cseq);
+	// Nothing that it would lead to is waited for.
+	resolve_cancel(call->core, leg->next_hop.ticket);
+	leg->dialog = own.dialog;
+	leg->hop = own.hop;
+	leg->next_hop = own.next_hop;
+	memcpy(leg->ack_branch, own.ack_branch, sizeof(own.ack_branch));
+	leg->acked_cseq = own.acked_cseq;
 	arena_fini(&arena);
 }
 

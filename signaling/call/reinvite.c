@@ -249,8 +249,10 @@ static void take_error(struct call *call, const struct sip_turn *turn, uint16_t 
 	call_hangup(call, turn, &hangup);
 }
 
-void reinvite_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
+void reinvite_response(struct call *call, const struct sip_turn *turn,
+	const struct sip_received *in)
 {
+	const struct sip_msg *msg = in->msg;
 	struct call_invite *invite = &call->invite;
 
 	if (msg->status < 200) {
@@ -266,7 +268,7 @@ void reinvite_response(struct call *call, const struct sip_turn *turn, const str
 		if (msg->status < 300) {
 			leg_send_ack(call, turn, call_other(invite->from), invite->client_cseq,
 				SPAN_NONE);
-			answer_elsewhere(call, turn, msg);
+			answer_elsewhere(call, turn, in);
 		}
 	} else if (invite->is_refresh) {
 		take_refreshed(call, turn, msg);

@@ -224,6 +224,25 @@ static void gone_answers(void **state)
 	assert_true(atoi(fixture_header(bye->text, "CSeq")) > prack);
 }
 
+// What it answers to its BYE says nothing of the one that talks.
+static void loser_is_not_learned(void **state)
+{
+	static const char winner[] = "47755a9de7794ba387653f2099600ef2";
+	struct fixture *f = *state;
+
+	dialog_invite(&d, f, "", FIXTURE_SDP("10.1.1.5"));
+	answer(200, "one", "Session-ID: 47755a9de7794ba387653f2099600ef2\r\n",
+		SDP_PORT("10.2.1.1", 4001));
+	fixture_to_tag(f, "SIP/2.0 200", d.tag_a, sizeof(d.tag_a));
+	dialog_phone(&d, "ACK", 1, "", "");
+	answer(200, "two", "", SDP_PORT("10.2.1.2", 4002));
+	dialog_answer(&d, &(struct dialog_answer){ .start = "BYE", .status = 200,
+		.extra = "Session-ID: ab30317f1a784dc48ff824d0d3715d86\r\n" });
+	dialog_phone(&d, "INVITE", 2, "", FIXTURE_SDP("10.1.1.5"));
+	const char *id = fixture_header(fixture_last(f, "INVITE")->text, "Session-ID");
+	assert_string_equal(strstr(id, ";remote=") + 8, winner);
+}
+
 static void bounded(void **state)
 {
 	struct fixture *f = *state;
@@ -257,6 +276,7 @@ int main(void)
 		TEST(first_is_gone),
 		TEST(loser_is_not_heard),
 		TEST(gone_answers),
+		TEST(loser_is_not_learned),
 		TEST(bounded),
 	};
 

@@ -59,21 +59,27 @@ static struct sip_hop from_phone(uint32_t by, sip_connection connection)
 		.connection = connection };
 }
 
-static void answer(struct fixture *f, const struct sip_hop *hop, const char *contact)
+static void answer_as(struct fixture *f, const struct sip_hop *hop, const char *tag,
+	const char *contact)
 {
 	const struct fixture_message *m = fixture_last(f, "INVITE");
 	char text[8192];
 
 	assert_non_null(m);
 	snprintf(text, sizeof(text),
-		"SIP/2.0 200 OK\r\nVia: %s\r\nFrom: %s\r\nTo: %s;tag=b\r\nCall-ID: %s\r\nCSeq: "
+		"SIP/2.0 200 OK\r\nVia: %s\r\nFrom: %s\r\nTo: %s;tag=%s\r\nCall-ID: %s\r\nCSeq: "
 		"%s\r\n"
 		"Contact: %s\r\nContent-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
 		fixture_header(m->text, "Via"), fixture_header(m->text, "From"),
-		fixture_header(m->text, "To"), fixture_header(m->text, "Call-ID"),
+		fixture_header(m->text, "To"), tag, fixture_header(m->text, "Call-ID"),
 		fixture_header(m->text, "CSeq"), contact, strlen(FIXTURE_SDP("10.2.1.1")),
 		FIXTURE_SDP("10.2.1.1"));
 	receive(f, REALM_CORE, hop, text);
+}
+
+static void answer(struct fixture *f, const struct sip_hop *hop, const char *contact)
+{
+	answer_as(f, hop, "b", contact);
 }
 
 static struct sip_hop from_carrier(uint32_t by, sip_connection connection)
@@ -281,6 +287,46 @@ static void late_answer_after_not_sent(void **state)
 	assert_int_equal(fixture_calls(f), 0);
 }
 
+// The second host has answered by TCP when the first one does by UDP, which is let go by that.
+static void late_answer_by_another_transport(void **state)
+{
+	struct fixture *f = *state;
+	struct sip_hop hop = from_phone(BY_TCP, 7), back = from_carrier(BY_TCP, 9);
+	struct addr late = fixture_addr("10.2.1.1");
+	struct fixture_message first;
+
+	f->trunks[1].hosts[1].has_transport = true;
+	f->trunks[1].hosts[1].transport = CONFIG_TCP;
+	phone(f, &hop, &invite);
+	first = *fixture_last(f, "INVITE");
+	fixture_wait(f, 4100);
+	assert_int_equal(fixture_last(f, "INVITE")->hop.listener, listener_make(REALM_CORE, 1));
+	back.addr = fixture_addr("10.2.1.2");
+	answer_as(f, &back, "second", "<sip:b@10.2.1.2;transport=tcp>");
+	assert_non_null(fixture_last(f, "SIP/2.0 200"));
+	fixture_forget(f);
+	f->sent[f->sent_count++] = first;
+	back = from_carrier(BY_UDP, 0);
+	answer_as(f, &back, "first", "<sip:b@10.2.1.1>");
+	for (uint32_t i = 1; i < f->sent_count; i++) {
+		const struct fixture_message *m = &f->sent[i];
+
+		assert_non_null(strstr(fixture_header(m->text, "To"), ";tag=first"));
+		assert_int_equal(m->hop.listener, listener_make(REALM_CORE, BY_UDP));
+		assert_int_equal(m->hop.connection, 0);
+		assert_true(addr_eq(&m->target, &late));
+		assert_memory_equal(fixture_header(m->text, "Via"), "SIP/2.0/UDP ", 12);
+	}
+	assert_int_equal(fixture_count(f, "ACK"), 1);
+	assert_int_equal(fixture_count(f, "BYE"), 1);
+	// The call itself goes by what it went.
+	fixture_forget(f);
+	core_hangup_all(f->core, &f->env);
+	fixture_take(f);
+	fixture_wait(f, 33000);
+	assert_int_equal(fixture_last(f, "BYE sip:b@10.2.1.2")->hop.connection, 9);
+}
+
 // The caller's connection is gone: its answer is lost, the call ends as one without ACK does.
 static void answer_not_delivered(void **state)
 {
@@ -337,6 +383,7 @@ int main(void)
 		TEST(connection_of_a_response),
 		TEST(next_host_when_not_sent),
 		TEST(late_answer_after_not_sent),
+		TEST(late_answer_by_another_transport),
 		TEST(answer_not_delivered),
 		TEST(long_invite),
 	};
