@@ -296,6 +296,10 @@ bool redirect_next(struct call *call, const struct sip_turn *turn)
 {
 	struct redirect *redirect = call->redirect;
 
+	// The caller was given an offer of the one who goes elsewhere, or fails now, and can be
+	// given no other.
+	if (call->invite.is_late && (call->offer.is_open || call->reliable.is_settled))
+		return false;
 	while (redirect && redirect->next < redirect->count) {
 		const struct redirect_target *target = &redirect->targets[redirect->next++];
 
@@ -324,10 +328,6 @@ bool redirect_prepare(struct call *call, const struct core_env *env, const struc
 bool redirect_follow(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
 	bool is_ours = call->redirect && call->invite.server && !call->transfer;
-
-	// The caller was given an offer of the one who goes elsewhere, and can be given no other.
-	if (call->invite.is_late && (call->offer.is_open || call->reliable.is_settled))
-		return false;
 
 	if (!is_ours || msg->status < 300 || msg->status > 302 ||
 		flow_of(call, core_env_of(turn))->redirect != PROFILE_REDIRECT_FOLLOW)

@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "dialog.h"
 
 static void begin(struct fixture *f)
 {
@@ -208,6 +208,33 @@ static void forgets_media(void **state)
 	assert_non_null(fixture_last(f, "BYE "));
 }
 
+// A caller that made no offer was given that of the first who is called by a 3xx, and can be given
+// no other: when that one refuses, nobody else is called.
+static void offer_of_the_first(void **state)
+{
+	struct fixture *f = *state;
+	struct dialog d;
+	char rack[64];
+
+	f->profiles[1].flow.redirect = PROFILE_REDIRECT_FOLLOW;
+	dialog_invite(&d, f, "Supported: 100rel\r\n", "");
+	redirect(f, 302, "Contact: <sip:144@x>;q=0.9, <sip:155@x>;q=0.8\r\n");
+	assert_non_null(fixture_last(f, "INVITE sip:+49144@10.2.1.1"));
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 183,
+		.extra = "Require: 100rel\r\nRSeq: 5\r\n", .body = FIXTURE_SDP("10.2.1.1") });
+	const struct fixture_message *told = fixture_last(f, "SIP/2.0 183");
+	assert_non_null(strstr(told->text, "v=0"));
+	fixture_to_tag(f, "SIP/2.0 183", d.tag_a, sizeof(d.tag_a));
+	snprintf(rack, sizeof(rack), "RAck: %s 1 INVITE\r\n", fixture_header(told->text, "RSeq"));
+	dialog_phone(&d, "PRACK", 2, rack, FIXTURE_SDP("10.1.1.5"));
+	assert_non_null(strstr(fixture_last(f, "PRACK")->text, "v=0"));
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 486 });
+	assert_null(fixture_last(f, "INVITE sip:+49155"));
+	assert_non_null(fixture_last(f, "SIP/2.0 486"));
+	assert_int_equal(fixture_calls(f), 0);
+	assert_int_equal(fixture_flows(f), 0);
+}
+
 // Round and round: each user once, and not without end.
 static void endless(void **state)
 {
@@ -269,6 +296,7 @@ int main(void)
 		TEST(across_realms_refused),
 		TEST(out_of_hops),
 		TEST(forgets_media),
+		TEST(offer_of_the_first),
 		TEST(endless),
 		TEST(passed),
 		TEST(refused),
