@@ -88,7 +88,8 @@ bool invite_send_again(struct call *call, const struct sip_turn *turn)
 		invite_send(call, turn);
 }
 
-// A target of the other family needs media addresses of its own. False: there are none.
+// A target of the other family needs media addresses of its own; what the caller was told of ours
+// stays. False: there are none.
 static bool renew_offer(struct call *call, const struct core_env *env, const struct addr *before)
 {
 	const struct addr *now = &call->legs[CALL_LEG_B].hop.addr;
@@ -96,8 +97,10 @@ static bool renew_offer(struct call *call, const struct core_env *env, const str
 	if (call->invite.is_late ||
 		(call->offer.is_open && ip_is_v4(&before->ip) == ip_is_v4(&now->ip)))
 		return true;
-	offer_drop(call, env);
-	return offer_receive(call, env, CALL_LEG_A, call->offer_text.text) == OFFER_OK;
+	if (!call->offer.is_open)
+		return offer_receive(call, env, CALL_LEG_A, call->offer_text.text) == OFFER_OK;
+	return media_change_family(&call->media, env, CALL_LEG_B, !ip_is_v4(&now->ip)) == 0 &&
+		offer_renew(call, env, CALL_LEG_A, call->offer_text.text) == OFFER_OK;
 }
 
 bool invite_try_targets(struct call *call, const struct sip_turn *turn)

@@ -163,6 +163,14 @@ void media_move(struct media *media, const struct core_env *env, uint32_t index,
 	media->address[side] = pair->media_address;
 }
 
+// Where the pairs of a leg are to be from now on.
+struct pair_place {
+	enum call_side side;
+	uint16_t realm;
+	bool is_any_family; // each has the one that it had
+	bool is_v6;
+};
+
 // Whether the pair has an address of IPv6; the realm is still the one that it was reserved in.
 static bool is_pair_v6(const struct media *media, const struct core_env *env, enum call_side side,
 	const struct flow_pair *pair)
@@ -173,37 +181,64 @@ static bool is_pair_v6(const struct media *media, const struct core_env *env, en
 	return at < realm->media_count && !ip_is_v4(&realm->media[at]);
 }
 
-int media_change_realm(struct media *media, const struct core_env *env, enum call_side side,
-	uint32_t realm)
+// The pair that stream `i` gets there. 0: it is in `out`; 1: it has one already.
+static int reserve_place(struct media *media, const struct core_env *env, uint32_t i,
+	const struct pair_place *place, struct flow_pair *out)
+{
+	const struct media_stream *stream = &media->streams[i];
+	uint16_t before = media->realm[place->side];
+
+	if (!stream->is_open)
+		return 1;
+	bool was_v6 = is_pair_v6(media, env, place->side, &stream->pair[place->side]);
+	bool is_v6 = place->is_any_family ? was_v6 : place->is_v6;
+	if (!media_has_family(env->config, place->realm, is_v6))
+		is_v6 = !is_v6;
+	if (place->realm == before && is_v6 == was_v6)
+		return 1;
+	media->realm[place->side] = place->realm;
+	int err = reserve_leg(media, env, out, place->side, is_v6);
+	media->realm[place->side] = before;
+	return err;
+}
+
+static int change_place(struct media *media, const struct core_env *env,
+	const struct pair_place *place)
 {
 	struct flow_pair pairs[MEDIA_STREAMS_MAX];
-	uint16_t before = media->realm[side];
+	int result[MEDIA_STREAMS_MAX];
 	uint32_t count = 0;
 	int err = 0;
 
-	for (; count < media->count && !err; count++) {
-		const struct media_stream *stream = &media->streams[count];
-		bool is_v6 = is_pair_v6(media, env, side, &stream->pair[side]);
-
-		if (!stream->is_open)
-			continue;
-		if (!media_has_family(env->config, realm, is_v6))
-			is_v6 = !is_v6;
-		media->realm[side] = (uint16_t)realm;
-		err = reserve_leg(media, env, &pairs[count], side, is_v6);
-		media->realm[side] = before;
-	}
+	for (; count < media->count && err >= 0; count++)
+		err = result[count] = reserve_place(media, env, count, place, &pairs[count]);
 	for (uint32_t i = 0; i < count; i++) {
-		if (!media->streams[i].is_open)
-			continue;
-		if (!err)
-			media_move(media, env, i, side, &pairs[i]);
-		else if (i + 1 < count)
+		if (result[i] == 0 && err >= 0)
+			media_move(media, env, i, place->side, &pairs[i]);
+		else if (result[i] == 0)
 			flow_pair_retire(env->flows, &pairs[i]);
 	}
-	if (!err)
-		media->realm[side] = (uint16_t)realm;
-	return err;
+	if (err < 0)
+		return err;
+	media->realm[place->side] = place->realm;
+	return 0;
+}
+
+int media_change_realm(struct media *media, const struct core_env *env, enum call_side side,
+	uint32_t realm)
+{
+	struct pair_place place = { .side = side, .realm = (uint16_t)realm,
+		.is_any_family = true };
+
+	return change_place(media, env, &place);
+}
+
+int media_change_family(struct media *media, const struct core_env *env, enum call_side side,
+	bool is_v6)
+{
+	struct pair_place place = { .side = side, .realm = media->realm[side], .is_v6 = is_v6 };
+
+	return change_place(media, env, &place);
 }
 
 void media_rename(struct media *media, const struct core_env *env, uint32_t from, uint32_t to)

@@ -97,10 +97,12 @@ int media_reserve_move(struct media *media, const struct core_env *env, enum cal
 // Takes the pair into use, retires the old one.
 void media_move(struct media *media, const struct core_env *env, uint32_t index,
 	enum call_side side, const struct flow_pair *pair);
-// Pairs of another realm in place of those of that leg, of the same family where the realm has it.
-// All or none; errors like media_open().
+// Pairs of another realm in place of those of that leg, of the same family where the realm has it;
+// or of that family in its own realm, likewise. All or none; errors like media_open().
 int media_change_realm(struct media *media, const struct core_env *env, enum call_side side,
 	uint32_t realm);
+int media_change_family(struct media *media, const struct core_env *env, enum call_side side,
+	bool is_v6);
 // Makes stream `to` the one that has the pairs of stream `from`, which is not open any more.
 void media_rename(struct media *media, const struct core_env *env, uint32_t from, uint32_t to);
 // Stream `index` runs in stream `owner` from now on (RFC 8843); pairs of its own rest until they

@@ -238,7 +238,19 @@ static void listener_of_each_target(void **state)
 	assert_non_null(strstr(out->text, "\r\nVia: SIP/2.0/UDP 10.2.0.1:5060;"));
 }
 
-// Media follow the family of the target, also when the next one has the other.
+// Our port towards the phone, which may have been told it.
+static uint32_t port_of_the_phone(const struct fixture *f)
+{
+	uint32_t found = 0;
+
+	for (uint32_t port = 20000; port < FIXTURE_DUAL_PORT_MAX; port += 2)
+		if (flow_lookup(&f->view, 0, (uint16_t)port))
+			found = found ? UINT32_MAX : port;
+	return found;
+}
+
+// Media follow the family of the target, also when the next one has the other. The phone keeps its
+// port.
 static void offer_of_the_targets_family(void **state)
 {
 	struct fixture *f = *state;
@@ -252,12 +264,16 @@ static void offer_of_the_targets_family(void **state)
 	resolved(f, f->resolve.ticket, "[2001:db8:2::9],10.2.1.1,[2001:db8:2::8]");
 	expect_invite_to(f, "[2001:db8:2::9]");
 	assert_non_null(strstr(fixture_last(f, "INVITE")->text, "c=IN IP6 2001:db8:2::2\r\n"));
+	uint32_t port = port_of_the_phone(f);
+	assert_in_range(port, 20000, FIXTURE_DUAL_PORT_MAX);
 	fixture_carrier(f, "INVITE", 503, "");
 	expect_invite_to(f, "10.2.1.1");
 	assert_non_null(strstr(fixture_last(f, "INVITE")->text, "c=IN IP4 10.2.0.2\r\n"));
+	assert_int_equal(port_of_the_phone(f), port);
 	fixture_carrier(f, "INVITE", 503, "");
 	expect_invite_to(f, "[2001:db8:2::8]");
 	assert_non_null(strstr(fixture_last(f, "INVITE")->text, "c=IN IP6 2001:db8:2::2\r\n"));
+	assert_int_equal(port_of_the_phone(f), port);
 }
 
 // How a host of the file is asked for, and how the called user is named there.
