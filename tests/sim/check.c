@@ -18,25 +18,32 @@ static bool has_text(struct span data, const char *text)
 	return memmem(data.ptr, data.len, text, strlen(text)) != NULL;
 }
 
-// Topology: nothing of the other sides' names, addresses and identifiers.
-static void check_hidden(struct sim *sim, enum sim_side to, struct span data)
+bool check_is_hidden(enum sim_side side, struct span data)
 {
 	static const char *const prefix[SIM_SIDES] = { "10.1.", "10.2.", "fd00:2:" };
 
-	for (uint32_t side = 0; side < SIM_SIDES; side++) {
-		if (side == to)
-			continue;
-		if (has_text(data, sim_secret[side]) || has_text(data, prefix[side]))
-			sim_fail(sim, "hidden: side %u is shown to side %u:\n%.*s", side, to,
-				(int)data.len, data.ptr);
-	}
+	for (uint32_t other = 0; other < SIM_SIDES; other++)
+		if (other != side &&
+			(has_text(data, sim_secret[other]) || has_text(data, prefix[other])))
+			return false;
+	return true;
 }
 
-// An ACK that had to wait says what was in force, though its call ends in the same turn, or has
-// ended since it was sent first.
+// Topology: nothing of the other sides' names, addresses and identifiers.
+static void check_hidden(struct sim *sim, enum sim_side to, struct span data)
+{
+	if (!check_is_hidden(to, data))
+		sim_fail(sim, "hidden: another side is shown to side %u:\n%.*s", to,
+			(int)data.len, data.ptr);
+}
+
+// A timer may speak for a call that another one ends in the same turn. And an ACK that had to wait
+// says what was in force, though its call ends in that turn, or has ended since it was sent first.
 static bool is_parting(struct sim *sim)
 {
-	return sim->msg.method == SIP_METHOD_ACK &&
+	if (sim->ends_ahead)
+		return true;
+	return sim->msg.is_request && sim->msg.method == SIP_METHOD_ACK &&
 		(sim->is_call_ending || ledger_is_acked_again(sim, &sim->msg));
 }
 
@@ -76,19 +83,8 @@ static void check_body(struct sim *sim, enum sim_side to)
 		check_ports(sim, to, description);
 }
 
-// Whoever answered an INVITE next to another one may be the one whose dialog was shed.
-static bool is_forked(const struct sim *sim, struct span tag)
-{
-	// Whoever was given up for another host is as lost when nobody tells him.
-	if (fault_is(sim, "no-ack"))
-		return true;
-	for (uint32_t i = 0; i < sim->ua_count; i++)
-		if (span_eq(tag, span_str(sim->uas[i].local_tag)))
-			return sim->uas[i].is_fork || sim->uas[i].script.is_forked;
-	return true;
-}
-
-// A call that people talk in knows its dialogs, also when it came back from a record.
+// A call that people talk in knows its dialogs, also when it came back from a record. Whoever
+// answered next to another one, or too late, was sent a BYE, which may have been lost.
 static void check_known(struct sim *sim, const struct sip_msg *msg)
 {
 	struct call_info info;
@@ -98,7 +94,7 @@ static void check_known(struct sim *sim, const struct sip_msg *msg)
 		(msg->method != SIP_METHOD_INVITE && msg->method != SIP_METHOD_BYE &&
 			msg->method != SIP_METHOD_UPDATE && msg->method != SIP_METHOD_INFO) ||
 		!sip_token_verify(&sim->keys, SIP_TOKEN_TAG, msg->to.tag, &token) ||
-		is_forked(sim, msg->from.tag))
+		ledger_has_ended(sim, msg->call_id, msg->from.tag))
 		return;
 	for (uint32_t i = 0; i < SIM_WORKERS; i++) {
 		uint32_t cursor = 0;
@@ -119,10 +115,12 @@ void check_received(struct sim *sim, const struct packet *packet)
 	if (sip_parse(span_make(packet->data, packet->len), &sim->msg, &fault) < 0)
 		return;
 	// Mangled copies ask for no answer, but what they make us do goes to the Contact they name.
-	if (packet->from.ip.b[15] == 250)
+	if (packet->from.ip.b[15] == 250) {
 		ledger_named(sim, &sim->msg);
-	else
+		ledger_mangled(sim, &sim->msg);
+	} else {
 		ledger_received(sim, &packet->from, &sim->msg);
+	}
 }
 
 // Nothing is repeated over what delivers by itself, but the 2xx to INVITE and its ACK (RFC 3261
@@ -224,8 +222,8 @@ static void check_flow(struct sim *sim, const struct flow_cfg *cfg)
 			cfg->media_address, (unsigned long long)cfg->call_token);
 	else if ((!is_orphaned || (is_alive && voice_of(sim, cfg->call_token)->is_whole)) &&
 		(!peer || peer->call_token != cfg->call_token))
-		sim_fail(sim, "flow: port %u of realm %u has no peer", cfg->port,
-			cfg->media_address);
+		sim_fail(sim, "flow: port %u of realm %u, of call %llx, has no peer", cfg->port,
+			cfg->media_address, (unsigned long long)cfg->call_token);
 }
 
 static bool has_flow(const struct sim *sim, const struct call_info *info, uint32_t leg)

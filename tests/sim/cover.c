@@ -21,6 +21,7 @@ static const char *const idle[] = {
 	"refused_privacy", "refused_loop", "refused_hops", "bodies_unsupported", "sdp_malformed",
 	"spirals", "codecs_none_left", "wrong_shard", "answers_unusable", "records_refused",
 	"targets_refused", "rules_failed", "originated_failed",
+	"keys_refused", // nobody here speaks SRTP (golden/sdp-calls srtp_*)
 	// Limits that are far away: a run that met one would be another run.
 	"relays_full", "forks_full", "refused_full", "refused_trunk_full", "parts_lost",
 	"lines_refused", "requests_refused", "responses_lost", "outbox_full", "resolves_refused",

@@ -215,7 +215,7 @@ static const struct fault faults[] = {
 	{ .name = "double-final", .expected = "final: 486 after 200", .send = send_double_final },
 	{ .name = "no-final", .expected = "final: none", .send = send_no_final },
 	{ .name = "low-cseq", .expected = "CSeq: BYE 1 after", .send = send_low_cseq },
-	{ .name = "far-tag", .expected = "hidden: side", .send = send_far_tag },
+	{ .name = "far-tag", .expected = "hidden: another side", .send = send_far_tag },
 	{ .name = "own-tag", .expected = "hidden: identifier", .send = send_own_tag },
 	// Whose 200 got no ACK gets no BYE either.
 	{ .name = "no-ack", .expected = "200: ", .send = send_no_ack,
@@ -229,7 +229,8 @@ static const struct fault faults[] = {
 		.expected = "reliable: PRACK of", .first = "PRACK ", .find = "\r\nRAck: ",
 		.with = "\r\nRAck: 9" },
 	{ .name = "prack-lost",
-		.expected = "reliable: no PRACK", .first = "PRACK ", .is_quiet = true },
+		.expected = "reliable: no PRACK", .first = "PRACK ", .is_quiet = true,
+		.follows = "answer: PRACK of" }, // the caller's own, which ours should answer
 	{ .name = "reliable-plain",
 		.expected = "reliable: 18", .first = "SIP/2.0 18", .find = "\r\nRSeq: ",
 		.with = "\r\nX-Seq: " },
@@ -307,6 +308,18 @@ bool fault_is(const struct sim *sim, const char *name)
 bool fault_is_quiet(const struct sim *sim)
 {
 	return sim->fault >= 0 && faults[sim->fault].is_quiet;
+}
+
+void fault_weather(struct sim *sim)
+{
+	if (fault_is(sim, "emergency-shed")) {
+		sim->stress.drain_ms[0] = 1;
+		sim->stress.drain_ms[1] = UINT64_MAX;
+	}
+	if (fault_is(sim, "silence-kept")) {
+		sim->kill_peers_ms = sim_between(sim, 3000, 20000);
+		sim->kill_workers_ms = 0;
+	}
 }
 
 static bool has(struct span data, const char *text)

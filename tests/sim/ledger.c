@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "call/export.h"
 
 #define ANSWER_MAX_MS (20000u + 64 * 500 + 1000) // ring_timeout, then silence of the called side
 
@@ -127,15 +128,38 @@ void ledger_dropped(struct sim *sim, const struct sip_msg *msg)
 	put(sim, KIND_SERVER, transaction_key(msg), NULL)->is_dropped = true;
 }
 
+void ledger_mangled(struct sim *sim, const struct sip_msg *msg)
+{
+	if (!msg->is_request || msg->method != SIP_METHOD_INVITE)
+		return;
+	put(sim, KIND_SERVER, transaction_key(msg), NULL)->is_excused = true;
+	for (uint32_t i = 0; i < sim->ua_count; i++)
+		if (sim->uas[i].invite.is_active &&
+			span_eq(span_str(sim->uas[i].invite.branch), msg->via.branch))
+			sim->uas[i].invite.is_excused = true;
+}
+
+void ledger_moved(struct sim *sim, uint64_t key)
+{
+	for (uint32_t i = 0; i < SIM_LEDGER_MAX; i++)
+		if (sim->ledger[i].kind == KIND_SERVER && sim->ledger[i].call == key)
+			sim->ledger[i].is_excused |= sim->ledger[i].number != 0;
+	for (uint32_t i = 0; i < sim->ua_count; i++) {
+		struct ua *ua = &sim->uas[i];
+
+		if (core_call_key(&sim->keys, span_str(ua->call_id)) == key)
+			ua->invite.is_excused = true;
+	}
+}
+
 bool ledger_is_acked_again(struct sim *sim, const struct sip_msg *ack)
 {
 	return find(sim, KIND_BRANCH, branch_key(ack, SIP_METHOD_ACK))->number > 1;
 }
 
-bool ledger_has_ended(struct sim *sim, const char *call_id, const char *tag)
+bool ledger_has_ended(struct sim *sim, struct span call_id, struct span tag)
 {
-	return has(sim, KIND_ENDED,
-		hash_text(hash_text(3, span_str(call_id)), span_str(tag)));
+	return has(sim, KIND_ENDED, hash_text(hash_text(3, call_id), tag));
 }
 
 // What came ---------------------------------------------------------------------------------------
@@ -186,8 +210,11 @@ void ledger_received(struct sim *sim, const struct addr *from, const struct sip_
 		receive_response(sim, msg);
 		return;
 	}
-	if (msg->method == SIP_METHOD_INVITE)
-		put(sim, KIND_SERVER, transaction_key(msg), NULL)->is_dropped = false;
+	if (msg->method == SIP_METHOD_INVITE) {
+		entry = put(sim, KIND_SERVER, transaction_key(msg), NULL);
+		entry->is_dropped = false;
+		entry->call = core_call_key(&sim->keys, msg->call_id);
+	}
 	if (msg->method == SIP_METHOD_BYE)
 		put(sim, KIND_ENDED, ended_key(msg, msg->to.tag), NULL);
 	entry = find(sim, KIND_OWN_2XX, answer_key(msg));

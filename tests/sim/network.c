@@ -144,6 +144,9 @@ static void mutate(struct sim *sim, const struct packet *packet)
 	memcpy(copy, packet->data, len);
 	for (uint32_t i = 1 + rng_below(&sim->rng, 4); i > 0; i--)
 		copy[rng_below(&sim->rng, len)] = (char)rng_below(&sim->rng, 256);
+	// Answers copy what they answer, and it happens that a name becomes another side's.
+	if (!check_is_hidden(world_side(&from), span_make(copy, len)))
+		return;
 	from.ip.b[15] = 250;
 	enqueue(sim, &from, &packet->to, span_make(copy, len));
 }

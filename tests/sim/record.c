@@ -11,7 +11,7 @@ static struct record *record_of(struct sim *sim, uint64_t token)
 {
 	struct record *free = NULL;
 
-	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++) {
+	for (uint32_t i = 0; i < sim->record_count; i++) {
 		struct record *record = &sim->records[i];
 
 		if (record->token == token)
@@ -19,7 +19,11 @@ static struct record *record_of(struct sim *sim, uint64_t token)
 		if (record->token == 0 && !free)
 			free = record;
 	}
-	CHECK(free);
+	if (free)
+		return free;
+	CHECK(sim->record_count < SIM_RECORDS_MAX);
+	free = &sim->records[sim->record_count];
+	free->data = sim->record_data[sim->record_count++];
 	return free;
 }
 
@@ -29,7 +33,7 @@ void record_keep(struct sim *sim, uint32_t worker)
 	struct call_info info;
 	uint32_t cursor = 0;
 
-	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++)
+	for (uint32_t i = 0; i < sim->record_count; i++)
 		sim->records[i].is_current &= sim->records[i].worker != worker;
 	while (core_next_call(core, &cursor, &info)) {
 		uint8_t buf[CALL_RECORD_MAX];
@@ -40,25 +44,23 @@ void record_keep(struct sim *sim, uint32_t worker)
 		record->is_current |= rc == -EAGAIN && record->token;
 		if (rc)
 			continue;
-		if (out.len > sizeof(record->data))
+		if (out.len > SIM_RECORD_MAX)
 			sim_fail(sim, "record: %u bytes", out.len);
 		record->is_current = true;
 		record->token = info.token;
 		record->worker = worker;
-		record->len = out.len < sizeof(record->data) ? out.len : 0;
+		record->len = out.len <= SIM_RECORD_MAX ? out.len : 0;
 		memcpy(record->data, buf, record->len);
 		if (out.len > sim->record_len_max)
 			sim->record_len_max = out.len;
 	}
-	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++)
+	for (uint32_t i = 0; i < sim->record_count; i++)
 		if (!sim->records[i].is_current)
 			sim->records[i].token = 0;
 }
 
-static uint32_t moved_to(const struct sim *sim, struct span call_id, uint32_t worker)
+static uint32_t moved_to(const struct sim *sim, uint64_t key, uint32_t worker)
 {
-	uint64_t key = core_call_key(&sim->keys, call_id);
-
 	for (uint32_t i = sim->moved_count; i > 0; i--)
 		if (sim->moved[i - 1].key == key)
 			return sim->moved[i - 1].worker;
@@ -71,14 +73,15 @@ uint32_t record_worker_of(const struct sim *sim, struct span message, uint32_t w
 
 	if (sim->moved_count == 0 || !sip_scan_callid(message, &call_id))
 		return worker;
-	return moved_to(sim, call_id, worker);
+	return moved_to(sim, core_call_key(&sim->keys, call_id), worker);
 }
 
 uint32_t record_worker_of_call(const struct sim *sim, const char *call_id)
 {
 	struct span text = span_str(call_id);
 
-	return moved_to(sim, text, sip_callid_shard(&sim->keys, text) % SIM_WORKERS);
+	return moved_to(sim, core_call_key(&sim->keys, text),
+		sip_callid_shard(&sim->keys, text) % SIM_WORKERS);
 }
 
 void record_gone(struct sim *sim, uint32_t worker, uint64_t key)
@@ -155,23 +158,20 @@ static void restore(struct sim *sim, struct record *record)
 
 void record_restore(struct sim *sim, uint64_t dead)
 {
-	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++)
+	for (uint32_t i = 0; i < sim->record_count; i++)
 		if (sim->records[i].token && dead >> sim->records[i].worker & 1)
 			restore(sim, &sim->records[i]);
 	for (uint32_t i = 0; i < SIM_WORKERS; i++)
 		record_keep(sim, i);
 }
 
-// It goes where its call is, and all that follows it too; or back to who asked.
+// It goes where the named call should be, whether it still is or not, and all that follows it too,
+// as worker_hand_over() does it; or back to who asked.
 void record_hand_over(struct sim *sim, const struct sim_handover *asked)
 {
 	const struct outbox_handover *handover = &asked->handover;
-	uint32_t to = asked->worker;
-	uint64_t keys[2];
+	uint32_t to = moved_to(sim, handover->dialog, handover->shard % SIM_WORKERS);
 
-	for (uint32_t i = 0; i < SIM_WORKERS; i++)
-		if (i != to && core_call_keys(sim->cores[i], handover->name, keys))
-			to = i;
 	if (to != asked->worker) {
 		CHECK(sim->moved_count < SIM_MOVED_MAX);
 		sim->moved[sim->moved_count++] = (struct moved){ .key = handover->own,
@@ -182,9 +182,15 @@ void record_hand_over(struct sim *sim, const struct sim_handover *asked)
 		.source = handover->hop.addr, .connection = handover->hop.connection,
 		.is_dialled = handover->hop.is_dialled, .peer_trunk = handover->hop.peer_trunk,
 		.data = handover->data, .is_handed_over = to == asked->worker };
+	struct sip_fault fault;
+
 	world_turn(sim, to);
+	CHECK(sip_parse(handover->data, &sim->msg, &fault) == 0);
+	stress_before(sim, to);
 	core_receive(sim->cores[to], &sim->envs[to], &message);
+	stress_after(sim, to, &message.source);
 	world_flush(sim, to);
+	sim->is_refusing = false;
 	record_keep(sim, to);
 }
 
@@ -220,6 +226,7 @@ void record_fetch(struct sim *sim, uint32_t worker, const struct outbox_fetch *f
 			out.len = 0;
 		world_flush(sim, i);
 		for (uint32_t k = 0; k < 2 && out.len; k++) {
+			ledger_moved(sim, keys[k]);
 			CHECK(sim->moved_count < SIM_MOVED_MAX);
 			sim->moved[sim->moved_count++] = (struct moved){ .key = keys[k],
 				.worker = worker };
@@ -236,7 +243,7 @@ void record_fetch(struct sim *sim, uint32_t worker, const struct outbox_fetch *f
 
 void record_forget(struct sim *sim, uint64_t dead)
 {
-	for (uint32_t i = 0; i < SIM_RECORDS_MAX; i++)
+	for (uint32_t i = 0; i < sim->record_count; i++)
 		if (dead >> sim->records[i].worker & 1)
 			sim->records[i].token = 0;
 }

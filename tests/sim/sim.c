@@ -204,6 +204,7 @@ static void make_weather(struct sim *sim)
 		sim->kill_peers_ms = sim_between(sim, 1000, CALLS_END_MS);
 	if (sim_chance(sim, 300))
 		sim->kill_workers_ms = sim_between(sim, 1000, CALLS_END_MS);
+	fault_weather(sim);
 }
 
 static void count(const struct sim *sim, struct totals *totals)

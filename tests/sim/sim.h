@@ -78,6 +78,7 @@ struct ledger_entry {
 	uint64_t hash;
 	uint64_t at_ms;
 	uint32_t number;
+	uint64_t call;       // core_call_key() of an INVITE received
 	uint8_t kind;        // 0 = free
 	uint8_t worker;      // that it belongs to
 	bool is_done;
@@ -100,10 +101,10 @@ struct voice {
 // A call as it was stored after the last turn in which that was possible.
 struct record {
 	uint64_t token;      // 0 = none
+	uint8_t *data;       // own [SIM_RECORD_MAX], elsewhere: the rest is looked at in every turn
 	uint32_t worker;     // that owns the call
 	uint32_t len;
 	bool is_current;     // the call lives
-	uint8_t data[SIM_RECORD_MAX];
 };
 
 // A worker asks for a call of another one.
@@ -354,6 +355,8 @@ struct sim {
 	uint32_t calls_ended, calls_connected, calls_restored, calls_fetched, calls_handed;
 	uint32_t pracks, updates;
 	struct record records[SIM_RECORDS_MAX];
+	uint8_t record_data[SIM_RECORDS_MAX][SIM_RECORD_MAX];
+	uint32_t record_count; // behind the last one that was ever used
 	uint32_t record_len_max;
 	struct moved moved[SIM_MOVED_MAX];
 	uint32_t moved_count;
@@ -366,6 +369,7 @@ struct sim {
 	FILE *ladder;
 	bool is_verbose;
 	bool is_call_ending;   // in the turn whose messages leave now
+	uint32_t ends_ahead;   // of calls in that turn, behind the message at hand
 	bool has_failed;
 	bool is_rough;         // somebody died, lost a connection, or does not do his part
 	uint32_t cover[COVER_COUNT];
@@ -439,10 +443,14 @@ bool ledger_is_repeated(struct sim *sim, struct span data);
 bool ledger_was_sent(struct sim *sim, struct span data); // only looks
 // Overload control threw the INVITE away without an answer.
 void ledger_dropped(struct sim *sim, const struct sip_msg *msg);
+// A mangled copy came, maybe before the INVITE itself: who sent that has the answer.
+void ledger_mangled(struct sim *sim, const struct sip_msg *msg);
+// The call with that Call-ID goes to another worker, without the transactions that it had.
+void ledger_moved(struct sim *sim, uint64_t key);
 // Whether that ACK was sent before, then with other fields around.
 bool ledger_is_acked_again(struct sim *sim, const struct sip_msg *ack);
 // Whether the border sent a BYE to the user agent with that tag.
-bool ledger_has_ended(struct sim *sim, const char *call_id, const char *tag);
+bool ledger_has_ended(struct sim *sim, struct span call_id, struct span tag);
 void ledger_received(struct sim *sim, const struct addr *from, const struct sip_msg *msg);
 void ledger_named(struct sim *sim, const struct sip_msg *msg); // its Contact may be called
 void ledger_sent(struct sim *sim, const struct addr *to, const struct sip_msg *msg,
@@ -480,6 +488,7 @@ bool fault_is(const struct sim *sim, const char *name);
 bool fault_send(struct sim *sim, const struct addr *from, const struct addr *to, struct span data);
 void fault_call_ended(struct sim *sim, uint32_t worker, const struct call_summary *summary);
 bool fault_is_quiet(const struct sim *sim); // it needs calm and patience
+void fault_weather(struct sim *sim); // what lets it show more often than chance would
 void fault_run(struct sim *sim);
 void fault_record(struct sim *sim, struct record *record); // that is about to come back
 void fault_end(struct sim *sim); // before the last check
@@ -491,6 +500,8 @@ void check_session_id(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 // check.c: what must always hold
 void check_received(struct sim *sim, const struct packet *packet);
 void check_sent(struct sim *sim, const struct addr *from, const struct addr *to, struct span data);
+// Whether nothing in it is of another side than that one.
+bool check_is_hidden(enum sim_side side, struct span data);
 // Before check_sent(): what a connection may carry, and whether the message says that it does.
 void check_carried(struct sim *sim, struct span data, bool is_stream);
 void check_flows(struct sim *sim);
@@ -570,7 +581,7 @@ void ua_exchange_run(struct sim *sim, struct ua *ua);
 void stress_plan(struct sim *sim);
 void stress_turn(struct sim *sim, uint32_t worker);
 void stress_before(struct sim *sim, uint32_t worker);
-void stress_after(struct sim *sim, uint32_t worker, const struct packet *packet);
+void stress_after(struct sim *sim, uint32_t worker, const struct addr *from);
 
 // ua_flow.c
 uint32_t flow_put_self(const struct ua *ua, char *buf, uint32_t cap);
@@ -590,6 +601,7 @@ bool fork_answer(struct sim *sim, struct ua *ua); // false: the branch has answe
 bool fork_silences(struct sim *sim, const struct ua *ua);
 void fork_cancel(struct sim *sim, const struct ua *ua);
 void fork_cover(struct sim *sim, const struct ua *ua, uint16_t status);
+bool fork_has_other(const struct sim *sim, const struct ua *ua); // another branch rings as well
 
 void ua_transmit(struct sim *sim, struct ua *ua, const char *data, uint32_t len);
 struct addr ua_muga(const struct ua *ua);

@@ -56,18 +56,19 @@ static bool is_emergency(const struct sip_msg *msg)
 }
 
 // Of the message that the core has just seen, before its answers leave.
-void stress_after(struct sim *sim, uint32_t worker, const struct packet *packet)
+void stress_after(struct sim *sim, uint32_t worker, const struct addr *from)
 {
 	const struct core_metrics *metrics = core_metrics(sim->cores[worker]);
 	const struct core_env *env = &sim->envs[worker];
 	bool is_refused = count_refused(metrics) > sim->stress.refused;
-	bool is_mutant = packet->from.ip.b[15] == 250;
+	bool is_mutant = from->ip.b[15] == 250;
 
 	sim->is_refusing = is_refused;
 	if (is_mutant || (!env->is_overloaded && !env->is_draining))
 		return;
 	if (is_emergency(&sim->msg)) {
 		cover(sim, COVER_EMERGENCY_OVERLOADED);
+		sim->is_broken |= fault_is(sim, "emergency-shed");
 		if (is_refused || env->calls_dropped)
 			sim_fail(sim, "emergency: a call is turned away");
 		return;

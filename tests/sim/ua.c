@@ -119,7 +119,7 @@ static void note_final(struct sim *sim, struct ua *ua, const struct sip_msg *msg
 	uint32_t at = msg->cseq.number % 16;
 
 	if (ua->final_cseq[at] == msg->cseq.number && ua->finals[at] != msg->status &&
-		!ua->is_excused)
+		!ua->is_excused && !ua->invite.is_excused)
 		sim_fail(sim, "%s: INVITE %u got %u after %u", ua->call_id, msg->cseq.number,
 			msg->status, ua->finals[at]);
 	ua->final_cseq[at] = msg->cseq.number;
@@ -248,7 +248,7 @@ static void receive_response(struct sim *sim, struct ua *ua, const struct sip_ms
 	// Whoever is let go is told, at the latest by a BYE that crosses this one.
 	if (msg->cseq.method == SIP_METHOD_BYE && msg->status == 481 && sim_is_calm(sim) &&
 		ua->connected_ms && !ua->is_excused &&
-		!ledger_has_ended(sim, ua->call_id, ua->local_tag))
+		!ledger_has_ended(sim, span_str(ua->call_id), span_str(ua->local_tag)))
 		sim_fail(sim, "dialog: %s is over and was never told", ua->call_id);
 	if (msg->cseq.number == ua->other.cseq && msg->status >= 200)
 		ua->other.is_active = false;
@@ -446,9 +446,12 @@ static void receive_request(struct sim *sim, struct ua *ua, const struct sip_msg
 	}
 }
 
-// A later attempt of the same call reaches another dialog than the one that was answered.
+// A later attempt of the same call reaches another dialog than the one that was answered, unless
+// that one has refused it.
 static bool is_past(const struct ua *ua, const struct sip_msg *msg)
 {
+	if (span_eq(msg->via.branch, span_str(ua->refused_branch)))
+		return false;
 	return msg->is_request && msg->method == SIP_METHOD_INVITE && ua->is_confirmed &&
 		msg->cseq.number > ua->server_cseq;
 }

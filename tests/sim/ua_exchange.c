@@ -14,6 +14,7 @@ static const struct {
 	{ "PUBLISH", "Event: presence\r\nExpires: 60\r\n", "application/pidf+xml", "<y/>",
 		COVER_PUBLISH },
 	{ "OPTIONS", "", NULL, "", COVER_OPTIONS },
+	{ "LEVITATE", "", NULL, "", COVER_METHOD_REFUSED },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -178,8 +179,9 @@ void ua_exchange_response(struct sim *sim, struct ua *ua, const struct sip_msg *
 	if (ua->role == UA_SUBSCRIBER && msg->cseq.method == SIP_METHOD_SUBSCRIBE &&
 		ua->other.is_active && msg->cseq.number == ua->other.cseq)
 		hear_subscribed(sim, ua, msg);
-	for (uint32_t i = 0; i < KINDS && ua->role == UA_SENDER && msg->status < 300; i++)
-		if (span_eq(span_str(kinds[i].method), msg->cseq.method_text))
+	for (uint32_t i = 0; i < KINDS && ua->role == UA_SENDER; i++)
+		if (span_eq(span_str(kinds[i].method), msg->cseq.method_text) &&
+			(msg->status < 300 || msg->status == 405))
 			cover(sim, kinds[i].done);
 }
 

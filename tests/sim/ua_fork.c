@@ -61,6 +61,15 @@ void fork_cover(struct sim *sim, const struct ua *ua, uint16_t status)
 	cover(sim, is_first ? COVER_FORK_WINS : COVER_FORK_ANSWERS);
 }
 
+bool fork_has_other(const struct sim *sim, const struct ua *ua)
+{
+	for (uint32_t i = 0; i < sim->ua_count; i++)
+		if (&sim->uas[i] != ua && addr_eq(&ua->addr, &sim->uas[i].addr) &&
+			strcmp(ua->call_id, sim->uas[i].call_id) == 0)
+			return true;
+	return false;
+}
+
 bool fork_answer(struct sim *sim, struct ua *ua)
 {
 	for (uint32_t i = 0; i < sim->ua_count; i++)

@@ -152,7 +152,7 @@ uint64_t ua_next_ms(const struct ua *ua)
 	next = earlier(next, ua->reinvite_ms);
 	next = earlier(next, ua->refer_ms);
 	next = earlier(next, ua->info_ms);
-	next = earlier(next, ua->session.refresh_ms);
+	next = earlier(next, ua->is_over || !ua->connected_ms ? 0 : ua->session.refresh_ms);
 	next = earlier(next, ua->exchange.next_ms);
 	return earlier(next, ua->is_over ? 0 : ua->hangup_ms);
 }

@@ -29,7 +29,7 @@ static void make_realm(struct sim *sim, uint32_t i)
 	struct config_realm *realm = &sim->config.realms[i];
 
 	*realm = (struct config_realm){ .name = places[i].realm, .listener_count = 1,
-		.media_count = 1, .port_min = 20000, .port_max = 24095, .device = -1,
+		.media_count = 1, .port_min = 20000, .port_max = 22047, .device = -1,
 		.latching = i == SIM_ACCESS ? CONFIG_LATCH_ONCE : CONFIG_LATCH_STRICT,
 		.is_trusted = true };
 	realm->listeners[0].addr = to_addr(places[i].listener);
@@ -70,7 +70,9 @@ static void make_profile(struct sim *sim, uint32_t i)
 	// Without a draw: the other seeds stay as they were.
 	flow->forks = sim->seed % 4 == 1 ? PROFILE_FORKS_ALL : PROFILE_FORKS_ONE;
 	flow->late_offer = rng_below(&sim->rng, 2);
-	flow->session_mode = rng_below(&sim->rng, 3);
+	// Session timers end most calls whose far ends died, before silence does.
+	flow->session_mode =
+		fault_is(sim, "silence-kept") ? PROFILE_SESSION_OFF : rng_below(&sim->rng, 3);
 	flow->session_refresher = rng_below(&sim->rng, 3);
 	flow->session_expires_ms = flow->session_min_ms = 90000;
 	flow->redirect = rng_below(&sim->rng, 3);
@@ -271,13 +273,15 @@ void world_flush(struct sim *sim, uint32_t worker)
 {
 	struct outbox *outbox = sim->envs[worker].outbox;
 
-	sim->is_call_ending = false;
+	sim->ends_ahead = 0;
 	for (uint32_t i = 0; i < outbox_count(outbox); i++)
-		sim->is_call_ending |= outbox_at(outbox, i)->kind == OUTBOX_CALL_END;
+		sim->ends_ahead += outbox_at(outbox, i)->kind == OUTBOX_CALL_END;
+	sim->is_call_ending = sim->ends_ahead > 0;
 	for (uint32_t i = 0; i < outbox_count(outbox); i++) {
 		const struct outbox_entry *entry = outbox_at(outbox, i);
 
 		if (entry->kind == OUTBOX_CALL_END) {
+			sim->ends_ahead--;
 			sim->calls_ended++;
 			sim->calls_connected += entry->call_end->info.duration_ms > 0;
 			fprintf(sim->ladder, "%8llu call %llx ends: %s, code %u\n",
@@ -332,7 +336,7 @@ void world_receive(struct sim *sim, const struct packet *packet)
 	check_received(sim, packet);
 	stress_before(sim, worker);
 	core_receive(sim->cores[worker], &sim->envs[worker], &message);
-	stress_after(sim, worker, packet);
+	stress_after(sim, worker, &packet->from);
 	world_flush(sim, worker);
 	sim->is_refusing = false;
 	record_keep(sim, worker);
