@@ -166,6 +166,10 @@ enum offer_result early_take_answer(struct call *call, const struct core_env *en
 	if (face_settle(call, env, &result))
 		return result;
 	if (invite->is_late && call->reliable.is_settled) {
+		// The caller, who made no offer, has answered another fork's, and can answer no
+		// second one.
+		if (!face_is_wanted(call) && call->reliable.told_fork != call->fork.number)
+			return OFFER_UNUSABLE;
 		invite->is_late = false; // its ACK answers nothing
 		return OFFER_OK;
 	}

@@ -224,6 +224,27 @@ static void gone_answers(void **state)
 	assert_true(atoi(fixture_header(bye->text, "CSeq")) > prack);
 }
 
+// The caller, who made no offer, has answered that of one fork. Another one, which offers in its
+// 2xx, can have no answer: it is not left waiting for one.
+static void late_offer_of_two(void **state)
+{
+	struct fixture *f = *state;
+	char rack[64];
+
+	dialog_invite(&d, f, ABLE, "");
+	answer(183, "one", RSEQ(10), SDP_PORT("10.2.1.1", 4001));
+	fixture_to_tag(f, "SIP/2.0 183", d.tag_a, sizeof(d.tag_a));
+	snprintf(rack, sizeof(rack), "RAck: %s 1 INVITE\r\n",
+		fixture_header(fixture_last(f, "SIP/2.0 183")->text, "RSeq"));
+	dialog_phone(&d, "PRACK", 2, rack, FIXTURE_SDP("10.1.1.5"));
+	answer(200, "two", "", SDP_PORT("10.2.1.2", 4002));
+	assert_non_null(fixture_last(f, "SIP/2.0 488"));
+	assert_non_null(strstr(fixture_header(fixture_last(f, "ACK")->text, "To"), ";tag=two"));
+	assert_non_null(strstr(fixture_header(fixture_last(f, "BYE")->text, "To"), ";tag=two"));
+	assert_int_equal(f->ended.cause, CALL_CAUSE_MEDIA_REFUSED);
+	assert_int_equal(fixture_flows(f), 0);
+}
+
 // What it answers to its BYE says nothing of the one that talks.
 static void loser_is_not_learned(void **state)
 {
@@ -276,6 +297,7 @@ int main(void)
 		TEST(first_is_gone),
 		TEST(loser_is_not_heard),
 		TEST(gone_answers),
+		TEST(late_offer_of_two),
 		TEST(loser_is_not_learned),
 		TEST(bounded),
 	};
