@@ -601,7 +601,8 @@ bool fork_answer(struct sim *sim, struct ua *ua); // false: the branch has answe
 bool fork_silences(struct sim *sim, const struct ua *ua);
 void fork_cancel(struct sim *sim, const struct ua *ua);
 void fork_cover(struct sim *sim, const struct ua *ua, uint16_t status);
-bool fork_has_other(const struct sim *sim, const struct ua *ua); // another branch rings as well
+// Another branch rings or has answered; only such as have answered.
+bool fork_has_other(const struct sim *sim, const struct ua *ua, bool is_answered);
 
 void ua_transmit(struct sim *sim, struct ua *ua, const char *data, uint32_t len);
 struct addr ua_muga(const struct ua *ua);

@@ -396,6 +396,11 @@ static void receive_ack(struct sim *sim, struct ua *ua, const struct sip_msg *ms
 		return;
 	ua->repeat_ms = 0;
 	ua->is_acked = true;
+	// Without an answer there is no session, unless that dialog is ended at once.
+	bool is_owed = ua->is_offering && !ua->is_over && !ua->is_excused;
+	if (is_owed && span_is_empty(ua_description(msg)) &&
+		!ledger_has_ended(sim, span_str(ua->call_id), span_str(ua->local_tag)))
+		sim_fail(sim, "answer: the ACK of %s has none", ua->call_id);
 	if (ua->answer_status < 300)
 		connected(sim, ua);
 }

@@ -202,8 +202,9 @@ static void repeat_provisional(struct sim *sim, struct ua *ua)
 
 	if (!flow->repeat_ms || sim->now_ms < flow->repeat_ms)
 		return;
-	// Of two offers of two branches only one can be put before the caller, who made none.
-	bool is_rival = flow->has_body && !ua->offer[0] && fork_has_other(sim, ua);
+	// Of two offers of two branches only one can be put before the caller, who made none. And
+	// when one has answered, nobody hears the others any more (RFC 6026 7.2).
+	bool is_rival = fork_has_other(sim, ua, !flow->has_body || ua->offer[0]);
 	if (ua->is_serving && sim_is_calm(sim) && !ua->is_excused && !is_rival &&
 		sim->now_ms > flow->give_up_ms - GIVE_UP_MS + PRACK_MS)
 		sim_fail(sim, "reliable: no PRACK for %s", ua->call_id);

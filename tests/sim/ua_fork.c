@@ -13,7 +13,8 @@ static struct ua *fork_new(struct sim *sim, struct ua *ua)
 
 	fork->role = UA_CALLED;
 
-	fork->script = (struct script){ .status = 200, .reliable = ua->script.reliable,
+	fork->script = (struct script){ .status = 200,
+		.reliable = sim_chance(sim, 700) ? ua->script.reliable : 0,
 		.has_update = ua->script.has_update,
 		.has_early_media = sim_chance(sim, 500) };
 	fork->is_fork = true;
@@ -61,10 +62,11 @@ void fork_cover(struct sim *sim, const struct ua *ua, uint16_t status)
 	cover(sim, is_first ? COVER_FORK_WINS : COVER_FORK_ANSWERS);
 }
 
-bool fork_has_other(const struct sim *sim, const struct ua *ua)
+bool fork_has_other(const struct sim *sim, const struct ua *ua, bool is_answered)
 {
 	for (uint32_t i = 0; i < sim->ua_count; i++)
-		if (&sim->uas[i] != ua && addr_eq(&ua->addr, &sim->uas[i].addr) &&
+		if (&sim->uas[i] != ua && sim->uas[i].is_confirmed >= is_answered &&
+			addr_eq(&ua->addr, &sim->uas[i].addr) &&
 			strcmp(ua->call_id, sim->uas[i].call_id) == 0)
 			return true;
 	return false;
