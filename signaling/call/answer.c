@@ -206,14 +206,17 @@ static bool is_in_force(struct call *call, const struct core_env *env, enum call
 // The answer to an INVITE that nobody waits for any more: its sender was told otherwise, or its
 // transactions died with another worker, or the leg came back to this call. An offer in it is
 // answered by what is in force.
-static void acknowledge_lost(struct call *call, const struct sip_turn *turn, enum call_side side)
+static void acknowledge_lost(struct call *call, const struct sip_turn *turn, enum call_side side,
+	const struct sip_msg *msg)
 {
 	struct call_hangup hangup = { .cause = CALL_CAUSE_DEAD_DIALOG, .code = 408 };
-	bool is_answered = call->invite.is_late && is_in_force(call, core_env_of(turn), side);
+	const struct core_env *env = core_env_of(turn);
+	struct span answer = SPAN_NONE;
 
-	leg_send_ack(call, turn, side, call->invite.client_cseq,
-		is_answered ? call->legs[side].sdp_sent.text : SPAN_NONE);
-	if (call->invite.is_late && !is_answered)
+	if (call->invite.is_late && is_in_force(call, env, side))
+		answer = describe_answer(call, env, side, body_sdp(msg));
+	leg_send_ack(call, turn, side, call->invite.client_cseq, answer);
+	if (call->invite.is_late && span_is_empty(answer))
 		call_hangup(call, turn, &hangup);
 }
 
@@ -234,7 +237,7 @@ void answer_again(struct call *call, const struct sip_turn *turn, enum call_side
 		else if (call->is_finished)
 			leg_shed_answer(call, turn, side, in);
 		else if (!call->invite.is_active && call->invite.client_cseq == msg->cseq.number)
-			acknowledge_lost(call, turn, side);
+			acknowledge_lost(call, turn, side, msg);
 		return;
 	}
 	leg_shed_answer(call, turn, side, in);

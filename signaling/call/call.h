@@ -124,7 +124,7 @@ struct call {
 	struct sip_text passed;  // header lines that go along with the first INVITE
 	struct sip_text passed_parts; // body parts that do; then those of the BYE
 	struct sip_tx *accepted; // the first INVITE of leg B that got a 2xx, while forks may follow
-	uint32_t winner;         // print of that fork's tag (stray.c); its leg may go elsewhere
+	uint32_t winner;         // prints of that fork's tag and a loser's (stray.c)
 	uint64_t shed[CALL_SHED_MAX]; // hashes of the dialogs that leg_shed_answer() ended
 	uint32_t shed_count;     // ever; the newest CALL_SHED_MAX are kept
 

@@ -260,6 +260,10 @@ void describe_keep(struct call *call, enum call_side side);
 void describe_restore(struct call *call, enum call_side side);
 // What is in force there; empty = nothing that could be said again.
 struct span describe_leg(struct call *call, const struct core_env *env, enum call_side side);
+// The same as the answer to an offer of that far end, which changes nothing: a line for each of its
+// own. Empty = they have none in common. Valid until core->parts is used again.
+struct span describe_answer(struct call *call, const struct core_env *env, enum call_side side,
+	struct span offer);
 // late.c: an offer in place of the one that the caller did not make.
 bool late_is_converted(const struct call *call, const struct core_env *env);
 struct span late_make_offer(struct call *call); // valid until core->extra is used again
@@ -297,6 +301,8 @@ void invite_abort(struct call *call, const struct sip_turn *turn, uint16_t code,
 	struct span headers);
 // stray.c: the INVITE of leg B got its first 2xx, whose dialog is that of the leg.
 void stray_expect(struct call *call);
+// Another fork with that tag was ended in the call.
+void stray_note(struct call *call, struct span tag);
 // The call ends and leaves that transaction, which answers may still come to.
 void stray_leave(struct call *call);
 void stray_answer(struct core *core, const struct sip_turn *turn, struct sip_tx *tx,

@@ -4,6 +4,7 @@
 // before; of an offer whose lines the far end rejected those get port 0, because their ports may
 // serve somebody else by now, and those that it bundled get the port that they share.
 #include "call/core_private.h"
+#include "call/mutual.h"
 
 void describe_keep(struct call *call, enum call_side side)
 {
@@ -128,4 +129,25 @@ struct span describe_leg(struct call *call, const struct core_env *env, enum cal
 	if (w.is_overflowed || !call_set_text(call, &leg->sdp_sent, sip_writer_text(&w)))
 		return SPAN_NONE;
 	return leg->sdp_sent.text;
+}
+
+struct span describe_answer(struct call *call, const struct core_env *env, enum call_side side,
+	struct span offer)
+{
+	struct core *core = call->core;
+	struct call_leg *leg = &call->legs[side];
+	struct span text = describe_leg(call, env, side);
+	struct sip_writer w;
+
+	sip_writer_init(&w, core->parts, sizeof(core->parts));
+	if (span_is_empty(text) || span_is_empty(offer) || !mutual_put(core, &w, text, offer))
+		return SPAN_NONE;
+	if (span_eq(sip_writer_text(&w), text))
+		return text;
+	core->rewrite.session_version = ++leg->sdp_version;
+	sip_writer_init(&w, core->parts, sizeof(core->parts));
+	sdp_put_rewritten(&w, &core->sdp, &core->rewrite);
+	// What it was sent last, of which the streams stay.
+	return call_set_text(call, &leg->sdp_sent, sip_writer_text(&w)) ? leg->sdp_sent.text :
+									 SPAN_NONE;
 }

@@ -291,8 +291,10 @@ static void shed(struct call *call, const struct sip_turn *turn, enum call_side 
 	leg->acked_cseq = response->cseq.number;
 	make_branch(call, core_env_of(turn), leg->ack_branch);
 	send_ack(call, turn, side, SPAN_NONE);
-	if (!is_shed_before(call, response))
-		leg_send(call, turn, &bye);
+	if (is_shed_before(call, response))
+		return;
+	stray_note(call, response->to.tag);
+	leg_send(call, turn, &bye);
 }
 
 // The dialog of a fork differs from the leg's in tag, target and route, and lives for two messages.

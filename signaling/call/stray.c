@@ -2,7 +2,8 @@
 //
 // Of the call only its INVITE transaction is left, for 64*T1 (RFC 6026), and in its user word the
 // prints of two To tags: of the fork that won, whose BYE went out, and of the last one that was
-// ended here. Nothing else is kept: the dialog of such a fork lives for an ACK and a BYE.
+// ended, in the call or here. Nothing else is kept: the dialog of such a fork lives for an ACK and
+// a BYE.
 #include "call/core_private.h"
 
 static uint32_t print_of(const struct core *core, struct span tag)
@@ -14,6 +15,11 @@ void stray_expect(struct call *call)
 {
 	call->accepted = call->invite.client;
 	call->winner = print_of(call->core, call->legs[CALL_LEG_B].dialog.remote_tag.text);
+}
+
+void stray_note(struct call *call, struct span tag)
+{
+	call->winner = (call->winner & 0xffff) | print_of(call->core, tag) << 16;
 }
 
 // Below all handles of calls, whose generation is never 0 (call_user()).

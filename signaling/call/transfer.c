@@ -101,13 +101,19 @@ static void unbind(struct transfer *transfer)
 			calls[i]->transfer = NULL;
 }
 
-// The target's 2xx carried an offer. The leg is at `place` now; an empty answer goes with a BYE.
+// The target's 2xx carried an offer. The leg is at `place` now, whose call ends if there is nothing
+// to answer with.
 static void acknowledge_target(struct transfer *transfer, const struct sip_turn *turn,
 	struct leg_place place, struct span answer)
 {
-	if (transfer->target_cseq)
-		leg_send_ack(place.call, turn, place.side, transfer->target_cseq, answer);
+	struct call_hangup hangup = { .cause = CALL_CAUSE_MEDIA_REFUSED, .code = 488 };
+
+	if (!transfer->target_cseq)
+		return;
+	leg_send_ack(place.call, turn, place.side, transfer->target_cseq, answer);
 	transfer->target_cseq = 0;
+	if (span_is_empty(answer))
+		call_hangup(place.call, turn, &hangup);
 }
 
 void transfer_refresh(struct call *call, const struct sip_turn *turn)
@@ -130,14 +136,15 @@ void transfer_refresh(struct call *call, const struct sip_turn *turn)
 static void give_up_refresh(struct transfer *transfer, const struct sip_turn *turn)
 {
 	struct call *call = transfer->joined;
+	struct transfer last = *transfer;
 
-	acknowledge_target(transfer, turn, (struct leg_place){ call, CALL_LEG_B },
-		describe_leg(call, core_env_of(turn), CALL_LEG_B));
 	describe_restore(call, CALL_LEG_A);
 	offer_drop(call, core_env_of(turn));
 	call->invite.is_active = false;
 	unbind(transfer);
 	slab_put(call->core->transfers, transfer);
+	acknowledge_target(&last, turn, (struct leg_place){ call, CALL_LEG_B },
+		describe_answer(call, core_env_of(turn), CALL_LEG_B, call->offer_text.text));
 }
 
 void transfer_fail(struct transfer *transfer, const struct sip_turn *turn, uint16_t code)
@@ -199,6 +206,9 @@ void transfer_answered(struct call *joined, const struct sip_turn *turn, const s
 	limit_watch(joined, core_env_of(turn));
 	if (transfer->is_moved || transfer_take(transfer)) {
 		body_read(joined, core_env_of(turn), CALL_LEG_B, msg, &body);
+		// Should nothing come of it, it is answered with what was in force.
+		if (!call_set_text(joined, &joined->offer_text, body.sdp))
+			CORE_COUNT(joined->core, arena_full);
 		status = relay_offer(joined, turn, body.sdp);
 	}
 	if (status)
@@ -271,7 +281,8 @@ static void put_back_target(struct transfer *transfer, const struct sip_turn *tu
 
 	if (transfer->is_target_moved && put_back(from, to))
 		acknowledge_target(transfer, turn, to,
-			describe_leg(to.call, core_env_of(turn), to.side));
+			describe_answer(to.call, core_env_of(turn), to.side,
+				transfer->joined->offer_text.text));
 	else
 		acknowledge_target(transfer, turn, from, SPAN_NONE);
 }

@@ -311,6 +311,34 @@ static void attended_change_refused(void **state)
 	assert_int_equal(fixture_calls(f), 2);
 }
 
+// Likewise, and the target has offered other lines than those in force: the answer has a line for
+// each of them (RFC 3264 6), and a higher version.
+static void attended_other_lines(void **state)
+{
+	struct fixture *f = *state;
+	int before[3], ports[3];
+
+	establish(f, 0);
+	establish(f, 1);
+	read_ports(fixture_last(f, "INVITE")->text, before);
+	unsigned version = 0, first = 0;
+	assert_int_equal(sscanf(strstr(fixture_last(f, "INVITE")->text, "o=- "), "o=- %*s %u",
+		&first), 1);
+	fixture_forget(f);
+	refer(f);
+	fixture_carrier(f, "INVITE sip:secret-b", 200, LINES("10.2.1.7", "4002", "0"));
+	fixture_carrier(f, "INVITE sip:secret-b", 488, "");
+	const struct fixture_message *ack = fixture_last(f, "ACK");
+	read_ports(ack->text, ports);
+	assert_int_equal(ports[0], before[0]);
+	assert_int_equal(ports[1], 0);
+	assert_int_equal(ports[2], 0);
+	assert_int_equal(sscanf(strstr(ack->text, "o=- "), "o=- %*s %u", &version), 1);
+	assert_true(version > first);
+	answer_all(f, "NOTIFY");
+	assert_int_equal(fixture_calls(f), 2);
+}
+
 // Its dialog is known to the target only: the trunk's other host is not asked.
 static void attended_busy(void **state)
 {
@@ -505,6 +533,7 @@ int main(void)
 		TEST(newcomer_refused),
 		TEST(newcomers_in_turn),
 		TEST(newcomer_late),
+		TEST(attended_other_lines),
 		TEST(change_refused),
 		TEST(passed_on),
 	};

@@ -55,6 +55,29 @@ static void late_fork(void **state)
 	assert_int_equal(metric_read(&core_metrics(f->core)->answers_shed), 3);
 }
 
+// It had answered before the call was over, and got its BYE then: when its 2xx comes again, the ACK
+// was lost, and another BYE would have the same CSeq.
+static void loser_again(void **state)
+{
+	struct fixture *f = *state;
+
+	dialog_invite(&d, f, "", FIXTURE_SDP("10.1.1.5"));
+	invite = *fixture_last(f, "INVITE");
+	answer("one");
+	fixture_to_tag(f, "SIP/2.0 200", d.tag_a, sizeof(d.tag_a));
+	dialog_phone(&d, "ACK", 1, "", "");
+	answer("two");
+	assert_int_equal(fixture_count(f, "BYE"), 1);
+	dialog_phone(&d, "BYE", 2, "", "");
+	dialog_answer(&d, &(struct dialog_answer){ .start = "BYE", .status = 200 });
+	assert_int_equal(fixture_calls(f), 0);
+	fixture_forget(f);
+	f->sent[f->sent_count++] = invite;
+	answer("two");
+	assert_int_equal(fixture_count(f, "ACK"), 1);
+	assert_int_equal(fixture_count(f, "BYE"), 0);
+}
+
 // The BYE went through, so nobody waits for the ACK of the one that won.
 static void winner_again(void **state)
 {
@@ -121,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(late_fork),
+		TEST(loser_again),
 		TEST(winner_again),
 		TEST(late_fork_after_transfer),
 		TEST(too_late),
