@@ -56,6 +56,7 @@ static void check_ports(struct sim *sim, enum sim_side to, struct span descripti
 		sim_fail(sim, "own session description does not parse: %s", fault.reason);
 		return;
 	}
+	ledger_described(sim, &sim->msg, &sim->sdp);
 	for (uint32_t i = 0; i < sim->sdp.media_count; i++) {
 		const struct sdp_media *m = &sim->sdp.media[i];
 

@@ -15,8 +15,8 @@ void ua_put_session_id(const struct ua *ua, char *buf, uint32_t cap)
 // Where the border must know this side's: in requests of the dialog, and in what answers an INVITE.
 static bool must_know(const struct ua *ua, const struct sip_msg *msg)
 {
-	if (!ua->uuid[0] || ua->is_excused || ua->is_fork || ua->script.is_forked ||
-		ua->role > UA_CALLED)
+	if (!ua->uuid[0] || ua->is_excused || ua->is_mangled || ua->is_fork ||
+		ua->script.is_forked || ua->role > UA_CALLED)
 		return false;
 	// Of a host that was given up and answers late, it is told nothing but ACK and BYE.
 	bool is_parting = ua->role == UA_CALLED &&

@@ -27,6 +27,8 @@ enum kind {
 	KIND_OWN_2XX, // our 2xx to INVITE; hash: of the dialog
 	KIND_FAR_2XX, // a 2xx that came to our INVITE
 	KIND_ENDED,   // Call-ID and a tag: a BYE went through that dialog
+	KIND_SDP,     // Call-ID, our tag; hash: of our last description, call: its o= id, at_ms:
+	              // its version
 };
 
 static uint64_t hash_text(uint64_t seed, struct span text)
@@ -130,6 +132,8 @@ void ledger_dropped(struct sim *sim, const struct sip_msg *msg)
 
 void ledger_mangled(struct sim *sim, const struct sip_msg *msg)
 {
+	for (uint32_t i = 0; i < sim->ua_count; i++)
+		sim->uas[i].is_mangled |= span_eq(span_str(sim->uas[i].call_id), msg->call_id);
 	if (!msg->is_request || msg->method != SIP_METHOD_INVITE)
 		return;
 	put(sim, KIND_SERVER, transaction_key(msg), NULL)->is_excused = true;
@@ -160,6 +164,32 @@ bool ledger_is_acked_again(struct sim *sim, const struct sip_msg *ack)
 bool ledger_has_ended(struct sim *sim, struct span call_id, struct span tag)
 {
 	return has(sim, KIND_ENDED, hash_text(hash_text(3, call_id), tag));
+}
+
+void ledger_described(struct sim *sim, const struct sip_msg *msg, const struct sdp_session *sdp)
+{
+	struct ledger_entry *entry;
+	uint64_t id = 0, version = 0, hash = hash_text(10, sdp->text);
+	bool is_new;
+
+	// Once more as it was, though there has been another since.
+	if (msg->is_request && msg->method == SIP_METHOD_ACK && ledger_is_acked_again(sim, msg))
+		return;
+	entry = put(sim, KIND_SDP, hash_text(hash_text(11, msg->call_id),
+		msg->is_request ? msg->from.tag : msg->to.tag), &is_new);
+	if (span_parse_u64(sdp->session_id, UINT64_MAX, &id) < 0 ||
+		span_parse_u64(sdp->session_version, UINT64_MAX, &version) < 0)
+		sim_fail(sim, "description: no numbers in o=");
+	if (!is_new && id != entry->call)
+		sim_fail(sim, "description: another session in the dialog " SPAN_FMT,
+			SPAN_ARG(msg->call_id));
+	if (!is_new && hash != entry->hash && version <= entry->at_ms)
+		sim_fail(sim, "description: version %llu after %llu in the dialog " SPAN_FMT,
+			(unsigned long long)version, (unsigned long long)entry->at_ms,
+			SPAN_ARG(msg->call_id));
+	entry->call = id;
+	entry->at_ms = version;
+	entry->hash = hash;
 }
 
 // What came ---------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include "call/core.h"
 #include "call/outbox.h"
 #include "call/summary.h"
+#include "script.h"
 #include "sip/parse.h"
 #include "sip/sdp.h"
 #include "sip/token.h"
@@ -78,7 +79,7 @@ struct ledger_entry {
 	uint64_t hash;
 	uint64_t at_ms;
 	uint32_t number;
-	uint64_t call;       // core_call_key() of an INVITE received
+	uint64_t call;       // core_call_key() of an INVITE received; of a description: its o= id
 	uint8_t kind;        // 0 = free
 	uint8_t worker;      // that it belongs to
 	bool is_done;
@@ -124,41 +125,6 @@ struct sim_fetch {
 struct moved {
 	uint64_t key;
 	uint32_t worker;
-};
-
-// What a user agent does with its call; chosen at random.
-struct script {
-	uint32_t ring_ms;     // callee: time from INVITE to the final answer
-	uint32_t talk_ms;     // after the ACK until it hangs up, 0 = leaves that to the other
-	uint32_t cancel_ms;   // caller: gives up after that time, 0 = never
-	uint32_t reinvite_ms; // after the ACK: changes the session, 0 = never
-	uint16_t status;      // callee: final answer
-	uint32_t refer_ms;    // after the ACK: hands the other party on, 0 = never
-	bool is_attended;     // to whom another user agent of its side talks to
-	bool is_hasty;        // hangs up as soon as its REFER is accepted
-	bool is_silent;       // answers nothing at all
-	bool is_late;         // caller: INVITE without an offer
-	bool has_early_media; // callee: 183 with a session description
-	bool is_ackless;      // caller: never sends the ACK of a 2xx
-	bool is_forked;       // callee: a second 2xx from another branch
-	bool has_video;
-	bool is_bundling;     // groups its audio and video lines, agrees to a group
-	bool has_parts;       // its bodies are multipart
-	uint8_t lines;        // of its offers, beyond audio and video
-	bool is_slow;         // callee: 180 to a re-INVITE before its answer
-	uint8_t reliable;     // RFC 3262: 0 unknown, 1 supported, 2 required (called side: 1)
-	bool is_prackless;    // caller: acknowledges no provisional answer
-	bool has_update;      // lists UPDATE in Allow
-	uint8_t session;      // caller asks for a session timer: 1 refresher uac, 2 uas, 0 does not
-	bool is_forked_early; // callee that forks: the other branch rings, too
-	uint16_t session_s;   // that it asks for
-	uint16_t least_s;     // called side: Min-SE, 0 = takes any
-	bool is_lazy;         // does not refresh what it should
-	bool has_uuid;        // says a Session-ID
-	bool is_resuming;     // takes the other one off hold again
-	uint32_t info_ms;     // after the ACK: INFO, 0 = never
-	uint32_t update_ms;   // after the ACK: UPDATE, 0 = never
-	uint8_t hold;         // of the re-INVITE: 0 sendonly, 1 inactive, 2 c=0.0.0.0, 3 no offer
 };
 
 // A request sent and not answered yet.
@@ -239,6 +205,7 @@ struct ua {
 	bool is_dead;        // hears and says nothing any more
 	bool has_hung_up;    // sent BYE, awaits nothing else any more
 	bool is_excused;     // a worker died while it lived
+	bool is_mangled;     // a mangled message of its dialog may have been believed
 	bool has_reinvited;  // received one, or sent one
 	bool is_fork;        // its dialog may have been shed
 	bool is_over;        // BYE sent or received, or refused
@@ -289,6 +256,7 @@ struct ua {
 	uint8_t line_count;  // m= lines of the session, in order; never fewer (RFC 3264 8)
 	uint8_t line_kind[SIM_LINES_MAX];
 	bool is_line_off[SIM_LINES_MAX];
+	enum sdp_direction offered; // of its last offer; SENDRECV also for c=0.0.0.0
 };
 
 // A name that a core has asked for.
@@ -443,10 +411,12 @@ bool ledger_is_repeated(struct sim *sim, struct span data);
 bool ledger_was_sent(struct sim *sim, struct span data); // only looks
 // Overload control threw the INVITE away without an answer.
 void ledger_dropped(struct sim *sim, const struct sip_msg *msg);
-// A mangled copy came, maybe before the INVITE itself: who sent that has the answer.
+// A mangled copy came, of an INVITE maybe before itself: who sent that has the answer.
 void ledger_mangled(struct sim *sim, const struct sip_msg *msg);
 // The call with that Call-ID goes to another worker, without the transactions that it had.
 void ledger_moved(struct sim *sim, uint64_t key);
+// The border describes its session in that message: a new description has a higher version.
+void ledger_described(struct sim *sim, const struct sip_msg *msg, const struct sdp_session *sdp);
 // Whether that ACK was sent before, then with other fields around.
 bool ledger_is_acked_again(struct sim *sim, const struct sip_msg *ack);
 // Whether the border sent a BYE to the user agent with that tag.

@@ -394,6 +394,8 @@ static void receive_ack(struct sim *sim, struct ua *ua, const struct sip_msg *ms
 {
 	if (msg->cseq.number != ua->server_cseq)
 		return;
+	if (ua->is_offering && !ua->is_acked && !ua->is_excused)
+		ua_check_answer(sim, ua, ua_description(msg));
 	ua->repeat_ms = 0;
 	ua->is_acked = true;
 	// Without an answer there is no session, unless that dialog is ended at once.

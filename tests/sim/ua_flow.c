@@ -190,6 +190,8 @@ static void receive_prack(struct sim *sim, struct ua *ua, const struct sip_msg *
 	}
 	if (flow->is_waiting && !ua->offer[0] && span_is_empty(ua_description(msg)))
 		sim_fail(sim, "reliable: PRACK of %s does not answer the offer", ua->call_id);
+	if (flow->is_waiting && !ua->offer[0])
+		ua_check_answer(sim, ua, ua_description(msg));
 	cover(sim, COVER_PRACK_RECEIVED);
 	flow->is_waiting = false;
 	flow->repeat_ms = 0;

@@ -87,6 +87,8 @@ void ua_put_offer(struct sim *sim, struct ua *ua, bool is_hold, char *buf)
 	bool is_zero = is_hold && ua->script.hold == 2 && ip_is_v4(&ua->addr.ip);
 	bool is_mux = ua->script.is_bundling || sim_chance(sim, 300);
 
+	ua->offered = !is_hold || is_zero ? SDP_SENDRECV :
+		ua->script.hold ? SDP_INACTIVE : SDP_SENDONLY;
 	plan_lines(sim, ua);
 	put_session(ua, buf, &len, is_zero ? "0.0.0.0" : NULL);
 	if (ua->script.is_bundling)
@@ -210,6 +212,28 @@ bool ua_put_sdp_answer(struct sim *sim, struct ua *ua, struct span offer, char *
 	return true;
 }
 
+// Only what was offered (nobody here can do more), in the direction that is left.
+static void check_line(struct sim *sim, const struct ua *ua, uint32_t i)
+{
+	const struct sdp_media *m = &sim->sdp.media[i];
+	bool is_sending = m->direction == SDP_SENDRECV || m->direction == SDP_SENDONLY;
+	bool is_receiving = m->direction == SDP_SENDRECV || m->direction == SDP_RECVONLY;
+
+	for (uint32_t k = 0; k < m->format_count; k++) {
+		struct span rest = span_str(kinds[ua->line_kind[i]].formats), format = SPAN_NONE;
+
+		while (span_cut(&rest, ' ', &format) && !span_eq(format, m->format[k])) {
+		}
+		if (!span_eq(format, m->format[k]))
+			sim_fail(sim, "answer: line %u of %s has a format that was not offered",
+				i, ua->call_id);
+	}
+	if ((is_sending && ua->offered != SDP_SENDRECV) ||
+		(is_receiving && ua->offered == SDP_INACTIVE))
+		sim_fail(sim, "answer: line %u of %s in a direction that was not offered", i,
+			ua->call_id);
+}
+
 void ua_check_answer(struct sim *sim, const struct ua *ua, struct span answer)
 {
 	struct sdp_fault fault;
@@ -228,5 +252,7 @@ void ua_check_answer(struct sim *sim, const struct ua *ua, struct span answer)
 			sim_fail(sim, "answer: line %u of %s is another medium", i, ua->call_id);
 		if (ua->is_line_off[i] && m->port != 0)
 			sim_fail(sim, "answer: line %u of %s was off", i, ua->call_id);
+		if (m->port != 0 && kind_of(m) == ua->line_kind[i])
+			check_line(sim, ua, i);
 	}
 }
