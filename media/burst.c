@@ -3,6 +3,7 @@
 
 #include "base/metric.h"
 #include "lane.h"
+#include "tap.h"
 
 #include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
@@ -51,16 +52,21 @@ void burst_init(struct burst *burst, struct rte_mbuf *const *mbufs, uint32_t cou
 
 void forward_burst(struct lane *lane, struct burst *burst)
 {
+	burst->lane = lane;
 	lane_routes_follow(lane);
 	classify_burst(lane, burst); // what is not media leaves to the kernel path here
 	lookup_burst(lane, burst);   // port -> flow, ready header, state
-	if (unlikely(burst->ready & READY_SECURE))
-		divert_burst(lane, burst); // STUN and DTLS -> slow thread
+	if (unlikely(burst->ready & READY_ASIDE)) {
+		tap_arrive_burst(lane, burst); // recorded as it came
+		divert_burst(lane, burst);     // STUN and DTLS -> slow thread
+	}
 	if (unlikely(burst->ready & READY_SRTP_IN))
 		unprotect_burst(lane, burst); // SRTP -> RTP, or nothing of it is believed
 	if (unlikely(burst->ready & READY_BUNDLE))
 		unbundle_burst(lane, burst); // one port -> the records of its m= lines
 	latch_burst(lane, burst);    // source check, learning, RTP validity, rate, statistics
+	if (unlikely(burst->ready & READY_ASIDE))
+		tap_accept_burst(lane, burst); // recorded as it was meant; telephone events
 	rewrite_burst(lane, burst);  // the header of the other leg
 	if (unlikely(burst->is_protected))
 		protect_burst(lane, burst); // RTP -> SRTP, under the other leg's key

@@ -82,6 +82,7 @@ struct burst {
 	bool is_protected;   // some packet is PACKET_PROTECT
 	uint16_t ready;      // enum ready_flag of all headers that lookup found, or-ed
 	uint32_t octets;     // frame bytes of what rewrite gave to transmit
+	struct lane *lane;   // set by forward_burst()
 	uint64_t now_ns;     // CLOCK_MONOTONIC, one reading for the burst
 	uint32_t now_8khz;   // the same in RTP timestamp units of 8000 Hz
 	alignas(64) struct packet packets[BURST_MAX];
@@ -128,7 +129,7 @@ void burst_finish(struct lane *lane, struct burst *burst);
 // The stages, for forward_burst() and tests.
 void classify_burst(struct lane *lane, struct burst *burst); // headers -> media address and port
 void lookup_burst(struct lane *lane, struct burst *burst);   // port -> flow, header, state
-// STUN and DTLS to the slow thread. Only for bursts with READY_SECURE in burst->ready.
+// STUN and DTLS to the slow thread. Only for bursts with READY_ASIDE in burst->ready.
 void divert_burst(struct lane *lane, struct burst *burst);
 // SRTP to RTP. Only for bursts with READY_SRTP_IN in burst->ready.
 void unprotect_burst(struct lane *lane, struct burst *burst);

@@ -7,6 +7,7 @@
 #include "lane_run.h"
 #include "neigh.h"
 #include "port.h"
+#include "recorder.h"
 #include "segments.h"
 #include "slow.h"
 #include "telemetry_dpdk.h"
@@ -43,6 +44,7 @@ struct media {
 	uint32_t lanes;
 	struct crypto crypto;
 	struct slow *slow;
+	struct recorder *recorder;
 	struct lane_runner *runners;
 	struct addresses addresses;
 	uint32_t map_current;
@@ -301,8 +303,22 @@ static int start_slow(struct media *media)
 	if (rc)
 		return rc;
 	slow_attach(media->slow, &media->segments.attachment);
-	lane_runners_add_slow(media->runners, media->lanes, media->slow, media->pool);
+	lane_runners_add_slow(media->runners, media->lanes, media->slow);
 	return 0;
+}
+
+static int start_recorder(struct media *media)
+{
+	int rc;
+
+	media->recorder = recorder_new(&media->config->recording, media->lanes);
+	if (!media->recorder)
+		return -ENOMEM;
+	rc = recorder_start(media->recorder);
+	if (rc)
+		return rc;
+	recorder_attach(media->recorder, &media->segments.attachment);
+	return lane_runners_add_tap(media->runners, media->lanes, media->recorder, media->pool);
 }
 
 static int start_dataplane(struct media *media)
@@ -332,6 +348,8 @@ static int start_dataplane(struct media *media)
 	if (!rc)
 		rc = start_slow(media);
 	if (!rc)
+		rc = start_recorder(media);
+	if (!rc)
 		rc = take_addresses(media);
 	if (!rc)
 		rc = neigh_refresh(media->neigh);
@@ -351,6 +369,7 @@ static int follow_signaling(struct media *media)
 	lane_runners_attach(media->runners, media->lanes, NULL);
 	if (media->slow)
 		slow_attach(media->slow, NULL);
+	recorder_attach(media->recorder, NULL);
 	segments_close(&media->segments);
 	rc = wait_for_segments(media);
 	if (!rc)
@@ -359,6 +378,8 @@ static int follow_signaling(struct media *media)
 		attach_lanes(media);
 	if (!rc && media->slow)
 		slow_attach(media->slow, &media->segments.attachment);
+	if (!rc)
+		recorder_attach(media->recorder, &media->segments.attachment);
 	return rc;
 }
 
@@ -382,6 +403,7 @@ static void stop_dataplane(struct media *media)
 	if (media->is_eal_up)
 		rte_eal_mp_wait_lcore();
 	slow_free(media->slow);
+	recorder_free(media->recorder);
 	neigh_free(media->neigh);
 	for (uint32_t p = 0; p < media->port_count; p++)
 		port_close(&media->ports[p]);

@@ -49,7 +49,8 @@ void divert_burst(struct lane *lane, struct burst *burst)
 {
 	for (struct packet *packet = burst->packets, *end = packet + burst->count; packet < end;
 		packet++) {
-		if (packet->verdict != VERDICT_FORWARD || !(packet->header->flags & READY_SECURE))
+		if (packet->verdict != VERDICT_FORWARD ||
+			!(packet->header->flags & READY_ASIDE) || packet->cfg->secure == 0)
 			continue;
 		enum rtp_demux kind = rtp_demux_of(packet->udp + 8, packet->udp_len - 8u);
 		if (unlikely(kind == RTP_DEMUX_STUN || kind == RTP_DEMUX_DTLS))

@@ -18,6 +18,7 @@ bool flow_sync_copy(const struct lane *lane, uint32_t slot, uint16_t address, ui
 	return out->checksum == flow_checksum(out) && out->media_address == address &&
 		out->port == port && out->incarnation != 0 && out->state_index < lane->view.flows &&
 		out->kind <= FLOW_OPAQUE && out->latch_mode <= FLOW_LATCH_PROOF &&
+		out->event_type <= 127 && out->recording <= SHM_RECORDINGS_MAX &&
 		(out->kind != FLOW_OPAQUE || (out->key_rx | out->key_tx) == 0);
 }
 

@@ -9,6 +9,7 @@
 #include "proto/rtp.h"
 #include "srtp.h"
 #include "sum.h"
+#include "tap.h"
 
 #include <netinet/in.h>
 #include <rte_byteorder.h>
@@ -267,7 +268,7 @@ static uint16_t ingress_flags(const struct flow_cfg *cfg)
 	if (cfg->rate_pps_max != 0)
 		flags |= READY_RATE;
 	if (cfg->secure != 0)
-		flags |= READY_SECURE;
+		flags |= READY_ASIDE;
 	if (cfg->bundle_port != 0)
 		flags |= READY_JOINED;
 	return flags;
@@ -302,6 +303,7 @@ bool ready_header_build(struct lane *lane, uint32_t slot, uint16_t address, uint
 		.retry_in = RETRY_EVERY,
 		.peer_slot = SHM_FLOW_NONE,
 	};
+	header->flags |= tap_take(lane, &cfg);
 	fill_key_in(lane, &cfg, header);
 	if (bundle_take(lane, &cfg))
 		header->flags |= READY_BUNDLE;

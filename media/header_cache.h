@@ -31,7 +31,9 @@ enum ready_flag {
 	READY_BAD_SEQUENCE = 1 << 10, // bad_sequence is set
 	READY_SRTP_IN = 1 << 11,      // what comes must be SRTP: see srtp_route beside the header
 	READY_SRTP_OUT = 1 << 12,     // what leaves must be
-	READY_SECURE = 1 << 13,       // ICE or DTLS were agreed: their packets leave by divert
+	// Some of its packets are not only forwarded: ICE or DTLS were agreed (divert), the call is
+	// recorded, tones are played (tap.h).
+	READY_ASIDE = 1 << 13,
 	READY_BUNDLE = 1 << 14,       // several m= lines come by this port: see bundle.h
 	READY_JOINED = 1 << 15,       // bundle_port is set: its packets come by that one only
 };

@@ -36,6 +36,11 @@ struct lane_counters {
 	_Atomic uint64_t departed;      // records of the slow thread that were done
 	_Atomic uint64_t departures_lost; // that could not be: no route, no memory, port full
 	_Atomic uint64_t keepalives;      // sent to silent far ends (keepalive.h)
+	_Atomic uint64_t recorded;        // copies given to the recorder
+	_Atomic uint64_t recording_lost;  // that found no room on their way there
+	_Atomic uint64_t events_read;     // telephone events, each once
+	_Atomic uint64_t tones_played;    // whole telephone events played into a flow
+	_Atomic uint64_t tones_lost;      // packets of them that could not be made, or queued
 	_Atomic uint64_t dropped[DROP_REASON_COUNT];
 };
 
@@ -60,6 +65,8 @@ struct lane_event {
 
 struct slow_link;
 struct srtp_lane;
+struct tap_lane;
+struct flow_report;
 
 struct lane {
 	uint32_t id;                         // 0..lanes-1
@@ -73,6 +80,7 @@ struct lane {
 	uint32_t header_epoch;                // headers of another epoch are rebuilt; never 0
 	uint32_t route_generation;            // nexthop_generation() at header_epoch
 	struct slow_link *slow;               // NULL: no STUN, no DTLS
+	struct tap_lane *tap;                 // NULL: no recording, events, reports of RTCP
 	struct rte_mbuf *(*mbuf_new)(void *context); // of the lane's own packets; NULL: none
 	void *mbuf_context;                   // of mbuf_new
 	struct srtp_lane *srtp;               // NULL: flows with keys are refused, packet by packet

@@ -57,7 +57,7 @@ void lane_flow_changed(struct lane *lane, uint16_t address, uint16_t port)
 
 	if (cfg == NULL)
 		return; // retired: both legs are, and the sweep finds what is left
-	if (lane->headers[cfg - lane->view.cfg].flags & READY_SECURE)
+	if (__atomic_load_n(&cfg->secure, __ATOMIC_RELAXED) != 0)
 		slow_link_tell(lane, cfg);
 	// Read once: the record is the other process's, what was checked must be what is used.
 	uint16_t peer_address = __atomic_load_n(&cfg->peer_address, __ATOMIC_RELAXED);

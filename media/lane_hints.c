@@ -1,5 +1,7 @@
 #include "lane_hints.h"
 
+#include "tap.h"
+
 #include "base/clock.h"
 #include "base/metric.h"
 
@@ -43,6 +45,8 @@ static bool take_from(struct lane_runner *runner, const struct lane_attachment *
 		metric_add(&runner->loop.hints, 1);
 		if (hint.kind == HINT_FLOW_CHANGED)
 			lane_flow_changed(&runner->lane, hint.media_address, hint.port);
+		else if (hint.kind == HINT_TONE)
+			tap_hint(&runner->lane, hint.media_address, hint.port);
 	}
 	return !is_overflowed;
 }

@@ -5,6 +5,7 @@
 #include "slow_link.h"
 #include "latency.h"
 #include "srtp.h"
+#include "tap.h"
 #include "telemetry.h"
 
 #include "base/clock.h"
@@ -40,6 +41,19 @@ static void attach_srtp(struct srtp_lane *srtp, const struct lane_attachment *ne
 	srtp->key_count = next->contexts ? next->view.key_count : 0;
 }
 
+static void attach_tap(struct tap_lane *tap, const struct lane_attachment *next)
+{
+	if (!tap)
+		return;
+	tap->taps = next->taps;
+	tap->reports = shm_flow_reports(next->media);
+	tap->tones = shm_flow_tones(next->signaling);
+	tap->signaling = next->signaling;
+	tap->states = shm_recording_states(next->media);
+	tap->flows = next->taps ? next->view.flows : 0;
+	tap->playing_count = 0;
+}
+
 // Takes what the main thread published. Between bursts only.
 static const struct lane_attachment *follow(struct lane_runner *runner)
 {
@@ -71,6 +85,7 @@ static const struct lane_attachment *follow(struct lane_runner *runner)
 		lane->headers_max = next->headers_max;
 		lane->bundles = next->bundles;
 		attach_srtp(lane->srtp, next);
+		attach_tap(lane->tap, next);
 		epoch_online(epoch_slot_of(runner, next), next->global_epoch, next->instance);
 		lane_headers_expire(lane);
 		lane_hints_sweep_all(runner);
@@ -195,6 +210,7 @@ static void do_chores(struct lane_runner *runner, const struct lane_attachment *
 {
 	lane_hints_take(runner, attachment, now_ns);
 	srtp_sweep(&runner->lane);
+	tap_run(&runner->lane, now_ns);
 	if (now_ns - runner->publish_ns >= PUBLISH_NS) {
 		runner->publish_ns = now_ns;
 		telemetry_publish(runner, shm_lane_counters(attachment->media, runner->lane.id));

@@ -28,6 +28,7 @@ struct lane_attachment {
 	struct srtp_route *routes;     // likewise, beside headers
 	struct bundle *bundles;        // likewise, [view.key_count]
 	struct flow_crypto *crypto;    // media's file, [view.key_count]
+	struct flow_tap *taps;         // likewise, beside the states: [view.flows]
 	_Atomic uint64_t *global_epoch;
 	uint32_t instance;            // of media's file
 };
@@ -125,11 +126,15 @@ void lane_runner_add_tx(struct lane_runner *runner, uint16_t port, const struct 
 	bool is_checksum_trusted);
 
 struct slow;
+struct recorder;
 struct rte_mempool;
 
-// Before the launch: the slow thread's rings for all of them, and the pool of what it has them
-// send.
-void lane_runners_add_slow(struct lane_runner *runners, uint32_t count, struct slow *slow,
+// Before the launch: the slow thread's rings for all of them.
+void lane_runners_add_slow(struct lane_runner *runners, uint32_t count, struct slow *slow);
+
+// Before the launch: recordings, events and reports for all of them, and the pool of packets that
+// they make. 0 or -ENOMEM.
+int lane_runners_add_tap(struct lane_runner *runners, uint32_t count, struct recorder *recorder,
 	struct rte_mempool *pool);
 
 // Main thread: gives lanes another attachment, or NULL, and waits until all work with it.

@@ -3,8 +3,10 @@
 #include "lane_run.h"
 
 #include "ethdev.h"
+#include "recorder.h"
 #include "slow.h"
 #include "srtp.h"
+#include "tap.h"
 
 #include "base/clock.h"
 
@@ -65,8 +67,10 @@ void lane_runners_free(struct lane_runner *runners, uint32_t count)
 {
 	if (!runners)
 		return;
-	for (uint32_t lane = 0; lane < count; lane++)
+	for (uint32_t lane = 0; lane < count; lane++) {
 		srtp_lane_free(runners[lane].lane.srtp);
+		rte_free(runners[lane].lane.tap);
+	}
 	for (uint32_t from = 0; from < count; from++)
 		for (uint32_t to = 0; to < count; to++)
 			rte_ring_free(runners[from].to[to]);
@@ -89,14 +93,26 @@ static struct rte_mbuf *mbuf_from_pool(void *context)
 	return rte_pktmbuf_alloc(context);
 }
 
-void lane_runners_add_slow(struct lane_runner *runners, uint32_t count, struct slow *slow,
+void lane_runners_add_slow(struct lane_runner *runners, uint32_t count, struct slow *slow)
+{
+	for (uint32_t i = 0; i < count; i++)
+		runners[i].lane.slow = slow_link_of(slow, i);
+}
+
+int lane_runners_add_tap(struct lane_runner *runners, uint32_t count, struct recorder *recorder,
 	struct rte_mempool *pool)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		runners[i].lane.slow = slow_link_of(slow, i);
+		struct tap_lane *tap = rte_zmalloc("tap", sizeof(*tap), 64);
+
+		if (!tap)
+			return -ENOMEM;
+		tap->ring = recorder ? recorder_ring(recorder, i) : NULL;
+		runners[i].lane.tap = tap;
 		runners[i].lane.mbuf_new = mbuf_from_pool;
 		runners[i].lane.mbuf_context = pool;
 	}
+	return 0;
 }
 
 int lane_runner_add_rx(struct lane_runner *runner, const struct lane_rx *rx)

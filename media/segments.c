@@ -2,6 +2,7 @@
 
 #include "bundle.h"
 #include "srtp.h"
+#include "tap.h"
 #include "telemetry.h"
 
 #include "base/clock.h"
@@ -17,7 +18,9 @@ static void free_private(struct segments *segments)
 	srtp_routes_free(segments->routes, segments->headers_max);
 	srtp_contexts_free(segments->contexts, segments->keys_max);
 	bundles_free(segments->bundles, segments->keys_max);
+	flow_taps_free(segments->taps, segments->headers_max);
 	segments->headers = NULL;
+	segments->taps = NULL;
 	segments->routes = NULL;
 	segments->contexts = NULL;
 	segments->bundles = NULL;
@@ -36,9 +39,24 @@ static int take_private(struct segments *segments)
 	segments->routes = srtp_routes_new(geometry->flows);
 	segments->contexts = srtp_contexts_new(geometry->keys);
 	segments->bundles = bundles_new(geometry->keys);
+	segments->taps = flow_taps_new(geometry->flows);
+	segments->headers_max = geometry->flows;
+	segments->keys_max = geometry->keys;
+	if (segments->headers && segments->routes && segments->contexts && segments->bundles &&
+		segments->taps)
+		return 0;
+	free_private(segments);
+	segments->headers = header_cache_new(geometry->flows);
+	segments->routes = srtp_routes_new(geometry->flows);
+	segments->contexts = srtp_contexts_new(geometry->keys);
+	segments->bundles = bundles_new(geometry->keys);
 	segments->headers_max = geometry->flows;
 	segments->keys_max = geometry->keys;
 	if (segments->headers && segments->routes && segments->contexts && segments->bundles)
+	segments->taps = flow_taps_new(geometry->flows);
+	segments->headers_max = geometry->flows;
+	segments->keys_max = geometry->keys;
+	if (segments->headers && segments->routes && segments->contexts && segments->taps)
 		return 0;
 	free_private(segments);
 	return -ENOMEM;
@@ -58,6 +76,7 @@ static void fill_attachment(struct segments *segments)
 		.routes = segments->routes,
 		.bundles = segments->bundles,
 		.crypto = shm_flow_crypto(&segments->media),
+		.taps = segments->taps,
 		.global_epoch = shm_global_epoch(&segments->signaling),
 		.instance = atomic_load(&shm_header(&segments->media)->instance),
 	};

@@ -17,6 +17,7 @@ struct segments {
 	struct srtp_context *contexts;
 	struct srtp_route *routes; // [headers_max]
 	struct bundle *bundles;    // [keys_max]
+	struct flow_tap *taps;     // [headers_max]
 	uint32_t keys_max;         // contexts allocated, likewise
 	dev_t device;             // of the signaling file that is mapped
 	ino_t inode;

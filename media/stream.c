@@ -3,6 +3,8 @@
 
 #include "flow_sync.h"
 #include "proto/rtcp.h"
+#include "rtcp_read.h"
+#include "tap.h"
 
 #define MISORDER_MAX 100u // RFC 3550 A.1 MAX_MISORDER
 #define NO_TYPE      128u // payload_type before the first RTP packet
@@ -99,6 +101,7 @@ void stream_receive_odd(struct burst *burst, struct packet *packet)
 
 	stream_first(burst, packet);
 	stream_count(burst, packet);
+	enum tap_reading reading = tap_read_event(burst, packet);
 	if (is_first || rtp_ssrc(rtp) != stream_get(&state->ssrc)) {
 		start_stream(state, rtp);
 		start_clock(burst, state, rtp);
@@ -107,6 +110,11 @@ void stream_receive_odd(struct burst *burst, struct packet *packet)
 		return;
 	}
 	bool is_counted = update_sequence(packet, rtp);
+	if (reading != TAP_OTHER) { // of another type than the stream: the next one is odd, too
+		if (reading == TAP_EVENT)
+			stream_set(&state->payload_type, rtp_payload_type(rtp));
+		return;
+	}
 	if (rtp_payload_type(rtp) != stream_get(&state->payload_type)) {
 		start_clock(burst, state, rtp);
 		return;
@@ -137,6 +145,7 @@ void stream_receive_rtcp(struct lane *lane, const struct burst *burst, struct pa
 	metric_add(&packet->state->rtcp_packets, 1);
 	atomic_store_explicit(&packet->state->last_ns, burst->now_ns, memory_order_relaxed);
 	while (rtcp_next(&walk, &rtcp) > 0) {
+		rtcp_read(lane, burst, packet, state, &rtcp);
 		// The first block is about the stream that the flow's far end hears: it hears one.
 		if (!rtcp_packet_report(&rtcp, 0, &report))
 			continue;

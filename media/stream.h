@@ -41,12 +41,18 @@ void stream_reset(struct flow_state *state);
 // A new SSRC, payload type, big jump or the very first packet (RFC 3550 A.1).
 void stream_receive_odd(struct burst *burst, struct packet *packet);
 
-// Arrival time in the units of a clock of `rate` Hz.
+// A moment in the units of a clock of `rate` Hz.
+static inline uint32_t stream_clock_of(uint64_t ns, uint32_t rate)
+{
+	return (uint32_t)((unsigned __int128)ns * rate / 1000000000u);
+}
+
+// Arrival time likewise.
 static inline uint32_t stream_arrival(const struct burst *burst, uint32_t rate)
 {
 	if (likely(rate == STREAM_CLOCK_RATE))
 		return burst->now_8khz;
-	return (uint32_t)((unsigned __int128)burst->now_ns * rate / 1000000000u);
+	return stream_clock_of(burst->now_ns, rate);
 }
 
 static inline void stream_jitter(

@@ -6,7 +6,8 @@
 
 #define LANE_COUNTERS(X)                                                                           \
 	X(received) X(forwarded) X(forwarded_octets) X(exceptions) X(handovers) X(headers_built)   \
-	X(latched) X(events_lost) X(departed) X(departures_lost) X(keepalives)
+	X(latched) X(events_lost) X(departed) X(departures_lost) X(keepalives) X(recorded)         \
+	X(recording_lost) X(events_read) X(tones_played) X(tones_lost)
 
 #define DROP_PREFIX "dropped_"
 

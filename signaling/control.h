@@ -69,6 +69,9 @@ void control_tls_watch(struct control *control, uint64_t now_ms);
 // context is a struct control *.
 extern const struct admin_ops control_admin_ops;
 
+// control_record.c: asks the workers until one has the call. As struct admin_ops has it.
+int control_record(void *context, const struct admin_record *record, json_t **out);
+
 // control_process.c -------------------------------------------------------------------------------
 
 void process_raise_limits(void);

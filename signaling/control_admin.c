@@ -363,6 +363,7 @@ const struct admin_ops control_admin_ops = {
 	.metrics = admin_metrics,
 	.drain = admin_drain,
 	.tls_reload = admin_tls_reload,
+	.record = control_record,
 	.thread_begin = admin_thread_begin,
 	.thread_end = admin_thread_end,
 };

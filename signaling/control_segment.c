@@ -2,6 +2,7 @@
 #include "control.h"
 
 #include "base/log.h"
+#include "shm/recording.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -189,6 +190,9 @@ int control_segment_open(const struct config *config, struct shm_map *out)
 		return rc;
 	}
 	addresses_append(&map, want, want_count);
+	uint32_t recordings = recordings_recover(&map);
+	if (recordings > 0)
+		LOG_INFO(SHM, "recordings_over", "count=%u reason=\"their calls are\"", recordings);
 	LOG_INFO(SHM, "segment_open", "dir=%s addresses=%u flows=%u bytes=%zu instance=%u",
 		config->shm_dir, want_count, map.geometry.flows, map.bytes,
 		atomic_load_explicit(&shm_header(&map)->instance, memory_order_relaxed));

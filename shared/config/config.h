@@ -203,6 +203,14 @@ struct config_dns {
 	uint32_t ttl_min_ms, ttl_max_ms;    // of record sets, whatever their zone says
 };
 
+// Recordings of calls, written by muga-media.
+struct config_recording {
+	const char *folder;
+	uint32_t mode;                      // of the files, octal as chmod(2) has it
+	uint64_t file_max;                  // bytes of one file
+	uint64_t free_min;                  // bytes that are left on the disk
+};
+
 struct config_sources;
 
 struct config {
@@ -228,6 +236,7 @@ struct config {
 	struct config_connections connections;
 	struct config_dns dns;
 	bool has_checked_callers;           // of any trunk
+	struct config_recording recording;
 	const struct config_sources *sources; // index of trunks by source; source.c only
 	void *owner;                        // arena and file name; config.c only
 };

@@ -330,6 +330,8 @@ const struct config_item config_schema[] = {
 	  .help = "limits of the node" },
 	{ .key = "connections", .type = CONFIG_TYPE_MAP, .items = config_connection_items,
 	  .help = "limits of TCP, TLS and WebSocket connections" },
+	{ .key = "recording", .type = CONFIG_TYPE_MAP, .items = config_recording_items,
+	  .help = "recordings of calls ('muga record')" },
 	{ .key = "trunk_groups", .type = CONFIG_TYPE_LATER },
 	{ .key = "registrar", .type = CONFIG_TYPE_LATER },
 	{ .key = "security", .type = CONFIG_TYPE_LATER },

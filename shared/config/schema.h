@@ -133,6 +133,9 @@ config_value_fn config_take_path; // const char *
 void config_check_trunk_connection(struct config_loader *loader, const struct node *node,
 	const struct config_trunk *trunk);
 
+// recording.c
+extern const struct config_item config_recording_items[];
+
 // dns.c
 extern const struct config_item config_dns_items[];
 config_value_fn config_take_dns_server;

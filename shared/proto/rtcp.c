@@ -4,6 +4,9 @@
 #include <errno.h>
 
 #define SSRC_BYTES 4u
+#define XR_BLOCK_HEADER 4u
+#define XR_VOIP 7u        // RFC 3611 4.7
+#define XR_VOIP_BYTES 36u // with its header
 
 int rtcp_next(struct rtcp_walk *walk, struct rtcp_packet *out)
 {
@@ -166,4 +169,29 @@ uint32_t rtcp_round_trip(const struct rtcp_report *report, uint32_t now)
 	if (since_sr < report->delay_since_sr || since_sr > UINT32_MAX / 2)
 		return 0;
 	return since_sr - report->delay_since_sr;
+}
+
+bool rtcp_packet_voip(const struct rtcp_packet *packet, struct rtcp_voip *out)
+{
+	uint32_t at = 4; // after the SSRC of who sends
+
+	if (packet->type != RTCP_XR)
+		return false;
+	while (at + XR_BLOCK_HEADER <= packet->body_bytes) {
+		const uint8_t *block = packet->body + at;
+		uint32_t bytes = XR_BLOCK_HEADER + 4u * rtp_load16(block + 2);
+
+		if (bytes > packet->body_bytes - at)
+			return false;
+		if (block[0] == XR_VOIP && bytes == XR_VOIP_BYTES) {
+			*out = (struct rtcp_voip){ .ssrc = rtp_load32(block + 4),
+				.loss_rate = block[8],
+				.r_factor = block[24],
+				.mos_lq = block[26],
+				.mos_cq = block[27] };
+			return true;
+		}
+		at += bytes;
+	}
+	return false;
 }

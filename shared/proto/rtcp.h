@@ -74,6 +74,18 @@ bool rtcp_packet_sender(const struct rtcp_packet *packet, struct rtcp_sender *ou
 // Report block `index` of an SR or RR. False: no such block.
 bool rtcp_packet_report(const struct rtcp_packet *packet, uint32_t index, struct rtcp_report *out);
 
+// What a far end says of what it hears (RFC 3611 4.7); 127 = not available.
+struct rtcp_voip {
+	uint32_t ssrc;       // the source reported on
+	uint8_t loss_rate;   // of 256, since the beginning
+	uint8_t r_factor;    // 0..100
+	uint8_t mos_lq;      // listening, 10..50
+	uint8_t mos_cq;      // conversation, 10..50
+};
+
+// The first VoIP metrics block of an XR. False: not an XR, none in it, or malformed.
+bool rtcp_packet_voip(const struct rtcp_packet *packet, struct rtcp_voip *out);
+
 struct rtcp_build {
 	uint32_t ssrc;                     // ours
 	const struct rtcp_sender *sender;  // NULL = build an RR

@@ -6,12 +6,13 @@
 
 #include <stdint.h>
 
-#define SHM_ABI		 6u
+#define SHM_ABI		 7u
 #define SHM_ADDRESS_MAX	 64u	// media addresses
 #define SHM_PORTS	 65536u // per media address
 #define SHM_BLOCK	 256u	// ports (and slots) that one worker owns as a unit
 #define SHM_WORKER_MAX	 64u
 #define SHM_LANE_MAX	 64u
+#define SHM_RECORDINGS_MAX 32u // calls that are recorded at once
 #define SHM_MEDIA_SHARDS 64u // shard of a port = (port >> 1) & 63: all ports of a call share one
 #define SHM_FLOW_NONE	 UINT32_MAX
 

@@ -19,6 +19,8 @@ enum hint_kind {
 	HINT_LATCHED,	       // media -> signaling: source locked
 	HINT_FIRST_PACKET,     // media -> signaling
 	HINT_SECURE,	       // media -> signaling: flow_secure_of() has another answer
+	HINT_TONE,	       // signaling -> media: an event is to be played (flow_report.h)
+	HINT_EVENT,	       // media -> signaling: flow_event_next() has one
 };
 
 struct hint {

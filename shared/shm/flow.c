@@ -28,6 +28,8 @@ bool flow_is_valid(
 		return false;
 	if (cfg->media_address != media_address || cfg->port != port)
 		return false;
+	if (cfg->event_type > 127 || cfg->recording > SHM_RECORDINGS_MAX)
+		return false;
 	return cfg->checksum == flow_checksum(cfg);
 }
 

@@ -45,6 +45,11 @@ enum flow_flags {
 	FLOW_ANCHOR = 1 << 3,
 };
 
+enum flow_event_flags {
+	FLOW_EVENT_TELL = 1 << 0, // signaling is told of each event by HINT_EVENT
+	FLOW_EVENT_KEEP = 1 << 1, // events end here: the peer's far end does not get them
+};
+
 // writer: the signaling worker that owns the port's block, before flow_publish(). Readers: lanes.
 struct flow_cfg {
 	// line 0: needed for every packet received on the port
@@ -82,7 +87,11 @@ struct flow_cfg {
 	uint16_t bundle_port;
 	uint8_t keepalive;   // enum flow_keepalive, to this port's far end
 	uint8_t keepalive_s; // seconds of silence before one, >= 1 with a method
-	uint32_t spare1[3];
+	uint16_t recording;  // slot + 1 in the table of recordings, 0 = none (recording.h)
+	uint8_t event_type;  // payload type of telephone events here (RFC 4733), 0 = none agreed
+	uint8_t event_flags; // enum flow_event_flags
+	uint32_t event_rate; // Hz of the clock of event_type
+	uint32_t spare1[1];
 	uint32_t checksum; // flow_checksum(), verified whenever line 1 is read
 };
 _Static_assert(sizeof(struct flow_cfg) == 128, "two lines; a change bumps SHM_ABI");

@@ -45,6 +45,11 @@ static void push_hint(struct flow_writer *w, const struct flow_pair *pair, uint3
 		hint_push(ring, reader, &hint);
 }
 
+const struct shm_map *flow_writer_signaling(const struct flow_writer *w)
+{
+	return &w->signaling;
+}
+
 int flow_publish(
 	struct flow_writer *w, struct flow_pair *pair, uint32_t which, const struct flow_cfg *cfg)
 {

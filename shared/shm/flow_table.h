@@ -69,6 +69,8 @@ struct flow_counters {
 // instance.
 struct flow_writer *flow_writer_new(const struct flow_writer_params *params, uint64_t now_ms);
 void flow_writer_free(struct flow_writer *writer);
+// The file that it writes, borrowed: for what lies there beside flows.
+const struct shm_map *flow_writer_signaling(const struct flow_writer *writer);
 // After media came back with a new file: used from the next call on.
 void flow_writer_set_media(struct flow_writer *writer, const struct shm_map *media);
 

@@ -6,7 +6,7 @@
 
 #include "shm/segment.h"
 
-#define SHM_COUNTERS_MAX 64u
+#define SHM_COUNTERS_MAX 96u
 
 // writer: media. Readers: tools; names are hostile text there (always cut at SHM_NAME_MAX - 1).
 struct shm_counters {

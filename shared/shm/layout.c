@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 #include "base/histogram.h"
+#include "shm/flow_report.h"
+#include "shm/recording.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +52,8 @@ void shm_signaling_layout(const struct shm_geometry *g, struct shm_signaling_lay
 	out->cfg = place(&end, (size_t)g->flows * sizeof(struct flow_cfg));
 	out->rings = place(&end, rings * sizeof(struct hint_ring));
 	out->cursors = place(&end, rings * sizeof(struct hint_cursor));
+	out->tones = place(&end, (size_t)g->flows * sizeof(struct flow_tones));
+	out->recordings = place(&end, SHM_RECORDINGS_MAX * sizeof(struct shm_recording));
 	out->keys = place(&end, (size_t)g->keys * sizeof(struct flow_key));
 	out->secures = place(&end, (size_t)g->keys * sizeof(struct flow_secure));
 	out->bytes = end;
@@ -67,6 +71,8 @@ void shm_media_layout(const struct shm_geometry *g, struct shm_media_layout *out
 		(size_t)g->lanes * (g->addresses + 1) * sizeof(struct histogram));
 	out->rings = place(&end, rings * sizeof(struct hint_ring));
 	out->cursors = place(&end, rings * sizeof(struct hint_cursor));
+	out->reports = place(&end, (size_t)g->flows * sizeof(struct flow_report));
+	out->recordings = place(&end, SHM_RECORDINGS_MAX * sizeof(struct shm_recording_state));
 	out->secure_states = place(&end, (size_t)g->keys * sizeof(struct flow_secure_state));
 	out->bytes = end;
 }
@@ -222,6 +228,35 @@ struct flow_cfg *shm_flow_cfg(const struct shm_map *signaling)
 	return SIGNALING_AT(signaling, cfg);
 }
 
+struct flow_tones *shm_flow_tones(const struct shm_map *signaling)
+{
+	return SIGNALING_AT(signaling, tones);
+}
+
+struct shm_recording *shm_recordings(const struct shm_map *signaling)
+{
+	return SIGNALING_AT(signaling, recordings);
+}
+
+static void *media_at(const struct shm_map *map, size_t member)
+{
+	struct shm_media_layout layout;
+	shm_media_layout(&map->geometry, &layout);
+	return (char *)map->base + *(const size_t *)((const char *)&layout + member);
+}
+
+#define MEDIA_AT(map, member) media_at(map, offsetof(struct shm_media_layout, member))
+
+struct flow_report *shm_flow_reports(const struct shm_map *media)
+{
+	return MEDIA_AT(media, reports);
+}
+
+struct shm_recording_state *shm_recording_states(const struct shm_map *media)
+{
+	return MEDIA_AT(media, recordings);
+}
+
 struct flow_key *shm_flow_key(const struct shm_map *signaling)
 {
 	return SIGNALING_AT(signaling, keys);
@@ -234,9 +269,7 @@ struct flow_secure *shm_flow_secure(const struct shm_map *signaling)
 
 struct flow_secure_state *shm_flow_secure_state(const struct shm_map *media)
 {
-	struct shm_media_layout layout;
-	shm_media_layout(&media->geometry, &layout);
-	return (struct flow_secure_state *)((char *)media->base + layout.secure_states);
+	return MEDIA_AT(media, secure_states);
 }
 
 struct shm_identity *shm_identity_of(const struct shm_map *media)
@@ -246,16 +279,12 @@ struct shm_identity *shm_identity_of(const struct shm_map *media)
 
 struct flow_crypto *shm_flow_crypto(const struct shm_map *media)
 {
-	struct shm_media_layout layout;
-	shm_media_layout(&media->geometry, &layout);
-	return (struct flow_crypto *)((char *)media->base + layout.crypto);
+	return MEDIA_AT(media, crypto);
 }
 
 struct flow_state *shm_flow_state(const struct shm_map *media)
 {
-	struct shm_media_layout layout;
-	shm_media_layout(&media->geometry, &layout);
-	return (struct flow_state *)((char *)media->base + layout.states);
+	return MEDIA_AT(media, states);
 }
 
 // Both files have rings and cursors.

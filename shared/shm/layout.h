@@ -53,6 +53,8 @@ struct shm_signaling_layout {
 	size_t cfg;		// struct flow_cfg[flows]
 	size_t rings;		// struct hint_ring[SHM_WORKER_MAX * lanes]
 	size_t cursors;		// struct hint_cursor[SHM_WORKER_MAX * lanes]
+	size_t tones;		// struct flow_tones[flows]: flow_report.h
+	size_t recordings;	// struct shm_recording[SHM_RECORDINGS_MAX]: recording.h
 	size_t keys;		// struct flow_key[keys]
 	size_t secures;		// struct flow_secure[keys], secret as well
 	size_t bytes;
@@ -62,6 +64,8 @@ struct shm_media_layout {
 	size_t states;	// struct flow_state[flows]
 	size_t crypto;	// struct flow_crypto[keys]
 	size_t latency; // struct histogram[lanes * (addresses + 1)]: latency.h
+	size_t reports; // struct flow_report[flows]
+	size_t recordings; // struct shm_recording_state[SHM_RECORDINGS_MAX]
 	size_t secure_states; // struct flow_secure_state[keys], secret: at the end
 	size_t rings;	// struct hint_ring[SHM_WORKER_MAX * lanes]
 	size_t cursors; // struct hint_cursor[SHM_WORKER_MAX * lanes]

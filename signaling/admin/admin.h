@@ -8,6 +8,7 @@
 #include "base/log.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,6 +17,14 @@
 
 // Called in the admin thread. Those that answer return 0 and an owned JSON value in *out, or
 // -ETIMEDOUT: a worker did not answer (503), -ENOMEM (503).
+// POST /v1/recordings and /v1/recordings/stop.
+struct admin_record {
+	uint64_t call;
+	bool is_stop;
+	bool is_decrypted;
+	const char *file; // name without a folder, "" = ours
+};
+
 struct admin_ops {
 	int (*calls)(void *context, uint32_t limit, json_t **out);
 	int (*ended)(void *context, uint32_t limit, json_t **out);
@@ -24,6 +33,9 @@ struct admin_ops {
 	int (*drain)(void *context, json_t **out);
 	// -EINVAL with {"error": why} in *out: nothing has changed (409).
 	int (*tls_reload)(void *context, json_t **out);
+	// -ENOENT: no such call with media (404), -EEXIST: it is being recorded (409), -ENOSPC: too
+	// many are (503), -EINVAL: the file's name (400).
+	int (*record)(void *context, const struct admin_record *record, json_t **out);
 	void (*thread_begin)(void *context); // once, before the first request; may be NULL
 	void (*thread_end)(void *context);   // may be NULL
 };

@@ -191,6 +191,65 @@ static unsigned int post_log_level(const struct admin_ops *ops, void *context,
 	return status;
 }
 
+static unsigned int record_finish(int rc, json_t **out)
+{
+	static const struct {
+		int rc;
+		unsigned int status;
+		const char *text;
+	} refusals[] = {
+		{ -ENOENT, 404, "no such call, or it has no media, or it is not being recorded" },
+		{ -EEXIST, 409, "the call is being recorded" },
+		{ -ENOSPC, 503, "too many calls are being recorded" },
+		{ -EINVAL, 400, "file must be a plain name of at most 80 characters" },
+	};
+
+	for (unsigned int i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		if (rc != refusals[i].rc)
+			continue;
+		*out = error_json(refusals[i].text);
+		return refusals[i].status;
+	}
+	return finish(rc, out);
+}
+
+// {"call": token} and, to start, "decrypted" and "file".
+static unsigned int record(const struct admin_ops *ops, void *context,
+	const struct admin_request *request, struct admin_record *wanted, json_t **out)
+{
+	json_t *body = json_loadb(request->body.ptr != NULL ? request->body.ptr : "",
+		request->body.len, JSON_REJECT_DUPLICATES, NULL);
+	const char *call = NULL;
+	int is_decrypted = 0;
+	unsigned int status;
+
+	wanted->file = "";
+	if (json_unpack(body, "{s:s, s?b, s?s !}", "call", &call, "decrypted", &is_decrypted,
+		    "file", &wanted->file) < 0 || token_parse(call, &wanted->call) < 0) {
+		status = bad_request(out, "expected {\"call\": token of 16 hex digits, "
+			"\"decrypted\": true, \"file\": name}");
+	} else {
+		wanted->is_decrypted = is_decrypted;
+		status = record_finish(ops->record(context, wanted, out), out);
+	}
+	json_decref(body);
+	return status;
+}
+
+static unsigned int post_record(const struct admin_ops *ops, void *context,
+	const struct admin_request *request, json_t **out)
+{
+	struct admin_record wanted = { .is_stop = false };
+	return record(ops, context, request, &wanted, out);
+}
+
+static unsigned int post_record_stop(const struct admin_ops *ops, void *context,
+	const struct admin_request *request, json_t **out)
+{
+	struct admin_record wanted = { .is_stop = true };
+	return record(ops, context, request, &wanted, out);
+}
+
 static const struct endpoint endpoints[] = {
 	{ "GET", "/v1/calls", get_calls },
 	{ "GET", "/v1/calls/ended", get_ended },
@@ -200,6 +259,8 @@ static const struct endpoint endpoints[] = {
 	{ "POST", "/v1/log/level", post_log_level },
 	{ "POST", "/v1/drain", post_drain },
 	{ "POST", "/v1/tls/reload", post_tls_reload },
+	{ "POST", "/v1/recordings", post_record },
+	{ "POST", "/v1/recordings/stop", post_record_stop },
 };
 
 unsigned int admin_answer(const struct admin_ops *ops, void *context,

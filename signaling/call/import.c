@@ -5,6 +5,7 @@
 
 #include "call/core_private.h"
 #include "call/record.h"
+#include "call/recording.h"
 #include "call/refer.h"
 #include "call/transfer.h"
 
@@ -353,6 +354,7 @@ static int take_call(struct import *im)
 	for (size_t i = 0; !err && i < from->n_stream; i++)
 		err = take_stream(im, from->stream[i]);
 	im->call->media.passed = (uint8_t)from->passed;
+	recording_resume(im->call, im->env);
 	return err ? err : take_invite(im);
 }
 

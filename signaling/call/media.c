@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "call/media_policy.h"
+#include "shm/recording.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -290,6 +291,7 @@ static void fill_common(const struct media *media,
 		.peer_incarnation = stream->pair[other].incarnation,
 		.peer_address = stream->pair[other].media_address,
 		.call_leg = side,
+		.recording = media->recording,
 		// So that a new key is a change; flow_publish() sets them itself.
 		.key_rx = stream->pair[side].key[FLOW_KEY_RX],
 		.key_tx = stream->pair[side].key[FLOW_KEY_TX],
@@ -358,7 +360,7 @@ static void fill_rtcp(const struct media *media,
 
 // What is compared to find a change: everything but identity and time, which flow_publish() sets.
 #define SAID_FIRST offsetof(struct flow_cfg, remote_ip)
-#define SAID_END   offsetof(struct flow_cfg, created_ns)
+#define SAID_END   offsetof(struct flow_cfg, checksum)
 
 static uint64_t record_print(const struct flow_cfg *cfg)
 {
@@ -453,6 +455,9 @@ void media_close_all(struct media *media, const struct core_env *env)
 {
 	for (uint32_t i = 0; i < media->count; i++)
 		media_close(media, env, i);
+	if (media->recording != 0)
+		recording_close(flow_writer_signaling(env->flows), media->recording - 1u);
+	media->recording = 0;
 	media->shard = -1;
 	media->passed = 0;
 }
@@ -515,6 +520,7 @@ void media_disown(struct media *media, const struct core_env *env)
 			flow_pair_disown(env->flows, &stream->pair[side]);
 		reset_stream(stream, 0);
 	}
+	media->recording = 0; // goes on: recording_resume()
 	media->shard = -1;
 }
 

@@ -65,6 +65,7 @@ struct media {
 	uint32_t foreign;            // bit i: the ports of stream i are another worker's
 	bool has_secure;             // some stream has a media_secure
 	int shard;                   // media shard of the whole call, -1 until the first pair
+	uint16_t recording;          // slot + 1 of shm/recording.h, 0 = the call is not recorded
 	uint16_t realm[CALL_LEGS];   // index
 	uint16_t address[CALL_LEGS]; // media address id of the stream opened last
 };

@@ -16,7 +16,7 @@ struct verb {
 static const struct verb verbs[] = {
 	{ "check", "FILE", "check a configuration; prints every mistake with its place",
 		check_run },
-	{ "show", "calls|cores|flows|media|ports|trunks", "tables of what is going on "
+	{ "show", "calls|cores|flows|media|ports|recordings|trunks", "tables of what is going on "
 		"('show calls --ended' for the calls that are over)", show_run },
 	{ "top", "", "a screen of rates, refreshed ('--json': one sample)", top_run },
 	{ "shmdump", "[DIR]", "both files of the shared segment, also after a crash", shmdump_run },
@@ -26,6 +26,8 @@ static const struct verb verbs[] = {
 		"one call", log_run },
 	{ "reload", "tls", "take renewed certificates, keys and CA files; living connections stay",
 		reload_run },
+	{ "record", "start|stop CALL", "record a call to pcapng, as it comes or '--decrypted'",
+		record_run },
 	{ "drain", "", "hang up every call, then stop muga-signaling", drain_run },
 	{ "version", "", "of this tool and of the running muga-signaling", version_run },
 };
@@ -67,6 +69,9 @@ static void print_help(FILE *out)
 	      "  --limit N         with 'show calls': at most N calls (default 1000)\n"
 	      "  --interval MS     with 'top' and 'show cores': time measured (default 1000)\n"
 	      "  --count N         with 'top': end after N screens\n"
+	      "  --decrypted       with 'record start': media without its SRTP\n"
+	      "  --file NAME       with 'record start': file in recording.folder (default: made of "
+	      "call and time)\n"
 	      "  --config FILE     take the directories from this configuration ($MUGA_CONFIG)\n"
 	      "  --run-dir DIR     where muga.sock lies (default " CLI_RUN_DIR ")\n"
 	      "  --shm-dir DIR     where the segment files lie (default RUN_DIR/shm)\n"

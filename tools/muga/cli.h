@@ -19,6 +19,8 @@ enum cli_exit {
 struct cli {
 	bool is_json;
 	bool is_ended;        // show calls --ended
+	bool is_decrypted;    // record start --decrypted
+	const char *file;     // record start --file, NULL = none was given
 	uint32_t limit;       // most calls asked for
 	uint32_t interval_ms; // top, show cores
 	uint32_t count;       // top: screens, 0 = until interrupted
@@ -55,11 +57,13 @@ int show_trunks_run(const struct cli *cli);
 int show_cores_run(const struct cli *cli);
 int show_flows_run(const struct cli *cli);
 int show_media_run(const struct cli *cli);
+int show_recordings_run(const struct cli *cli);
 int show_ports_run(const struct cli *cli);
 int top_run(const struct cli *cli);
 int shmdump_run(const struct cli *cli);
 int config_run(const struct cli *cli);
 int drain_run(const struct cli *cli);
+int record_run(const struct cli *cli);
 int reload_run(const struct cli *cli);
 int log_run(const struct cli *cli);
 int version_run(const struct cli *cli);

@@ -61,6 +61,12 @@ static int option_take(int c, struct cli_choices *choices, struct cli *cli)
 	case 'e':
 		cli->is_ended = true;
 		return CLI_OK;
+	case 'd':
+		cli->is_decrypted = true;
+		return CLI_OK;
+	case 'f':
+		cli->file = optarg;
+		return CLI_OK;
 	case 'l':
 		return number(optarg, LIMIT_MAX, &cli->limit);
 	case 'i':
@@ -89,6 +95,8 @@ int options_parse(int argc, char **argv, struct cli_choices *choices, struct cli
 	static const struct option known[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "ended", no_argument, NULL, 'e' },
+		{ "decrypted", no_argument, NULL, 'd' },
+		{ "file", required_argument, NULL, 'f' },
 		{ "limit", required_argument, NULL, 'l' },
 		{ "interval", required_argument, NULL, 'i' },
 		{ "count", required_argument, NULL, 'n' },

@@ -14,11 +14,13 @@ int show_run(const struct cli *cli)
 		{ "flows", show_flows_run },
 		{ "media", show_media_run },
 		{ "ports", show_ports_run },
+		{ "recordings", show_recordings_run },
 		{ "trunks", show_trunks_run },
 	};
 	for (size_t i = 0; cli->word_count == 1 && i < sizeof(things) / sizeof(things[0]); i++)
 		if (strcmp(cli->words[0], things[i].name) == 0)
 			return things[i].run(cli);
 	return cli_fail(CLI_USAGE,
-		"usage: muga show calls [--ended] | cores | flows | media | ports | trunks");
+		"usage: muga show calls [--ended] | cores | flows | media | ports | recordings | "
+		"trunks");
 }

@@ -4,6 +4,8 @@
 #include "worker_command.h"
 
 #include "call/metric.h"
+#include "call/recording.h"
+#include "shm/recording.h"
 #include "sip/transaction.h"
 
 #include <errno.h>
@@ -112,6 +114,22 @@ bool core_next_call(const struct core *core, uint32_t *cursor, struct call_info 
 	return true;
 }
 
+// The call with the number of its worker is there, once.
+int core_record_start(struct core *core, uint64_t token, const struct recording_order *order)
+{
+	const struct worker *worker = (const void *)core;
+
+	if (token != worker->index)
+		return -ENOENT;
+	return order->flags == RECORDING_DECRYPTED && strcmp(order->name, "mine") == 0 ? 0 :
+											-EEXIST;
+}
+
+int core_record_stop(struct core *core, uint64_t token)
+{
+	return token == ((const struct worker *)(const void *)core)->index ? 0 : -ENOENT;
+}
+
 void flow_writer_counters(const struct flow_writer *writer, struct flow_counters *out)
 {
 	const struct worker *worker = (const void *)writer;
@@ -162,6 +180,36 @@ static void calls_of_all_workers_in_pieces(void **state)
 	assert_true(json_is_false(json_object_get(out, "is_truncated")));
 	assert_int_equal(workers[0].asked, 3);
 	json_decref(out);
+}
+
+static void record_finds_the_worker(void **state)
+{
+	struct admin_record record = { .call = 1, .is_decrypted = true, .file = "mine" };
+	json_t *out = NULL;
+
+	(void)state;
+	assert_int_equal(control_admin_ops.record(&control, &record, &out), 0);
+	assert_true(json_is_true(json_object_get(out, "is_recorded")));
+	assert_string_equal(
+		json_string_value(json_object_get(out, "call")), "0000000000000001");
+	json_decref(out);
+	assert_int_equal(workers[0].asked, 1);
+	assert_int_equal(workers[1].asked, 1);
+	record.file = "";
+	assert_int_equal(control_admin_ops.record(&control, &record, &out), -EEXIST);
+	record.is_stop = true;
+	assert_int_equal(control_admin_ops.record(&control, &record, &out), 0);
+	assert_true(json_is_false(json_object_get(out, "is_recorded")));
+	json_decref(out);
+	record.call = 7;
+	assert_int_equal(control_admin_ops.record(&control, &record, &out), -ENOENT);
+	workers[0].is_silent = true;
+	assert_int_equal(control_admin_ops.record(&control, &record, &out), -ETIMEDOUT);
+	char name[200];
+	memset(name, 'a', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	record.file = name;
+	assert_int_equal(control_admin_ops.record(&control, &record, &out), -EINVAL);
 }
 
 static void no_more_than_asked_for(void **state)
@@ -257,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(calls_of_all_workers_in_pieces),
+		TEST(record_finds_the_worker),
 		TEST(no_more_than_asked_for),
 		TEST(a_worker_that_does_not_answer),
 		TEST(ended_calls),

@@ -13,6 +13,8 @@ struct fake {
 	int rc;          // of every op
 	uint32_t limit;  // last one asked with
 	uint32_t asked;  // ops called
+	struct admin_record record; // likewise
+	char file[100];
 };
 
 static int answer(struct fake *fake, json_t **out)
@@ -35,6 +37,14 @@ static int fake_plain(void *context, json_t **out)
 	return answer(context, out);
 }
 
+static int fake_record(void *context, const struct admin_record *record, json_t **out)
+{
+	struct fake *fake = context;
+	fake->record = *record;
+	snprintf(fake->file, sizeof(fake->file), "%s", record->file);
+	return answer(fake, out);
+}
+
 static const struct admin_ops ops = {
 	.calls = fake_limited,
 	.ended = fake_limited,
@@ -42,6 +52,7 @@ static const struct admin_ops ops = {
 	.metrics = fake_plain,
 	.drain = fake_plain,
 	.tls_reload = fake_plain,
+	.record = fake_record,
 };
 
 struct row {
@@ -67,6 +78,14 @@ static const struct row rows[] = {
 	{ "GET", "/v1/drain", NULL, "", 405, 0 },
 	{ "POST", "/v1/tls/reload", NULL, "{}", 200, 1 },
 	{ "GET", "/v1/tls/reload", NULL, "", 405, 0 },
+	{ "POST", "/v1/recordings", NULL, "{\"call\":\"0123456789abcdef\"}", 200, 1 },
+	{ "POST", "/v1/recordings/stop", NULL, "{\"call\":\"0123456789abcdef\"}", 200, 1 },
+	{ "POST", "/v1/recordings", NULL, "{\"call\":\"0123\"}", 400, 0 },
+	{ "POST", "/v1/recordings", NULL, "{\"call\":\"0123456789abcdef\",\"x\":1}", 400, 0 },
+	{ "POST", "/v1/recordings", NULL, "{\"call\":\"0123456789abcdef\",\"file\":1}", 400, 0 },
+	{ "POST", "/v1/recordings", NULL, "{}", 400, 0 },
+	{ "POST", "/v1/recordings", NULL, "", 400, 0 },
+	{ "GET", "/v1/recordings", NULL, "", 405, 0 },
 	{ "POST", "/v1/calls", NULL, "", 405, 0 },
 	{ "DELETE", "/v1/calls", NULL, "", 405, 0 },
 	{ "GET", "/", NULL, "", 404, 0 },
@@ -112,6 +131,32 @@ static void test_table(void **state)
 		assert_int_equal(json_object_get(out, "error") != NULL, status != 200);
 		assert_int_equal(allow != NULL, status == 405);
 		json_decref(out);
+	}
+}
+
+static void test_record_reaches_the_op(void **state)
+{
+	static const struct {
+		int rc;
+		unsigned int status;
+	} cases[] = { { 0, 200 }, { -ENOENT, 404 }, { -EEXIST, 409 }, { -ENOSPC, 503 },
+		{ -EINVAL, 400 }, { -ENOMEM, 503 }, { -ETIMEDOUT, 503 } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake fake = { .rc = cases[i].rc };
+		struct admin_request request = { .method = "POST", .path = "/v1/recordings",
+			.body = SPAN_LIT("{\"call\":\"00000000000000aB\",\"decrypted\":true,"
+				"\"file\":\"mine\"}") };
+		json_t *out;
+		const char *allow;
+		assert_int_equal(
+			admin_answer(&ops, &fake, &request, &out, &allow), cases[i].status);
+		assert_int_equal(json_object_get(out, "error") != NULL, cases[i].rc != 0);
+		json_decref(out);
+		assert_int_equal(fake.record.call, 0xab);
+		assert_true(fake.record.is_decrypted);
+		assert_false(fake.record.is_stop);
+		assert_string_equal(fake.file, "mine");
 	}
 }
 
@@ -183,6 +228,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_record_reaches_the_op),
 		cmocka_unit_test(test_limit_reaches_the_op),
 		cmocka_unit_test(test_silent_worker_is_503),
 		cmocka_unit_test(test_levels_take_effect),

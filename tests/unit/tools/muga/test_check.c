@@ -103,7 +103,8 @@ static void test_mistakes(void **state)
 	snprintf(wanted, sizeof(wanted),
 		"%s:3:17: limits.calls: expected a number 1..10000000, found \"0\"\n"
 		"%s:4:1: zzz: unknown key, expected one of: version, dataplane, node, "
-		"profiles, realms, trunks, routes, limits, connections\nmuga: %s: not usable\n",
+		"profiles, realms, trunks, routes, limits, connections, recording\n"
+		"muga: %s: not usable\n",
 		path, path, path);
 	assert_string_equal(captured.err, wanted);
 	json_t *value = capture_json(check_run, &cli, CLI_FAILED);

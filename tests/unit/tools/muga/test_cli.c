@@ -58,7 +58,8 @@ static void test_usage(void **state)
 static void test_help_names_every_verb(void **state)
 {
 	static const char *const words[] = {
-		"\n  check FILE ", "\n  show calls|cores|flows|media|ports|trunks ", "\n  top ",
+		"\n  check FILE ", "\n  show calls|cores|flows|media|ports|recordings|trunks ",
+		"\n  record start|stop CALL ", "\n  top ",
 		"\n  shmdump [DIR] ", "\n  config schema ", "\n  log ", "\n  reload tls ",
 		"\n  drain ", "\n  version ", "\n  --json ", "\n  --limit N ",
 		"\nexit: 0 done, 1 failed, 2 wrong usage, 3 ",

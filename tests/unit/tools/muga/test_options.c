@@ -55,6 +55,9 @@ static void test_options(void **state)
 	assert_string_equal(parsed.shm_dir, "/x/shm");
 	assert_int_equal(parse("muga --run-dir /x --shm-dir /y top"), CLI_OK);
 	assert_string_equal(parsed.shm_dir, "/y");
+	assert_int_equal(parse("muga record start x --decrypted --file y"), CLI_OK);
+	assert_true(parsed.is_decrypted);
+	assert_string_equal(parsed.file, "y");
 	assert_int_equal(parse("muga -h"), CLI_OK);
 	assert_true(choices.is_help);
 }
