@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "muga/cli.h"
+#include "shm/flow_report.h"
 // Only for the stamps of ports at rest, which no reader but this tool has a use for.
 #include "shm/layout.h"
 
@@ -80,6 +81,31 @@ static void stats_losses(const struct flow_state *state, struct segment_stats *o
 	out->expected = out->packets + out->lost;
 }
 
+static double jitter_ms(uint32_t units, uint32_t rate)
+{
+	return rate ? (double)units * 1000 / rate : 0;
+}
+
+// What stands beside the state since RTCP or an event came.
+static void stats_report(const struct segment *segment, const struct flow_cfg *cfg,
+	const struct flow_state *state, struct segment_stats *out)
+{
+	const struct flow_report *report =
+		&shm_flow_reports(&segment->media)[cfg->state_index];
+
+	if (atomic_load_explicit(&report->incarnation, memory_order_acquire) != cfg->incarnation)
+		return;
+	out->reports = atomic_load_explicit(&report->reports, memory_order_relaxed);
+	out->round_trip_ms =
+		atomic_load_explicit(&report->round_trip_us, memory_order_relaxed) / 1000.0;
+	out->events = atomic_load_explicit(&report->events, memory_order_relaxed);
+	out->far_loss =
+		atomic_load_explicit(&state->remote_fraction, memory_order_relaxed) / 256.0;
+	out->far_jitter_ms = jitter_ms(
+		atomic_load_explicit(&state->remote_jitter, memory_order_relaxed),
+		atomic_load_explicit(&state->clock_rate, memory_order_relaxed));
+}
+
 static bool stats_read(const struct segment *segment, const struct flow_cfg *cfg,
 	struct segment_stats *out)
 {
@@ -105,6 +131,7 @@ static bool stats_read(const struct segment *segment, const struct flow_cfg *cfg
 	if (last_ns > 0 && last_ns < segment->now_ns)
 		out->age_ms = (segment->now_ns - last_ns) / NS_PER_MS;
 	stats_losses(state, out);
+	stats_report(segment, cfg, state, out);
 	if (!flow_latch_read(state, &out->latch))
 		memset(&out->latch, 0, sizeof(out->latch));
 	return true;

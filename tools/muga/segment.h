@@ -28,6 +28,12 @@ struct segment_stats {
 	uint64_t age_ms;         // since the last packet
 	uint32_t ssrc;
 	uint32_t payload_type;
+	// by RTCP of the far end, about what it hears
+	uint64_t reports;        // 0 = it has said nothing
+	double far_loss;         // 0..1, in its last interval
+	double far_jitter_ms;
+	double round_trip_ms;    // between us and it, 0 = not measured
+	uint64_t events;         // telephone events read in its stream
 };
 
 struct segment_flow {

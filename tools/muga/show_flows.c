@@ -94,6 +94,15 @@ static void print_text(const struct segment *segment)
 	table_free(table);
 }
 
+// What its far end says by RTCP; null: nothing.
+static json_t *far_json(const struct segment_stats *s)
+{
+	if (s->reports == 0)
+		return json_null();
+	return json_pack("{s:I, s:f, s:f, s:f}", "reports", (json_int_t)s->reports, "loss",
+		s->far_loss, "jitter_ms", s->far_jitter_ms, "round_trip_ms", s->round_trip_ms);
+}
+
 static json_t *stats_json(const struct segment_flow *flow)
 {
 	const struct segment_stats *s = &flow->stats;
@@ -101,14 +110,16 @@ static json_t *stats_json(const struct segment_flow *flow)
 	if (!flow->has_stats)
 		return json_null();
 	end_point(&s->latch.ip, s->latch.port, source);
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:o, "
+		"s:I}",
 		"source", source, "latch", phase_name(s->latch.phase),
 		"packets", (json_int_t)s->packets, "octets", (json_int_t)s->octets,
 		"forwarded", (json_int_t)s->forwarded,
 		"rtcp_packets", (json_int_t)s->rtcp_packets,
 		"dropped", (json_int_t)s->dropped, "lost", (json_int_t)s->lost,
 		"loss", loss_of(s), "jitter_ms", s->jitter_ms, "age_ms", (json_int_t)s->age_ms,
-		"ssrc", (json_int_t)s->ssrc, "payload_type", (json_int_t)s->payload_type);
+		"ssrc", (json_int_t)s->ssrc, "payload_type", (json_int_t)s->payload_type,
+		"far_end", far_json(s), "events", (json_int_t)s->events);
 }
 
 static json_t *flow_json(const struct segment *segment, const struct segment_flow *flow)

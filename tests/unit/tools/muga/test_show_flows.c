@@ -2,6 +2,7 @@
 #include "files.h"
 
 #include "capture.h"
+#include "shm/flow_report.h"
 
 static void test_text(void **state)
 {
@@ -31,6 +32,35 @@ static void test_json(void **state)
 	assert_int_equal(json_integer_value(json_at(value, "flows.0.stats.lost")), 10);
 	assert_int_equal(json_integer_value(json_at(value, "flows.0.stats.ssrc")), 0xabcdef01);
 	assert_true(json_is_null(json_at(value, "flows.1.stats")));
+	assert_true(json_is_null(json_at(value, "flows.0.stats.far_end")));
+	json_decref(value);
+}
+
+// What the far end says by RTCP, and its telephone events.
+static void test_far_end(void **state)
+{
+	struct cli cli = files_cli();
+	(void)state;
+	files_count();
+	uint32_t index = files.legs[0].state_index[0];
+	struct flow_report *report = &shm_flow_reports(&files.media)[index];
+	flow_report_reset(report, files.legs[0].incarnation);
+	atomic_store(&report->reports, 3);
+	atomic_store(&report->round_trip_us, 41500);
+	flow_report_add_event(report, (struct flow_event){ 5, 100 });
+	atomic_store(&shm_flow_state(&files.media)[index].remote_fraction, 64);
+	atomic_store(&shm_flow_state(&files.media)[index].remote_jitter, 80);
+	json_t *value = capture_json(show_flows_run, &cli, CLI_OK);
+	json_t *far = json_at(value, "flows.0.stats.far_end");
+	assert_int_equal(json_integer_value(json_object_get(far, "reports")), 3);
+	assert_true(json_real_value(json_object_get(far, "round_trip_ms")) == 41.5);
+	assert_true(json_real_value(json_object_get(far, "loss")) == 0.25);
+	assert_true(json_real_value(json_object_get(far, "jitter_ms")) == 10.0);
+	assert_int_equal(json_integer_value(json_at(value, "flows.0.stats.events")), 1);
+	json_decref(value);
+	flow_report_reset(report, 77); // of another call
+	value = capture_json(show_flows_run, &cli, CLI_OK);
+	assert_true(json_is_null(json_at(value, "flows.0.stats.far_end")));
 	json_decref(value);
 }
 
@@ -76,6 +106,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_FILES(test_text),
 		WITH_FILES(test_json),
+		WITH_FILES(test_far_end),
 		WITH_FILES(test_hostile),
 		WITH_FILES(test_without_media),
 	};
