@@ -5,6 +5,8 @@
 const JsSIP = require('jssip');
 
 const RATE_HZ = 8000;
+// Samples handed over at once: a page that is busy for a second must not miss any.
+const BLOCK = 8192;
 const CAMERA = { width: 320, height: 240, frameRate: 10 };
 const JITTER_MS = 300;
 // What is compared afterwards must not be improved before.
@@ -16,7 +18,7 @@ class Recorder {
 	constructor() {
 		this.context = new AudioContext({ sampleRate: RATE_HZ });
 		this.chunks = [];
-		this.sink = this.context.createScriptProcessor(1024, 1, 1);
+		this.sink = this.context.createScriptProcessor(BLOCK, 1, 1);
 		this.sink.onaudioprocess = (event) => this.chunks.push(event.inputBuffer.getChannelData(0).slice());
 		this.sink.connect(this.context.destination);
 	}
