@@ -82,7 +82,7 @@ talked() {
 		expect "$call: RTCP about our $kind" "$(figure "$call" "outbound.$kind.remoteId != null")" = true
 		expect "$call: RTCP of their $kind" "$(figure "$call" "inbound.$kind.remoteId != null")" = true
 	done
-	heard "$call" page bob "$LAB_DIR/$call.wav" 40
+	heard "$call" page bob "$LAB_DIR/$call.wav" 60
 	heard "$call" bob page "$(lab_heard bob)" 80
 }
 
