@@ -111,7 +111,8 @@ void keepalive_run(struct lane *lane, const struct flow_cfg *record, uint64_t no
 
 	if (record->keepalive == FLOW_KEEPALIVE_NONE ||
 		!flow_sync_copy(lane, slot, record->media_address, record->port, &cfg) ||
-		cfg.keepalive_s == 0 || cfg.media_address >= lane->view.addresses ||
+		cfg.keepalive_s == 0 || cfg.bundle_port != 0 ||
+		cfg.media_address >= lane->view.addresses ||
 		lane->shard_lane[shm_media_shard(cfg.port)] != lane->id)
 		return;
 	struct flow_state *state =

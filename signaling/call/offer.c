@@ -63,7 +63,7 @@ static void clear_rewrite(struct core *core)
 	core->is_attrs_full = false;
 }
 
-static struct media_owner owner_of(const struct call *call)
+struct media_owner offer_owner(const struct call *call)
 {
 	return (struct media_owner){ .call_token = call->token,
 		.worker = call->core->params.worker,
@@ -75,7 +75,7 @@ static struct media_owner owner_of(const struct call *call)
 static int publish_new(struct call *call, const struct core_env *env)
 {
 	struct offer *offer = &call->offer;
-	struct media_owner owner = owner_of(call);
+	struct media_owner owner = offer_owner(call);
 	bool has_new = false;
 
 	for (uint32_t i = 0; i < call->media.count; i++) {
@@ -290,7 +290,7 @@ enum offer_result offer_renew(struct call *call, const struct core_env *env, enu
 
 static enum offer_result commit_answer(struct call *call, const struct core_env *env, bool is_final)
 {
-	struct media_owner owner = owner_of(call);
+	struct media_owner owner = offer_owner(call);
 
 	clear_rewrite(call->core);
 	bool is_usable = apply_answer(call, env, is_final);

@@ -75,6 +75,9 @@ struct offer {
 	uint32_t capacity;
 };
 
+// For media_publish(): whose flows they are, and by which profiles.
+struct media_owner offer_owner(const struct call *call);
+
 // `body` came from leg `from`; what goes to the other leg is then in its sdp_sent. On failure
 // nothing of the session in force has changed. Not while an exchange is open.
 enum offer_result offer_receive(struct call *call, const struct core_env *env, enum call_side from,

@@ -17,9 +17,7 @@ static struct call *call_of_token(struct core *core, uint64_t token)
 
 static int publish(struct call *call, const struct core_env *env)
 {
-	struct media_owner owner = { .call_token = call->token,
-		.worker = call->core->params.worker,
-		.profile = { call->legs[CALL_LEG_A].profile, call->legs[CALL_LEG_B].profile } };
+	struct media_owner owner = offer_owner(call);
 
 	return media_publish(&call->media, env, &owner);
 }

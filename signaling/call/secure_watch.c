@@ -210,9 +210,7 @@ static bool is_anything_awaited(const struct call *call)
 void secure_run(struct call *call, const struct sip_turn *turn)
 {
 	const struct core_env *env = core_env_of(turn);
-	struct media_owner owner = { .call_token = call->token,
-		.worker = call->core->params.worker,
-		.profile = { call->legs[CALL_LEG_A].profile, call->legs[CALL_LEG_B].profile } };
+	struct media_owner owner = offer_owner(call);
 	bool is_changed = false;
 
 	if (!call->secure || call->is_finished)
