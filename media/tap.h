@@ -2,8 +2,8 @@
 // events read and played, round trips from RTCP.
 //
 // Only on the lane that owns the flow. Nothing here is on the way of a usual packet: events and
-// RTCP are odd to latch anyway, and flows that are recorded or played into have READY_ASIDE in their
-// header.
+// RTCP are odd to latch anyway, and flows that are recorded or played into have READY_ASIDE in
+// their header.
 #pragma once
 
 #include "base/ring.h"
