@@ -1,5 +1,5 @@
 // Trunks by name: the call waits, the list is tried, answers come late or never; names in a dialog.
-#include "fixture.h"
+#include "names.h"
 
 static const struct fixture_request invite = { .method = "INVITE", .cseq = 1,
 	.body = FIXTURE_SDP("10.1.1.5") };
@@ -18,33 +18,6 @@ static int open_named(void **state)
 	CHECK(ip_prefix_parse(SPAN_LIT("10.2.1.0/24"), &trunk->match[0]) == 0);
 	trunk->match_count = 1;
 	return 0;
-}
-
-// Addresses with commas between them; a leading '!' makes the target one by TCP.
-static void resolved(struct fixture *f, uint64_t ticket, const char *list)
-{
-	struct sip_target targets[SIP_TARGETS_MAX];
-	struct span rest = span_str(list), word;
-	uint32_t count = 0;
-
-	while (span_cut(&rest, ',', &word)) {
-		bool is_tcp = word.ptr[0] == '!';
-		struct sip_target *target = &targets[count++];
-
-		target->transport = is_tcp ? SIP_TRANSPORT_TCP : SIP_TRANSPORT_UDP;
-		CHECK(addr_parse(span_sub(word, is_tcp, word.len), 5060, &target->addr) == 0);
-	}
-	core_resolved(f->core, &f->env, ticket, targets, count);
-	fixture_take(f);
-}
-
-static void expect_invite_to(const struct fixture *f, const char *addr)
-{
-	const struct fixture_message *out = fixture_last(f, "INVITE");
-	struct addr wanted = fixture_addr(addr);
-
-	assert_non_null(out);
-	assert_true(addr_eq(&out->target, &wanted));
 }
 
 static enum call_state state_of_call(struct fixture *f)
@@ -317,32 +290,6 @@ static void hosts_of_the_file(void **state)
 }
 
 // Dialogs ----------------------------------------------------------------------------------------
-
-// The carrier's 2xx with a Contact of its choice.
-static void answer_with_contact(struct fixture *f, const char *contact)
-{
-	const struct fixture_message *m = fixture_last(f, "INVITE");
-	const char *body = FIXTURE_SDP("10.2.1.1");
-	char text[4096];
-
-	snprintf(text, sizeof(text),
-		"SIP/2.0 200 OK\r\nVia: %s\r\nFrom: %s\r\nTo: %s;tag=b\r\nCall-ID: %s\r\n"
-		"CSeq: %s\r\nContact: %s\r\nContent-Type: application/sdp\r\n"
-		"Content-Length: %zu\r\n\r\n%s",
-		fixture_header(m->text, "Via"), fixture_header(m->text, "From"),
-		fixture_header(m->text, "To"), fixture_header(m->text, "Call-ID"),
-		fixture_header(m->text, "CSeq"), contact, strlen(body), body);
-	fixture_receive(f, "10.2.1.1:5060", text);
-}
-
-static void expect_target(const struct fixture *f, const char *start, const char *addr)
-{
-	const struct fixture_message *out = fixture_last(f, start);
-	struct addr wanted = fixture_addr(addr);
-
-	assert_non_null(out);
-	assert_true(addr_eq(&out->target, &wanted));
-}
 
 static void ack_waits_for_the_contact(void **state)
 {
