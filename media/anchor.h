@@ -5,8 +5,8 @@
 // port with FLOW_ANCHOR, or one on which a source that restarted under one SSRC had to be given
 // other sequence numbers, because under an SRTP key none may come twice. RTP leaves with the
 // numbers of the stream; RTCP of both far ends is translated to match (anchor_rtcp.h). One stream
-// for each port: what else runs there under other SSRCs passes as it is, unless the port has FLOW_ANCHOR,
-// where each new SSRC is taken for the successor of the one before.
+// for each port: what else runs there under other SSRCs passes as it is, unless the port has
+// FLOW_ANCHOR, where each new SSRC is taken for the successor of the one before.
 //
 // The state lies in the port's struct flow_state, so it outlives muga-media.
 #pragma once
