@@ -21,7 +21,10 @@ static const char *const idle[] = {
 	"refused_privacy", "refused_loop", "refused_hops", "bodies_unsupported", "sdp_malformed",
 	"spirals", "codecs_none_left", "wrong_shard", "answers_unusable", "records_refused",
 	"targets_refused", "rules_failed", "originated_failed",
-	"keys_refused", // nobody here speaks SRTP (golden/sdp-calls srtp_*)
+	// Nobody here speaks SRTP, ICE or DTLS (golden/sdp-calls, test_secure_watch), ends an early
+	// dialog by BYE (test_face), or calls from a trunk with numbers of its own (test_caller).
+	"keys_refused", "agreements_refused", "secure_done", "secure_failed", "consents_lost",
+	"forks_ended", "refused_caller",
 	// Limits that are far away: a run that met one would be another run.
 	"relays_full", "forks_full", "refused_full", "refused_trunk_full", "parts_lost",
 	"lines_refused", "requests_refused", "responses_lost", "outbox_full", "resolves_refused",

@@ -145,9 +145,12 @@ static void check(struct sim *sim, struct ua *ua)
 void ua_session_end(struct sim *sim, struct ua *ua)
 {
 	const struct ua_session *session = &ua->session;
+	uint32_t third_ms = session->interval_ms / 3;
+	uint32_t margin_ms = third_ms < MARGIN_MS ? third_ms : MARGIN_MS;
 
+	// Whoever waits for a refresh ends the call that much before (RFC 4028 10).
 	if (session->interval_ms && session->is_ours && ua->script.is_lazy &&
-		sim->now_ms + SLACK_MS > session->begun_ms + session->interval_ms)
+		sim->now_ms + SLACK_MS > session->begun_ms + session->interval_ms - margin_ms)
 		cover(sim, COVER_SESSION_EXPIRED);
 }
 
