@@ -46,19 +46,6 @@ static int take_private(struct segments *segments)
 		segments->taps)
 		return 0;
 	free_private(segments);
-	segments->headers = header_cache_new(geometry->flows);
-	segments->routes = srtp_routes_new(geometry->flows);
-	segments->contexts = srtp_contexts_new(geometry->keys);
-	segments->bundles = bundles_new(geometry->keys);
-	segments->headers_max = geometry->flows;
-	segments->keys_max = geometry->keys;
-	if (segments->headers && segments->routes && segments->contexts && segments->bundles)
-	segments->taps = flow_taps_new(geometry->flows);
-	segments->headers_max = geometry->flows;
-	segments->keys_max = geometry->keys;
-	if (segments->headers && segments->routes && segments->contexts && segments->taps)
-		return 0;
-	free_private(segments);
 	return -ENOMEM;
 }
 

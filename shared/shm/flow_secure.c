@@ -114,20 +114,21 @@ void shm_identity_publish(struct shm_identity *identity, const struct flow_finge
 	atomic_store_explicit(&identity->serial, next, memory_order_release);
 }
 
-// A whole copy of the one that lies `back` before the newest; the newest one's number.
+// A whole copy of the one that lies `back` before the newest; the newest one's number. 0: there is
+// none, or the other process left something that is none.
 static uint32_t read_identity(
 	const struct shm_identity *identity, uint32_t back, struct flow_fingerprint *out)
 {
-	uint32_t serial, again;
-
-	do {
+	for (uint32_t i = 0; i < 4; i++) {
 		// acquire: pairs with shm_identity_publish()
-		serial = atomic_load_explicit(&identity->serial, memory_order_acquire);
+		uint32_t serial = atomic_load_explicit(&identity->serial, memory_order_acquire);
+
 		*out = identity->copy[(serial - back) & 1];
 		atomic_thread_fence(memory_order_acquire);
-		again = atomic_load_explicit(&identity->serial, memory_order_relaxed);
-	} while (serial != again);
-	return serial;
+		if (atomic_load_explicit(&identity->serial, memory_order_relaxed) == serial)
+			return out->hash >= 1 && out->hash <= FLOW_HASH_MAX ? serial : 0;
+	}
+	return 0;
 }
 
 uint32_t shm_identity_read(const struct shm_identity *identity, struct flow_fingerprint *out)
@@ -145,10 +146,13 @@ bool shm_identity_find(
 {
 	struct flow_fingerprint copy;
 
-	for (uint32_t back = 0; back < 2; back++)
-		if (serial > back && read_identity(identity, back, &copy) - back == serial) {
+	for (uint32_t back = 0; back < 2; back++) {
+		uint32_t newest = read_identity(identity, back, &copy);
+
+		if (newest > back && newest - back == serial) {
 			*out = copy;
 			return true;
 		}
+	}
 	return false;
 }

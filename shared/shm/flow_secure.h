@@ -37,8 +37,10 @@ struct flow_candidate {
 	uint8_t type; // enum ice_type
 };
 
+enum { FLOW_HASH_MAX = 3 };
+
 struct flow_fingerprint {
-	uint8_t hash; // enum dtls_hash: 1 SHA-256, 2 SHA-384, 3 SHA-512
+	uint8_t hash; // enum dtls_hash: 1 SHA-256, 2 SHA-384, 3 SHA-512 (FLOW_HASH_MAX)
 	uint8_t value[64];
 };
 

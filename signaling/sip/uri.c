@@ -177,6 +177,8 @@ const char *sip_host_read(struct text t, const char *p, struct span *host, struc
 int sip_host_parse(struct span s, uint32_t *pos, struct sip_host *out)
 {
 	struct sip_host host = { 0 };
+	if (*pos >= s.len) // and its text may be NULL
+		return -EINVAL;
 	const char *end = host_read(text_of(s), s.ptr + *pos, &host.host, &host.ip);
 	if (!end)
 		return -EINVAL;

@@ -141,6 +141,15 @@ static void test_identity(void **state)
 	shm_identity_publish(identity, &value);
 	assert_int_equal(shm_identity_read(identity, &out), 2);
 	assert_int_equal(out.value[0], 43);
+	assert_true(shm_identity_find(identity, 1, &out));
+	assert_int_equal(out.value[0], 42);
+	// What media leaves there is not believed: a hash of no name, a number that never was.
+	for (uint32_t hash = 0; hash < 256; hash += hash == 0 ? FLOW_HASH_MAX + 1 : 1) {
+		identity->copy[0].hash = identity->copy[1].hash = (uint8_t)hash;
+		assert_int_equal(shm_identity_read(identity, &out), 0);
+		assert_false(shm_identity_find(identity, 2, &out));
+		assert_false(shm_identity_find(identity, UINT32_MAX, &out));
+	}
 	fixture_end(&f);
 }
 
