@@ -1,8 +1,9 @@
 // describe.c - the session description in force at the far end of a leg: what a refresh says again.
 //
 // What was sent last is not always in force. A description that was refused gives way to the one
-// before; of an offer whose lines the far end rejected those get port 0, because their ports may
-// serve somebody else by now, and those that it bundled get the port that they share.
+// before, which says an older version of o= then than the leg has; of an offer whose lines the far
+// end rejected those get port 0, because their ports may serve somebody else by now, and those that
+// it bundled get the port that they share.
 #include "call/core_private.h"
 #include "call/mutual.h"
 
@@ -112,6 +113,16 @@ static void put_lines(struct sip_writer *w, struct span text, const struct sdp_s
 	}
 }
 
+// The version of sdp_sent is not the last one that the far end was, or may have been, sent with
+// another description: it was refused, or a record did not know it.
+static bool is_outdated(const struct call_leg *leg, const struct sdp_session *sdp)
+{
+	uint64_t version;
+
+	return span_parse_u64(sdp->session_version, UINT64_MAX, &version) < 0 ||
+		version != leg->sdp_version;
+}
+
 struct span describe_leg(struct call *call, const struct core_env *env, enum call_side side)
 {
 	struct call_leg *leg = &call->legs[side];
@@ -121,9 +132,10 @@ struct span describe_leg(struct call *call, const struct core_env *env, enum cal
 
 	if (sdp_parse(leg->sdp_sent.text, &call->core->sdp, &fault) < 0)
 		return SPAN_NONE;
-	if (!ports_in_force(call, env->config, side, ports))
+	bool is_other = ports_in_force(call, env->config, side, ports);
+	if (!is_other && !is_outdated(leg, &call->core->sdp))
 		return leg->sdp_sent.text;
-	// It is another description now (RFC 3264 8).
+	// It is another description than the last one (RFC 3264 8).
 	sip_writer_init(&w, call->core->body, sizeof(call->core->body));
 	put_lines(&w, leg->sdp_sent.text, &call->core->sdp, ports, ++leg->sdp_version);
 	if (w.is_overflowed || !call_set_text(call, &leg->sdp_sent, sip_writer_text(&w)))
@@ -136,6 +148,7 @@ struct span describe_answer(struct call *call, const struct core_env *env, enum 
 {
 	struct core *core = call->core;
 	struct call_leg *leg = &call->legs[side];
+	uint64_t next = leg->sdp_version + 1;
 	struct span text = describe_leg(call, env, side);
 	struct sip_writer w;
 
@@ -144,7 +157,8 @@ struct span describe_answer(struct call *call, const struct core_env *env, enum 
 		return SPAN_NONE;
 	if (span_eq(sip_writer_text(&w), text))
 		return text;
-	core->rewrite.session_version = ++leg->sdp_version;
+	// One step, also if the ports have made it another one already.
+	core->rewrite.session_version = leg->sdp_version = next;
 	sip_writer_init(&w, core->parts, sizeof(core->parts));
 	sdp_put_rewritten(&w, &core->sdp, &core->rewrite);
 	// What it was sent last, of which the streams stay.

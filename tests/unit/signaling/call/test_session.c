@@ -200,6 +200,33 @@ static void refreshed_by_reinvite(void **state)
 	assert_int_equal(f->ended_count, 0);
 }
 
+// What a re-INVITE offered was refused. The refresh says what is in force, which is older, but by a
+// version that is not (RFC 3264 8).
+static void refreshed_after_refusal(void **state)
+{
+	struct fixture *f = *state;
+	unsigned long long refused = 0, version = 0;
+
+	set(f, 1, MODE_REQUIRE, 90);
+	dialog_establish(&d, f, "", "Session-Expires: 90;refresher=uac\r\n");
+	dialog_phone(&d, "INVITE", 2, "", SDP_A "a=sendonly\r\n");
+	const struct fixture_message *out = fixture_last(f, "INVITE");
+	assert_non_null(strstr(out->text, "a=sendonly"));
+	assert_int_equal(sscanf(strstr(out->text, "o=- "), "o=- %*u %llu", &refused), 1);
+	assert_int_equal(refused, 2);
+	dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 488 });
+	for (uint32_t i = 0; i < 2; i++) {
+		fixture_forget(f);
+		fixture_wait(f, 45500);
+		out = fixture_last(f, "INVITE");
+		assert_null(strstr(out->text, "a=sendonly"));
+		assert_int_equal(sscanf(strstr(out->text, "o=- "), "o=- %*u %llu", &version), 1);
+		assert_int_equal(version, 3); // that of the next refresh, too
+		dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE", .status = 200,
+			.body = SDP_B });
+	}
+}
+
 static void refused_refreshes(void **state)
 {
 	struct fixture *f = *state;
@@ -344,6 +371,7 @@ int main(void)
 		TEST(refreshed_by_caller),
 		TEST(refreshed_by_update),
 		TEST(refreshed_by_reinvite),
+		TEST(refreshed_after_refusal),
 		TEST(refused_refreshes),
 		TEST(refused_methods),
 		TEST(refused_needless),
