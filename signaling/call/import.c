@@ -15,8 +15,10 @@
 
 #define TEXT_MAX 2048u  // bytes of any text but a session description
 #define DECODE_MAX (4u * CALL_RECORD_MAX)
-// The record may be older than the last request that was sent: its CSeq must not be used again.
+// The record may be older than the last request that was sent: its CSeq, and the version of o= that
+// it brought (RFC 3264 8), must not be used again.
 #define CSEQ_STRIDE 16u
+#define SDP_STRIDE  16u
 #define CSEQ_MAX 0x7fffffffu
 #define ACK_WAIT_MS (64u * 500) // RFC 3261 13.3.1.4
 
@@ -26,6 +28,7 @@ struct import {
 	const Muga__State__Call *from;
 	struct call *call;
 	bool has_foreign; // a stream stays with the ports of another worker
+	bool is_current;  // the call left another worker with it: nothing was sent since
 };
 
 static void *decode_alloc(void *context, size_t size)
@@ -159,7 +162,7 @@ static bool take_dialog(struct import *im, enum call_side side, const Muga__Stat
 	leg->refer_asked = from->refer_asked;
 	leg->refer_passed = from->refer_passed;
 	leg->sdp_id = from->sdp_id;
-	leg->sdp_version = from->sdp_version;
+	leg->sdp_version = from->sdp_version + (im->is_current ? 0 : SDP_STRIDE);
 	return take_texts(im->call, leg, from);
 }
 
@@ -390,7 +393,8 @@ static int import_record(struct core *core, struct core_env *env, struct span re
 	struct arena arena;
 	int err = -EINVAL;
 
-	*out = (struct import){ .core = core, .env = env };
+	out->core = core;
+	out->env = env;
 	core->env = env;
 	if (record.len > CALL_RECORD_MAX)
 		return -EINVAL;
@@ -408,7 +412,7 @@ static int import_record(struct core *core, struct core_env *env, struct span re
 int core_import(struct core *core, struct core_env *env, struct span record, uint64_t *token)
 {
 	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
-	struct import im;
+	struct import im = { .call = NULL };
 	int err = import_record(core, env, record, &im);
 
 	if (err == 0) {
@@ -424,7 +428,7 @@ void core_fetched(struct core *core, struct core_env *env, uint64_t ticket, stru
 {
 	struct sip_turn turn = { .env = env, .now_ms = env->now_ms };
 	struct call *joined = call_of_user(core, ticket);
-	struct import im = { .call = NULL };
+	struct import im = { .is_current = true };
 
 	core->env = env;
 	if (!span_is_empty(record) && import_record(core, env, record, &im) < 0)

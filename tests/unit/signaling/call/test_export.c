@@ -150,8 +150,11 @@ static void changed_by_the_called(void **state)
 	fixture_receive(f, "10.2.1.1:5060", text);
 	const struct fixture_message *out = fixture_last(f, "INVITE sip:alice@10.1.1.5:5060 ");
 	assert_non_null(out);
-	// The same description as before the death, so the same version of it (RFC 3264 8).
-	assert_non_null(strstr(out->text, " 1 IN IP4 10.1.0.2\r\n"));
+	// The same description as before the death. But another one may have gone out that the
+	// record knows nothing of, and no version may be used twice (RFC 3264 8).
+	unsigned long long version = 0;
+	assert_int_equal(sscanf(strstr(out->text, "o=- "), "o=- %*u %llu IN", &version), 1);
+	assert_in_range(version, 2, 100);
 }
 
 #define GROUP(ip, port)                                                                            \
@@ -191,7 +194,7 @@ static uint8_t first[CALL_RECORD_MAX];
 static uint32_t first_len;
 
 // The record of a call that came from a record; with `is_abroad` to a worker that has none of its
-// ports. What differs by rule is made equal: CSeqs go on with a gap.
+// ports. What differs by rule is made equal: CSeqs and versions go on with a gap.
 static void export_twice(struct fixture *f, bool is_abroad, Muga__State__Call *calls[2])
 {
 	assert_int_equal(export(f), 0);
@@ -208,8 +211,10 @@ static void export_twice(struct fixture *f, bool is_abroad, Muga__State__Call *c
 	assert_non_null(calls[0]);
 	assert_non_null(calls[1]);
 	Muga__State__Leg *const legs[] = { calls[1]->a, calls[1]->b };
-	for (uint32_t i = 0; i < 2; i++)
+	for (uint32_t i = 0; i < 2; i++) {
 		legs[i]->local_cseq -= 16;
+		legs[i]->sdp_version -= 16;
+	}
 	// A refresh that asks both far ends for other ports is on its way.
 	calls[1]->invite = calls[1]->server_cseq = calls[1]->client_cseq = 0;
 	calls[1]->b->local_cseq -= is_abroad;
@@ -342,7 +347,9 @@ static void ports_elsewhere(void **state)
 	fixture_wait(f, 5000);
 	assert_int_equal(fixture_flows(f), 0);
 	fixture_forget(f);
-	assert_int_equal(import(f), 0);
+	// It left the other worker with this record: no version of its description is missing.
+	core_fetched(f->core, &f->env, 0, span_make((const char *)record, record_len));
+	fixture_take(f);
 	assert_null(strstr(fixture_last(f, "INVITE")->text, "v=0"));
 	fixture_carrier(f, "INVITE", 491, "");
 	fixture_forget(f);
