@@ -28,13 +28,17 @@ static bool take_answer(struct call *call, const struct core_env *env, struct sp
 	return true;
 }
 
-// The INVITE had no offer: the first reliable answer brings it (RFC 3262 5).
-static bool take_offer(struct call *call, const struct core_env *env, struct span sdp)
+// The INVITE had no offer: the first reliable answer brings it (RFC 3262 5). `*result` says what
+// became of it, if there was nothing else to wait for.
+static bool take_offer(struct call *call, const struct core_env *env, struct span sdp,
+	enum offer_result *result)
 {
 	struct call_reliable *reliable = &call->reliable;
 
-	if (call->offer.is_open || reliable->is_settled || reliable->is_waiting ||
-		offer_receive(call, env, CALL_LEG_B, sdp) != OFFER_OK)
+	if (call->offer.is_open || reliable->is_settled || reliable->is_waiting)
+		return false;
+	*result = offer_receive(call, env, CALL_LEG_B, sdp);
+	if (*result != OFFER_OK)
 		return false;
 	face_propose(call, sdp);
 	reliable->is_offered = true;
@@ -44,16 +48,18 @@ static bool take_offer(struct call *call, const struct core_env *env, struct spa
 
 // True: the caller is to be told of the session.
 static bool take_body(struct call *call, const struct sip_turn *turn, struct span sdp,
-	bool is_reliable)
+	bool is_reliable, enum offer_result *result)
 {
 	const struct core_env *env = core_env_of(turn);
 
+	*result = OFFER_OK;
 	if (span_is_empty(sdp))
 		return false;
 	if (!call->invite.is_late)
 		return take_answer(call, env, sdp, is_reliable);
 	// An offer in an unreliable answer is none (RFC 3261 13.2.1).
-	return is_reliable && reliable_is_possible(call, turn) && take_offer(call, env, sdp);
+	return is_reliable && reliable_is_possible(call, turn) &&
+		take_offer(call, env, sdp, result);
 }
 
 static void tell_caller(struct call *call, const struct sip_turn *turn,
@@ -93,9 +99,9 @@ static bool is_in_order(struct call *call, uint32_t rseq)
 	return true;
 }
 
-// An offer that the caller cannot be shown, of another fork or without a usable line: its PRACK
-// would have to answer, so there is none, and that fork gives up. Or a session that has to wait for
-// what was asked in another early dialog.
+// An offer that the caller cannot be shown, of one of several forks: its PRACK would have to
+// answer, so there is none, and that fork gives up. Or a session that has to wait for what was
+// asked in another early dialog.
 static bool is_deferred(const struct call *call)
 {
 	if (call->invite.is_late)
@@ -103,8 +109,23 @@ static bool is_deferred(const struct call *call)
 	return call->offer.is_open && call->offer.fork && call->offer.fork != call->fork.number;
 }
 
+// True: it was the only early dialog, and its offer cannot be had, as little as it could be in a
+// 2xx. It would be repeated in vain until the called side gives up.
+static bool end_unusable(struct call *call, const struct sip_turn *turn, enum offer_result result)
+{
+	struct call_hangup hangup = { .cause = CALL_CAUSE_MEDIA_REFUSED,
+		.code = result == OFFER_NO_PORTS ? 503 : 488 };
+
+	if (result == OFFER_OK || call->forks)
+		return false;
+	CORE_COUNT(call->core, answers_unusable);
+	call_hangup(call, turn, &hangup);
+	return true;
+}
+
 void early_response(struct call *call, const struct sip_turn *turn, const struct sip_msg *msg)
 {
+	enum offer_result result;
 	uint32_t rseq = reliable_rseq(call, turn, msg);
 	struct reliable_answer answer = { .status = msg->status, .rseq = rseq };
 	struct call_body body;
@@ -131,8 +152,10 @@ void early_response(struct call *call, const struct sip_turn *turn, const struct
 	if (rseq)
 		answer.fork = call->fork.number;
 	body_read(call, core_env_of(turn), CALL_LEG_B, msg, &body);
-	answer.has_body = take_body(call, turn, body.sdp, rseq != 0) &&
+	answer.has_body = take_body(call, turn, body.sdp, rseq != 0, &result) &&
 		!call->invite.is_converted;
+	if (end_unusable(call, turn, result))
+		return;
 	if (rseq && !answer.has_body && !span_is_empty(body.sdp) && is_deferred(call)) {
 		CORE_COUNT(call->core, reliable_dropped);
 		// It is repeated, and heard then, if the caller sees it as a dialog of its own.

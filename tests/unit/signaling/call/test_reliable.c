@@ -250,6 +250,45 @@ static void late_offer_unanswered(void **state)
 	assert_int_equal(fixture_flows(f), 0);
 }
 
+#define LINE "m=audio 4002 RTP/AVP 8\r\n"
+
+// It could never be answered, and would be repeated until the called side gives up: the call ends
+// at once. But another fork may have a better one.
+static void late_offer_unusable(void **state)
+{
+	static const struct {
+		const char *name, *body;
+		uint32_t status;
+		bool has_fork;
+	} cases[] = {
+		{ "without a line", "v=0\r\no=- 1 1 IN IP4 10.2.1.1\r\ns=-\r\nt=0 0\r\n"
+			"m=audio 0 RTP/AVP 8\r\n", 488, false },
+		{ "no session description", "v=1\r\n", 488, false },
+		{ "more lines than ports", SDP_B LINE LINE, 503, false },
+		{ "of a fork", SDP_B LINE LINE, 0, true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *f = *state;
+		char start[32];
+
+		begin(f, ABLE, "");
+		if (cases[i].has_fork)
+			dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE",
+				.status = 180, .tag = "other", .extra = "" });
+		answer(f, 183, RSEQ(5), cases[i].body);
+		snprintf(start, sizeof(start), "SIP/2.0 %u", cases[i].status);
+		if (!fixture_last(f, start) != cases[i].has_fork ||
+			!fixture_last(f, "CANCEL") != cases[i].has_fork ||
+			f->ended_count == cases[i].has_fork)
+			fail_msg("%s: %s", cases[i].name, f->sent[f->sent_count - 1].text);
+		assert_null(fixture_last(f, "SIP/2.0 183"));
+		assert_int_equal(fixture_flows(f), 0);
+		fixture_close(state);
+		fixture_open(state);
+	}
+}
+
 // An offer that would come reliably could not go on: we do not invite to it.
 static void late_offer_of_unable_caller(void **state)
 {
@@ -321,6 +360,7 @@ int main(void)
 		TEST(one_at_a_time),
 		TEST(late_offer),
 		TEST(late_offer_unanswered),
+		TEST(late_offer_unusable),
 		TEST(late_offer_of_unable_caller),
 		TEST(second_offer_in_prack),
 		TEST(profiles_decide),
