@@ -167,8 +167,14 @@ void check_sent(struct sim *sim, const struct addr *from, const struct addr *to,
 	if (world_side(from) != world_side(to))
 		sim_fail(sim, "message leaves by the wrong realm");
 	check_hidden(sim, world_side(to), data);
-	// What answers a mangled request has to copy what was mangled.
-	if (to->ip.b[15] == 250 || ledger_is_repeated(sim, data))
+	// What answers a mangled request has to copy what was mangled. But a Contact may have
+	// become this address: then it is the dialog's, and who answers is acknowledged there.
+	if (to->ip.b[15] == 250) {
+		if (sip_parse(data, &sim->msg, &fault) == 0)
+			ledger_sent_astray(sim, &sim->msg);
+		return;
+	}
+	if (ledger_is_repeated(sim, data))
 		return;
 	if (sip_parse(data, &sim->msg, &fault) < 0) {
 		sim_fail(sim, "own message does not parse: %s\n%.*s", fault.reason, (int)data.len,

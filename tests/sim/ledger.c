@@ -156,6 +156,26 @@ void ledger_moved(struct sim *sim, uint64_t key)
 	}
 }
 
+bool ledger_is_answered(struct sim *sim, const struct sip_msg *msg, const char *branch,
+	uint32_t cseq)
+{
+	uint64_t key = hash_number(hash_text(hash_text(1, msg->call_id), span_str(branch)), cseq);
+
+	return find(sim, KIND_SERVER, key)->number != 0;
+}
+
+void ledger_sent_astray(struct sim *sim, const struct sip_msg *msg)
+{
+	struct ledger_entry *answer = find(sim, KIND_FAR_2XX, answer_key(msg));
+
+	if (!msg->is_request)
+		return;
+	if (msg->method == SIP_METHOD_ACK && answer->kind == KIND_FAR_2XX)
+		answer->is_done = true;
+	if (msg->method == SIP_METHOD_BYE)
+		put(sim, KIND_ENDED, ended_key(msg, msg->to.tag), NULL);
+}
+
 bool ledger_is_acked_again(struct sim *sim, const struct sip_msg *ack)
 {
 	return find(sim, KIND_BRANCH, branch_key(ack, SIP_METHOD_ACK))->number > 1;

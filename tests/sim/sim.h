@@ -421,6 +421,11 @@ void ledger_described(struct sim *sim, const struct sip_msg *msg, const struct s
 bool ledger_is_acked_again(struct sim *sim, const struct sip_msg *ack);
 // Whether the border sent a BYE to the user agent with that tag.
 bool ledger_has_ended(struct sim *sim, struct span call_id, struct span tag);
+// The INVITE of that branch, of the dialog of `msg`, has our final answer.
+bool ledger_is_answered(struct sim *sim, const struct sip_msg *msg, const char *branch,
+	uint32_t cseq);
+// Sent to where mangled copies come from.
+void ledger_sent_astray(struct sim *sim, const struct sip_msg *msg);
 void ledger_received(struct sim *sim, const struct addr *from, const struct sip_msg *msg);
 void ledger_named(struct sim *sim, const struct sip_msg *msg); // its Contact may be called
 void ledger_sent(struct sim *sim, const struct addr *to, const struct sip_msg *msg,

@@ -284,7 +284,8 @@ static void hear_updated(struct sim *sim, struct ua *ua, const struct sip_msg *m
 	ua_session_hear_answer(sim, ua, msg);
 }
 
-// PRACK is answered in the dialog that it was sent in, as long as that lives.
+// PRACK is answered in the dialog that it was sent in, as long as that lives: not behind the final
+// answer, which may be overtaken by the 481.
 static void hear_acknowledged(struct sim *sim, struct ua *ua, const struct sip_msg *msg)
 {
 	for (uint32_t i = 0; i < ua->flow.early_count; i++) {
@@ -295,7 +296,8 @@ static void hear_acknowledged(struct sim *sim, struct ua *ua, const struct sip_m
 			continue;
 		early->prack.is_active = false;
 		if (msg->status == 481 && ua->invite.is_active && !ua->is_cancelling &&
-			!ua->is_excused && sim_is_calm(sim))
+			!ua->is_excused && sim_is_calm(sim) &&
+			!ledger_is_answered(sim, msg, ua->invite.branch, ua->invite.cseq))
 			sim_fail(sim, "fork: 481 to a PRACK of %s, which rings", ua->call_id);
 	}
 }
