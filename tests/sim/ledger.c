@@ -164,6 +164,11 @@ bool ledger_is_answered(struct sim *sim, const struct sip_msg *msg, const char *
 	return find(sim, KIND_SERVER, key)->number != 0;
 }
 
+bool ledger_is_excused(struct sim *sim, const struct sip_msg *msg)
+{
+	return find(sim, KIND_SERVER, transaction_key(msg))->is_excused;
+}
+
 void ledger_sent_astray(struct sim *sim, const struct sip_msg *msg)
 {
 	struct ledger_entry *answer = find(sim, KIND_FAR_2XX, answer_key(msg));

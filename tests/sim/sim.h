@@ -424,6 +424,8 @@ bool ledger_has_ended(struct sim *sim, struct span call_id, struct span tag);
 // The INVITE of that branch, of the dialog of `msg`, has our final answer.
 bool ledger_is_answered(struct sim *sim, const struct sip_msg *msg, const char *branch,
 	uint32_t cseq);
+// The INVITE that `msg` answers was a worker's that died, or a mangled one.
+bool ledger_is_excused(struct sim *sim, const struct sip_msg *msg);
 // Sent to where mangled copies come from.
 void ledger_sent_astray(struct sim *sim, const struct sip_msg *msg);
 void ledger_received(struct sim *sim, const struct addr *from, const struct sip_msg *msg);
