@@ -159,8 +159,7 @@ void media_move(struct media *media, const struct core_env *env, uint32_t index,
 	flow_pair_retire(env->flows, &stream->pair[side]);
 	stream->pair[side] = *pair;
 	stream->print[side][0] = stream->print[side][1] = 0;
-	if (stream->secure[side])
-		stream->secure[side]->is_keyed = false; // no key went along
+	media_secure_unbind(stream->secure[side]); // nothing went along
 	media->address[side] = pair->media_address;
 }
 
@@ -170,7 +169,14 @@ struct pair_place {
 	uint16_t realm;
 	bool is_any_family; // each has the one that it had
 	bool is_v6;
+	bool is_other_far; // what has secrets goes elsewhere in any case
 };
+
+static bool has_secrets(const struct flow_pair *pair)
+{
+	return pair->key[FLOW_KEY_RX] != 0 || pair->key[FLOW_KEY_TX] != 0 ||
+		pair->key[FLOW_KEY_SECURE] != 0;
+}
 
 // Whether the pair has an address of IPv6; the realm is still the one that it was reserved in.
 static bool is_pair_v6(const struct media *media, const struct core_env *env, enum call_side side,
@@ -195,7 +201,8 @@ static int reserve_place(struct media *media, const struct core_env *env, uint32
 	bool is_v6 = place->is_any_family ? was_v6 : place->is_v6;
 	if (!media_has_family(env->config, place->realm, is_v6))
 		is_v6 = !is_v6;
-	if (place->realm == before && is_v6 == was_v6)
+	if (place->realm == before && is_v6 == was_v6 &&
+		!(place->is_other_far && has_secrets(&stream->pair[place->side])))
 		return 1;
 	media->realm[place->side] = place->realm;
 	int err = reserve_leg(media, env, out, place->side, is_v6);
@@ -240,6 +247,17 @@ int media_change_family(struct media *media, const struct core_env *env, enum ca
 	struct pair_place place = { .side = side, .realm = media->realm[side], .is_v6 = is_v6 };
 
 	return change_place(media, env, &place);
+}
+
+int media_change_far(struct media *media, const struct core_env *env, enum call_side side)
+{
+	struct pair_place place = { .side = side, .realm = media->realm[side],
+		.is_any_family = true, .is_other_far = true };
+	int err = change_place(media, env, &place);
+
+	for (uint32_t i = 0; i < media->count && !err; i++)
+		media->streams[i].shared[side] = 0;
+	return err;
 }
 
 void media_rename(struct media *media, const struct core_env *env, uint32_t from, uint32_t to)

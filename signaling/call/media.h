@@ -104,6 +104,11 @@ int media_change_realm(struct media *media, const struct core_env *env, enum cal
 	uint32_t realm);
 int media_change_family(struct media *media, const struct core_env *env, enum call_side side,
 	bool is_v6);
+// The far end of that leg is another one from now on: fresh pairs for streams with which the one
+// before had keys, ICE or DTLS, in place of theirs. Those secrets, what the far end has shown and
+// how packets were counted under a key all stay with the old pair; no port is shared any more. All
+// or none; errors like media_open().
+int media_change_far(struct media *media, const struct core_env *env, enum call_side side);
 // Makes stream `to` the one that has the pairs of stream `from`, which is not open any more.
 void media_rename(struct media *media, const struct core_env *env, uint32_t from, uint32_t to);
 // Stream `index` runs in stream `owner` from now on (RFC 8843); pairs of its own rest until they
@@ -126,6 +131,9 @@ struct media_secure *media_secure_make(
 int media_secure_adopt(struct media *media, const struct core_env *env, uint32_t index);
 // Ends what is agreed there; its place stays.
 void media_secure_clear(struct media_secure *secure);
+// The leg has other ports, without a pair of addresses and without keys: it is mute, if it had
+// them, until something is agreed there.
+void media_secure_unbind(struct media_secure *secure);
 // The stream whose port carries this one on that leg: itself, unless they share it.
 const struct media_stream *media_transport(
 	const struct media *media, const struct media_stream *stream, enum call_side side);

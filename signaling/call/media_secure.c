@@ -34,6 +34,15 @@ void media_secure_clear(struct media_secure *secure)
 		explicit_bzero(secure, sizeof(*secure));
 }
 
+void media_secure_unbind(struct media_secure *secure)
+{
+	if (!secure)
+		return;
+	memset(secure->selected, 0, sizeof(secure->selected));
+	secure->is_keyed = false;
+	secure->is_waiting = secure->has_ice || secure->has_dtls;
+}
+
 static void adopt(struct media_secure *secure, const struct core_env *env,
 	const struct media_stream *stream, enum call_side side)
 {
@@ -91,10 +100,13 @@ const struct media_stream *media_transport(
 bool media_is_leg_unkeyed(
 	const struct media *media, const struct media_stream *stream, enum call_side side)
 {
-	const struct media_secure *secure = media_transport(media, stream, side)->secure[side];
+	const struct media_stream *carrier = media_transport(media, stream, side);
+	const struct media_secure *secure = carrier->secure[side];
+	const uint32_t *key = carrier->pair[side].key;
+	bool has_keys = key[FLOW_KEY_RX] != 0 && key[FLOW_KEY_TX] != 0;
 
 	return stream->remote[side].is_unkeyed ||
-		(secure && secure->has_dtls && !secure->is_keyed);
+		(secure && secure->has_dtls && !(secure->is_keyed && has_keys));
 }
 
 bool media_is_unkeyed(const struct media *media, const struct media_stream *stream)

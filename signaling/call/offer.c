@@ -285,6 +285,12 @@ enum offer_result offer_renew(struct call *call, const struct core_env *env, enu
 		opened |= media_stream(&call->media, i)->is_open ? 1u << i : 0;
 	give_back_moves(call, env);
 	offer_close(call);
+	if (media_change_far(&call->media, env, call_other(from)) < 0) {
+		CORE_COUNT(call->core, media_refused);
+		for (uint32_t i = 0; i < call->media.count; i++)
+			media_close(&call->media, env, i);
+		return OFFER_NO_PORTS;
+	}
 	return take_offer(call, env, from, body, opened);
 }
 

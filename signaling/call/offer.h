@@ -87,8 +87,9 @@ enum offer_result offer_receive(struct call *call, const struct core_env *env, e
 enum offer_result offer_answer(struct call *call, const struct core_env *env, struct span body,
 	bool is_final);
 // The offer of a call that is not answered once more, to another far end than before: by that one's
-// profile and ports. What the one before has answered is forgotten, the offerer's own ports stay.
-// Errors like offer_receive().
+// profile and ports. What the one before has answered is forgotten, and no secret of ours that was
+// in force with it is offered again. The offerer's own ports stay, with their keys. Errors like
+// offer_receive().
 enum offer_result offer_renew(struct call *call, const struct core_env *env, enum call_side from,
 	struct span body);
 // The offer was refused: streams opened for it go, the session in force stays. Safe when none is

@@ -221,8 +221,9 @@ static bool change_trunk(struct call *call, const struct core_env *env,
 	bool is_abroad = trunk->realm != call->media.realm[CALL_LEG_B];
 	uint32_t slot;
 
+	// The same offer will do for another user there, unless somebody has answered it.
 	if (span_eq(span_str(trunk->name), span_str(call->legs[CALL_LEG_B].trunk)))
-		return true;
+		return (call->offer.is_open && !call->offer.is_early) || offer_anew(call, env);
 	if (sip_parse(call->redirect->invite, invite, &fault) < 0 ||
 		body_read_between(core, env, profiles, invite, &body) != BODY_OK ||
 		!call_set_text(call, &call->passed_parts, body.parts) ||

@@ -149,11 +149,13 @@ void secure_renew(struct offer_line *line)
 	line->for_offerer = sdes_key_for(&line->for_offerer, suite);
 }
 
-static int set_plain(struct media_stream *stream, const struct core_env *env, enum call_side side)
+// Keys of a leg as descriptions have them; those of DTLS come later, from media.
+static int publish_keys(struct media_stream *stream, const struct core_env *env,
+	enum call_side side, const struct sdes_key *rx, const struct sdes_key *tx)
 {
-	static const struct sdes_key none;
+	const struct media_secure *secure = stream->secure[side];
 
-	return media_set_keys(stream, env, side, &none, &none);
+	return secure && secure->has_dtls ? 0 : media_set_keys(stream, env, side, rx, tx);
 }
 
 int secure_publish_early(struct call *call, const struct core_env *env, uint32_t i)
@@ -162,21 +164,12 @@ int secure_publish_early(struct call *call, const struct core_env *env, uint32_t
 	struct offer_line *line = &call->offer.lines[i];
 	enum call_side from = call->offer.from, to = call_other(from);
 
-	stream->remote[to].is_unkeyed = line->is_keyed &&
-		wish_of(call, env, to) == PROFILE_SRTP_REQUIRED;
-	int err = set_plain(stream, env, to);
-	if (!err)
-		err = media_set_keys(stream, env, from, &line->offerer, &line->for_offerer);
+	// A stream that an earlier far end had, and that this one is not offered, is mute.
+	stream->remote[to].is_unkeyed = line->fate != OFFER_LINE_RELAYED ||
+		(line->is_keyed && wish_of(call, env, to) == PROFILE_SRTP_REQUIRED);
+	// The answerer's pair has no keys: it is new, or was changed (media_change_far()).
+	int err = publish_keys(stream, env, from, &line->offerer, &line->for_offerer);
 	return err ? err : agreement_publish_early(call, env, i);
-}
-
-// Keys of a leg as descriptions have them; those of DTLS come later, from media.
-static int publish_keys(struct media_stream *stream, const struct core_env *env,
-	enum call_side side, const struct sdes_key *rx, const struct sdes_key *tx)
-{
-	const struct media_secure *secure = stream->secure[side];
-
-	return secure && secure->has_dtls ? 0 : media_set_keys(stream, env, side, rx, tx);
 }
 
 int secure_publish(struct call *call, const struct core_env *env, uint32_t i)

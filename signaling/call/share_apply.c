@@ -24,7 +24,7 @@ static void put_member(const struct call *call, enum call_side side, uint32_t i,
 	*member = (struct flow_member){
 		.port = media_stream(&call->media, i)->pair[side].port };
 	memcpy(member->ssrc, marks.ssrc, sizeof(member->ssrc));
-	if (mid.len <= FLOW_MID_MAX) {
+	if (mid.len > 0 && mid.len <= FLOW_MID_MAX) {
 		member->mid_bytes = (uint8_t)mid.len;
 		memcpy(member->mid, mid.ptr, mid.len);
 	}

@@ -1,7 +1,7 @@
 // test_secure_watch.c - what media finds out about ICE and DTLS comes into the flows: pairs, keys,
 // failures, lost consent; over re-INVITE, ICE restart, new certificates and restarts of either
 // process.
-#include "fixture.h"
+#include "onward.h"
 
 #include "call/export.h"
 #include "proto/srtp.h"
@@ -20,11 +20,17 @@
 	"a=fingerprint:sha-256 " print "\r\na=setup:actpass\r\na=mid:0\r\n"                        \
 	"a=" direction "\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"
 #define PHONE_SDP FIXTURE_SDP("10.2.1.1")
+#define CALLED(ufrag, print)                                                                       \
+	"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"                                      \
+	"m=audio 50000 UDP/TLS/RTP/SAVPF 8\r\nc=IN IP4 10.2.1.1\r\n"                               \
+	"a=ice-ufrag:" ufrag "\r\na=ice-pwd:asd88fgpdd777uzjYhagZgTT\r\n"                          \
+	"a=fingerprint:sha-256 " print "\r\na=setup:active\r\na=rtcp-mux\r\n"
 
 enum { DTLS_NONE, DTLS_RUNNING, DTLS_DONE, DTLS_FAILED };
 enum { ICE_WAITING, ICE_RUNNING, ICE_COMPLETED };
 
-static char tag[64]; // ours towards the browser
+static char tag[64];	  // ours towards the browser
+static uint32_t secured; // the realm of the browser
 
 static int open_browser(void **state)
 {
@@ -35,6 +41,7 @@ static int open_browser(void **state)
 	f->profiles[0].sdp.srtp = PROFILE_SRTP_DTLS;
 	f->profiles[0].sdp.ice = PROFILE_ICE_LITE;
 	shm_identity_publish(shm_identity_of(&f->media), &own);
+	secured = REALM_ACCESS;
 	return rc;
 }
 
@@ -53,7 +60,7 @@ static const struct flow_cfg *flow_of(const struct fixture *f, uint32_t realm)
 
 static const struct flow_secure *agreed(const struct fixture *f)
 {
-	const struct flow_cfg *flow = flow_of(f, REALM_ACCESS);
+	const struct flow_cfg *flow = flow_of(f, secured);
 
 	assert_true(flow->secure > 0);
 	return &f->view.secures[flow->secure - 1];
@@ -80,7 +87,7 @@ static struct flow_secure_result result(const char *selected, uint8_t ice, uint8
 // Media's slow thread has that result, and nobody says so.
 static void find_out(struct fixture *f, const struct flow_secure_result *r)
 {
-	const struct flow_cfg *flow = flow_of(f, REALM_ACCESS);
+	const struct flow_cfg *flow = flow_of(f, secured);
 
 	flow_secure_publish(&shm_flow_secure_state(&f->media)[flow->secure - 1], agreed(f), r);
 }
@@ -133,7 +140,7 @@ static bool is_dropping(const struct fixture *f)
 
 static void assert_far(const struct fixture *f, const char *expected)
 {
-	const struct flow_cfg *flow = flow_of(f, REALM_ACCESS);
+	const struct flow_cfg *flow = flow_of(f, secured);
 	struct addr addr = fixture_addr(expected);
 
 	assert_int_equal(flow->remote_port, addr.port);
@@ -475,6 +482,87 @@ static void one_handshake_opens_all_lines_of_a_group(void **state)
 	assert_int_equal(flows_dropping(f), 0);
 }
 
+// Key slots of both directions, which change with the keys.
+static uint64_t keys_of(const struct fixture *f, uint32_t realm)
+{
+	const struct flow_cfg *flow = flow_of(f, realm);
+
+	return (uint64_t)flow->key_rx << 32 | flow->key_tx;
+}
+
+static void begin(struct dialog *d, struct fixture *f, const char *offer, const char *early)
+{
+	dialog_invite(d, f, "", offer);
+	dialog_answer(d, &(struct dialog_answer){ "INVITE", 183, .body = early });
+}
+
+// The caller has its keys since the early media of the one who redirects it: they stay, and nothing
+// passes until somebody else has answered.
+static void a_redirect_keeps_the_callers_keys(void **state)
+{
+	static const char *const users[] = { "77", "133" }; // another trunk, and the same
+	struct fixture *f = *state;
+	struct flow_secure_result r = result("10.1.1.5:50000", ICE_COMPLETED, DTLS_DONE);
+	struct onward onward;
+	struct dialog d;
+
+	onward_open(&onward, f);
+	begin(&d, f, BROWSER("8hhY", PRINT_1, "sendrecv"), PHONE_SDP);
+	tell(f, &r);
+	uint64_t keys = keys_of(f, REALM_ACCESS);
+	assert_true(keys >> 32 && (uint32_t)keys);
+	assert_false(is_dropping(f));
+	for (uint32_t i = 0; i < 2; i++) {
+		onward_send(&d, users[i]);
+		assert_true(is_dropping(f));
+		assert_true(keys_of(f, REALM_ACCESS) == keys);
+		hint(f);
+		assert_true(is_dropping(f));
+		dialog_answer(&d, &(struct dialog_answer){ .start = "INVITE",
+			.status = i ? 200 : 183, .body = FIXTURE_SDP("10.2.1.77") });
+		assert_false(is_dropping(f));
+		assert_true(keys_of(f, REALM_ACCESS) == keys);
+		assert_far(f, "10.1.1.5:50000");
+	}
+	assert_int_equal(metric_read(&core_metrics(f->core)->secure_done), 1);
+}
+
+// The called side's: what one has agreed is nothing to the next, who has to find its own pair and
+// to make its own handshake, on ports and by credentials that the first has never seen.
+static void a_redirect_ends_what_the_called_had(void **state)
+{
+	struct fixture *f = *state;
+	struct flow_secure_result r = result("10.2.1.1:50000", ICE_COMPLETED, DTLS_DONE);
+	struct onward onward;
+	struct dialog d;
+
+	f->profiles[1].sdp = f->profiles[0].sdp;
+	f->profiles[0].sdp.srtp = PROFILE_SRTP_OFF;
+	f->profiles[0].sdp.ice = PROFILE_ICE_OFF;
+	secured = REALM_CORE;
+	onward_open(&onward, f);
+	begin(&d, f, FIXTURE_SDP("10.1.1.5"), CALLED("8hhY", PRINT_1));
+	struct flow_secure before = *agreed(f);
+	tell(f, &r);
+	assert_false(is_dropping(f));
+	assert_far(f, "10.2.1.1:50000");
+	onward_send(&d, "77");
+	assert_true(is_dropping(f));
+	assert_true(keys_of(f, REALM_CORE) == 0);
+	assert_int_not_equal(agreed(f)->incarnation, before.incarnation);
+	assert_int_not_equal(agreed(f)->port, before.port);
+	assert_memory_not_equal(agreed(f)->own_ufrag, before.own_ufrag, 8);
+	assert_memory_not_equal(agreed(f)->own_pwd, before.own_pwd, 22);
+	dialog_answer(&d, &(struct dialog_answer){
+		.start = "INVITE", .status = 200, .body = CALLED("8hhZ", PRINT_2) });
+	assert_true(is_dropping(f));
+	assert_int_equal(flow_of(f, REALM_CORE)->remote_port, 0);
+	r = result("10.2.1.77:50002", ICE_COMPLETED, DTLS_DONE);
+	tell(f, &r);
+	assert_false(is_dropping(f));
+	assert_far(f, "10.2.1.77:50002");
+}
+
 static void no_certificate_no_line(void **state)
 {
 	struct fixture *f = *state;
@@ -503,6 +591,8 @@ int main(void)
 		TEST(media_that_begins_anew_takes_nothing_away),
 		TEST(a_record_brings_it_back),
 		TEST(one_handshake_opens_all_lines_of_a_group),
+		TEST(a_redirect_keeps_the_callers_keys),
+		TEST(a_redirect_ends_what_the_called_had),
 		TEST(no_certificate_no_line),
 	};
 
