@@ -1,5 +1,6 @@
 #!/bin/bash
 # dns.sh - trunks by name: muga-signaling against a real name server, and against one that lies.
+# run: alone
 #
 # On the loopback of a namespace, without media process. dnsmasq serves NAPTR, SRV and A; SIPp is the callee.
 . "$(dirname "$0")/alone_lib.sh"

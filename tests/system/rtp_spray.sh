@@ -1,5 +1,6 @@
 # rtp_spray.sh - a stranger sprays RTP and RTCP over all ports of the range during calls, in each latching mode:
 # it gets nothing, it injects nothing, counted by itself and by the victims, and the calls lose nothing.
+# run: alone
 . "$(dirname "$0")/lib.sh"
 need jq tcpdump
 LAB_PORT_MAX=20999
